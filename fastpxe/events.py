@@ -1,0 +1,77 @@
+"""What happened: one Event a decision, made by the servers, told by log, counters and journal."""
+
+from ipaddress import IPv4Address
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "replaced", "stopped"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Anything worth telling. `interface` is where it was heard."""
+
+    interface: str
+
+
+class DhcpEvent(Event, frozen=True, kw_only=True):
+    """What a DHCP message said of its sender.
+
+    `mac` is chaddr as text (htype in front unless Ethernet); `uuid` the raw value of option 97
+    (17 bytes on most machines: type 0, then the GUID); `arch` the number of option 93, or None.
+    """
+
+    mac: str
+    xid: int
+    port: int
+    message_type: int
+    arch: int | None
+    ipxe: bool
+    uuid: bytes
+
+
+class Answered(DhcpEvent, frozen=True, kw_only=True):
+    """A reply was sent: an OFFER (message_type 1 in) or an ACK."""
+
+    rule: str
+    file: str
+    server: IPv4Address
+    to: tuple[IPv4Address, int]
+
+
+class Ignored(DhcpEvent, frozen=True, kw_only=True):
+    """A readable DHCP message that gets no answer. `reason` is a word of _codec.REASONS."""
+
+    reason: str
+
+
+class TransferDone(Event, frozen=True, kw_only=True):
+    """A TFTP transfer ended.
+
+    `options` are those acknowledged; `size_bytes` is what the client acknowledged;
+    outcome "probe" is a client that only asked for the size (EDK2 does before every download).
+    """
+
+    client: tuple[IPv4Address, int]
+    file: str
+    options: dict[str, int]
+    size_bytes: int
+    duration_s: float
+    retransmits: int
+    outcome: Outcome
+    error: str = ""
+
+
+class TransferRefused(Event, frozen=True, kw_only=True):
+    """A TFTP request that got an ERROR, or silence when a limit was reached."""
+
+    client: tuple[IPv4Address, int]
+    file: str
+    code: int
+    why: str
+
+
+class Notice(Event, frozen=True, kw_only=True):
+    """Something that the operator should know, in plain words."""
+
+    text: str

@@ -1,0 +1,67 @@
+"""The network interfaces of this machine."""
+
+import socket
+from ipaddress import IPv4Address, IPv4Interface
+
+import msgspec
+import psutil
+
+from fastpxe.errors import StartError
+
+
+class Interface(msgspec.Struct, frozen=True, kw_only=True):
+    """An interface that fastpxe serves.
+
+    `address` is its first IPv4 address: server identifier and source of every reply sent on it.
+    `networks` are all its IPv4 addresses with their masks; `mtu` is in bytes.
+    """
+
+    name: str
+    index: int
+    networks: tuple[IPv4Interface, ...]
+    mtu: int
+
+    @property
+    def address(self) -> IPv4Address:
+        return self.networks[0].ip
+
+
+def all_interfaces() -> list[Interface]:
+    """Every up interface that has an IPv4 address, loopback included."""
+    found = []
+    states = psutil.net_if_stats()
+    for name, addresses in psutil.net_if_addrs().items():
+        networks = tuple(
+            IPv4Interface(f"{a.address}/{a.netmask or 32}")
+            for a in addresses
+            if a.family == socket.AF_INET
+        )
+        state = states.get(name)
+        if networks and state is not None and state.isup:
+            index = socket.if_nametoindex(name.partition(":")[0])
+            found.append(Interface(name=name, index=index, networks=networks, mtu=state.mtu))
+    return found
+
+
+def select_interfaces(names: tuple[str, ...]) -> list[Interface]:
+    """Those named, or, with no name, every one that isn't loopback.
+
+    Raises StartError when a named one is missing, or none is left.
+    """
+    present = all_interfaces()
+    if not names:
+        served = [i for i in present if not i.address.is_loopback]
+        if not served:
+            raise StartError(
+                "no interface is up with an IPv4 address (loopback aside); "
+                "bring one up, or name one: interfaces = [\"eth0\"]"
+            )
+        return served
+    by_name = {interface.name: interface for interface in present}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise StartError(
+            f"interface {', '.join(missing)} is not up with an IPv4 address; "
+            f"those that are: {', '.join(by_name) or 'none'}"
+        )
+    return [by_name[name] for name in names]

@@ -1,0 +1,45 @@
+"""Build the two Cython modules; everything static is in pyproject.toml.
+
+FASTPXE_SANITIZE=1  address and undefined-behaviour sanitizers (run with LD_PRELOAD=libasan)
+FASTPXE_ANNOTATE=1  write the annotated HTML next to each .pyx
+"""
+
+import os
+
+from Cython.Build import cythonize
+from Cython.Compiler import Options
+from setuptools import Extension, setup
+
+Options.warning_errors = True
+
+CFLAGS = ["-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-cast-function-type"]
+LDFLAGS: list[str] = []
+if os.environ.get("FASTPXE_SANITIZE") == "1":
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    CFLAGS += ["-O1", "-fno-omit-frame-pointer", *sanitizers]
+    LDFLAGS += sanitizers
+
+MODULES = {
+    "fastpxe._codec": "fastpxe/_codec.pyx",
+    "fastpxe.serve._mmsg": "fastpxe/serve/_mmsg.pyx",
+}
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(name, [source], extra_compile_args=CFLAGS, extra_link_args=LDFLAGS)
+            for name, source in MODULES.items()
+        ],
+        annotate=os.environ.get("FASTPXE_ANNOTATE") == "1",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "initializedcheck": False,
+            "cdivision": True,
+            "auto_pickle": False,
+            "autotestdict": False,
+            "embedsignature": False,
+        },
+    ),
+)
