@@ -20,6 +20,8 @@ if os.environ.get("FASTPXE_SANITIZE") == "1":
     LDFLAGS += sanitizers
 
 MODULES = {
+    "fastpxe._reply": "fastpxe/_reply.pyx",
+    "fastpxe._request": "fastpxe/_request.pyx",
     "fastpxe._codec": "fastpxe/_codec.pyx",
     "fastpxe.serve._mmsg": "fastpxe/serve/_mmsg.pyx",
 }

@@ -1,0 +1,722 @@
+"""DHCP requests at the speed of memory: index the options in place, find the rule.
+
+PARSE turns a datagram into a Message that points into it; MATCH finds the first Rule that holds
+for it. Neither allocates, neither knows of sockets or time. _reply.pyx goes on from there.
+
+Sources:
+  RFC 2131 and 2132 (header, options), RFC 3396 (long options), RFC 3004 (user class),
+  RFC 3046, 3527, 5107 (option 82), RFC 3011 (118), RFC 4578 (93, 97), PXE 2.1 (option 43).
+  What firmware does beyond them is named where it matters.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy, memset
+
+from fastpxe.errors import MalformedPacket
+
+# Why a datagram got no answer, by Outcome.reason.
+REASONS = (
+    "answered", "short", "bad_magic", "not_a_request", "bad_hlen", "option_too_long",
+    "not_pxe", "wrong_type", "bad_giaddr", "bad_ciaddr", "bad_source", "own_packet",
+    "for_other_server", "chose_us", "other_server_id", "http_on_4011", "too_early",
+    "credentials", "unserved_item", "no_rule", "unknown_arch", "denied", "no_destination",
+    "too_long",
+)
+
+cdef enum:                    # kinds of Test; those of one rule come sorted by kind
+    TEST_MAC, TEST_UUID, TEST_SUBNET, TEST_VENDOR_CLASS, TEST_USER_CLASS
+
+cdef enum:                    # how a text Test compares
+    HOW_EXACT, HOW_PREFIX, HOW_CONTAINS
+
+cdef enum:
+    JOINED_MAX = 4096         # bytes of one option joined by RFC 3396; more is an attack
+
+
+# ---------------------------------------------------------------------------------------------
+# PARSE: index the options in place, then read the ones that decide.
+# ---------------------------------------------------------------------------------------------
+
+cdef struct Tlv:              # a cursor over code, length, value
+    const uint8_t *at
+    const uint8_t *end
+    uint8_t code
+    uint8_t size
+    const uint8_t *value
+
+
+cdef enum Step:
+    STEP_VALUE, STEP_END, STEP_OVERRUN
+
+
+cdef inline Step next_tlv(Tlv *tlv) noexcept nogil:
+    """Move to the next option; the only place where a length from the wire is trusted."""
+    while tlv.at < tlv.end and tlv.at[0] == OPT_PAD:
+        tlv.at += 1
+    if tlv.at == tlv.end or tlv.at[0] == OPT_END:
+        return STEP_END
+    if tlv.end - tlv.at < 2 or tlv.end - tlv.at < 2 + tlv.at[1]:
+        return STEP_OVERRUN
+    tlv.code = tlv.at[0]
+    tlv.size = tlv.at[1]
+    tlv.value = tlv.at + 2
+    tlv.at = tlv.value + tlv.size
+    return STEP_VALUE
+
+
+cdef inline Tlv tlv_over(const uint8_t *at, uint32_t size) noexcept nogil:
+    cdef Tlv tlv
+    tlv.at = at
+    tlv.end = at + size
+    tlv.code = 0
+    tlv.size = 0
+    tlv.value = at
+    return tlv
+
+
+cdef const uint8_t *option(const Message *message, int code, uint32_t *size) noexcept nogil:
+    """The value of an option and its size, or NULL."""
+    cdef uint32_t where = message.where[code]
+    if where == 0:
+        size[0] = 0
+        return NULL
+    size[0] = where & 0xFFFF
+    if message.is_joined[code >> 6] >> (code & 63) & 1:
+        return message.joined + (where >> 16)
+    return message.at + (where >> 16)
+
+
+cdef bint index_area(Message *message, uint32_t area) noexcept nogil:
+    """Note where each option of an area is; True when a code came twice."""
+    cdef bint repeats = False
+    cdef uint32_t offset
+    cdef Step step
+    cdef Tlv tlv = tlv_over(message.at + message.areas[area][0],
+                            message.areas[area][1] - message.areas[area][0])
+    while True:
+        step = next_tlv(&tlv)
+        if step != STEP_VALUE:
+            break
+        if tlv.code == OPT_OVERLOAD and area > 0:
+            continue              # RFC 2132 section 9.3: no overload inside an overloaded field
+        if message.where[tlv.code]:
+            repeats = True
+            continue
+        offset = <uint32_t>(tlv.value - message.at)
+        message.where[tlv.code] = offset << 16 | tlv.size
+    if step == STEP_OVERRUN:
+        message.truncated = True
+    return repeats
+
+
+cdef bint join_repeated(Message *message) noexcept nogil:
+    """RFC 3396: join the parts of options that came more than once. False: one is too long."""
+    cdef uint32_t sizes[256]
+    cdef uint32_t counts[256]
+    cdef uint32_t ends[256]
+    cdef uint32_t area, code, start = 0
+    cdef int round
+    cdef Tlv tlv
+    memset(sizes, 0, sizeof(sizes))
+    memset(counts, 0, sizeof(counts))
+    for round in range(2):        # first measure, then copy
+        for area in range(message.area_count):
+            tlv = tlv_over(message.at + message.areas[area][0],
+                           message.areas[area][1] - message.areas[area][0])
+            while next_tlv(&tlv) == STEP_VALUE:
+                if tlv.code == OPT_OVERLOAD and area > 0:
+                    continue
+                if round == 0:
+                    sizes[tlv.code] += tlv.size
+                    counts[tlv.code] += 1
+                elif counts[tlv.code] > 1:
+                    memcpy(message.joined + ends[tlv.code], tlv.value, tlv.size)
+                    ends[tlv.code] += tlv.size
+        if round == 0:
+            for code in range(256):
+                if counts[code] > 1:
+                    if sizes[code] > JOINED_MAX:
+                        return False
+                    ends[code] = start
+                    start += sizes[code]
+    for code in range(256):
+        if counts[code] > 1:
+            # + 1: a joined option at offset 0 with no bytes must not read as absent
+            message.where[code] = (ends[code] - sizes[code]) << 16 | sizes[code]
+            if message.where[code] == 0:
+                message.where[code] = 1 << 16
+            message.is_joined[code >> 6] |= <uint64_t>1 << (code & 63)
+    return True
+
+
+cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogil:
+    """Read a datagram into `message`; the reason when it is not a DHCP request, else 0.
+
+    `message` points into the datagram, which must outlive it.
+    """
+    cdef uint32_t overload, length
+    cdef const uint8_t *value
+    cdef bint repeats
+    if size < AT_OPTIONS or size > DHCP_MAX:
+        return SHORT if size < AT_OPTIONS else TOO_LONG
+    if memcmp(at + AT_MAGIC, COOKIE, 4) != 0:
+        return BAD_MAGIC
+    if at[AT_OP] != BOOTREQUEST:
+        return NOT_A_REQUEST
+    if at[AT_HLEN] > CHADDR_SIZE:
+        return BAD_HLEN
+
+    message.at = at
+    message.size = size
+    message.truncated = False
+    memset(message.where, 0, sizeof(message.where))
+    memset(message.is_joined, 0, sizeof(message.is_joined))
+    message.areas[0][0] = AT_OPTIONS
+    message.areas[0][1] = size
+    message.area_count = 1
+    repeats = index_area(message, 0)
+
+    # RFC 3396 section 5: options field, then file, then sname. A 52 that came twice is no 52.
+    value = option(message, OPT_OVERLOAD, &length)
+    if value != NULL and length == 1 and not repeats_code(message, OPT_OVERLOAD, repeats):
+        overload = value[0]
+        if overload == 1 or overload == 3:
+            repeats |= add_area(message, AT_FILE, AT_FILE + 128)
+        if overload == 2 or overload == 3:
+            repeats |= add_area(message, AT_SNAME, AT_SNAME + 64)
+    if repeats and not join_repeated(message):
+        return OPTION_TOO_LONG
+    interpret(message)
+    return ANSWERED
+
+
+cdef bint add_area(Message *message, uint32_t start, uint32_t end) noexcept nogil:
+    cdef uint32_t area = message.area_count
+    message.areas[area][0] = start
+    message.areas[area][1] = end
+    message.area_count = area + 1
+    return index_area(message, area)
+
+
+cdef bint repeats_code(const Message *message, int code, bint repeats) noexcept nogil:
+    """True when `code` came more than once in the options field."""
+    cdef int count = 0
+    cdef Tlv tlv
+    if not repeats:
+        return False
+    tlv = tlv_over(message.at + message.areas[0][0], message.areas[0][1] - message.areas[0][0])
+    while next_tlv(&tlv) == STEP_VALUE:
+        count += tlv.code == code
+    return count > 1
+
+
+cdef void interpret(Message *message) noexcept nogil:
+    """Read the options that decide. One of the wrong size is as good as absent."""
+    cdef uint32_t size
+    cdef const uint8_t *value = option(message, OPT_TYPE, &size)
+    message.message_type = value[0] if size == 1 and 1 <= value[0] <= 8 else 0
+    message.server_id = address_option(message, OPT_SERVER_ID)
+    message.requested = address_option(message, OPT_REQUESTED)
+    message.subnet = address_option(message, OPT_SUBNET)
+    read_class(message)
+    read_arches(message)
+    read_ipxe(message)
+    read_relay(message)
+    read_boot_item(message)
+    read_reply_limit(message)
+    value = option(message, OPT_UUID, &size)
+    message.uuid = value + 1 if size == 17 and value[0] == 0 else NULL
+
+
+cdef inline uint32_t address_option(const Message *message, int code) noexcept nogil:
+    cdef uint32_t size
+    cdef const uint8_t *value = option(message, code, &size)
+    return get32(value) if size == 4 else 0
+
+
+cdef void read_class(Message *message) noexcept nogil:
+    """Option 60 tells by prefix; firmware appends the arch, some append garbage."""
+    cdef uint32_t size
+    cdef const uint8_t *value = option(message, OPT_CLASS, &size)
+    message.family = FAMILY_NONE
+    if size >= 9 and memcmp(value, PXE_CLASS, 9) == 0:
+        message.family = FAMILY_PXE
+    elif size >= 10 and memcmp(value, HTTP_CLASS, 10) == 0:
+        message.family = FAMILY_HTTP
+
+
+cdef void read_arches(Message *message) noexcept nogil:
+    """Option 93, else the five digits of "PXEClient:Arch:00007:UNDI:003000"."""
+    cdef uint32_t size, i
+    cdef int32_t arch
+    cdef const uint8_t *value = option(message, OPT_ARCH, &size)
+    message.arch_count = 0
+    if size >= 2 and size % 2 == 0:
+        message.arch_count = min(size // 2, <uint32_t>ARCH_LIST_MAX)
+        for i in range(message.arch_count):
+            message.arches[i] = get16(value + 2 * i)
+        return
+    value = option(message, OPT_CLASS, &size)
+    if message.family == FAMILY_HTTP:
+        value += 1                # one letter more than PXEClient
+        size -= 1
+    if message.family != FAMILY_NONE and size >= 20 \
+            and memcmp(value + 9, <const char *>b":Arch:", 6) == 0:
+        arch = five_digits(value + 15)
+        if arch >= 0:
+            message.arch_count = 1
+            message.arches[0] = <uint16_t>arch
+
+
+cdef int32_t five_digits(const uint8_t *at) noexcept nogil:
+    """Decimal, or hexadecimal when a letter is there (U-Boot prints %05x); -1 for neither."""
+    cdef int32_t decimal = 0, hexadecimal = 0, digit
+    cdef bint is_decimal = True
+    cdef int i
+    for i in range(5):
+        digit = hex_digit(at[i])
+        if digit < 0:
+            return -1
+        is_decimal &= digit < 10
+        decimal = decimal * 10 + digit
+        hexadecimal = hexadecimal * 16 + digit
+    if not is_decimal:
+        decimal = hexadecimal
+    return decimal if decimal <= 0xFFFF else -1
+
+
+cdef inline int32_t hex_digit(uint8_t c) noexcept nogil:
+    if c'0' <= c <= c'9':
+        return c - c'0'
+    if c'a' <= c <= c'f':
+        return c - c'a' + 10
+    if c'A' <= c <= c'F':
+        return c - c'A' + 10
+    return -1
+
+
+cdef bint is_user_class_list(const uint8_t *at, uint32_t size) noexcept nogil:
+    """RFC 3004 is a list of length + text; iPXE sends bare text. A list consumes every byte."""
+    cdef uint32_t i = 0
+    while i < size:
+        if at[i] == 0 or at[i] >= size - i:
+            return False
+        i += 1 + at[i]
+    return size > 0
+
+
+cdef void read_ipxe(Message *message) noexcept nogil:
+    """iPXE says so in option 77, or shows its features in option 175."""
+    cdef uint32_t size
+    cdef const uint8_t *value = option(message, OPT_IPXE, &size)
+    cdef Tlv tlv = tlv_over(value, size)
+    message.ipxe_features = 0
+    while size and next_tlv(&tlv) == STEP_VALUE:
+        if 0x10 <= tlv.code <= 0x2F:
+            message.ipxe_features |= <uint32_t>1 << (tlv.code - 0x10)
+    message.is_ipxe = message.ipxe_features != 0 or has_user_class(
+        message, IPXE_CLASS, 4, HOW_EXACT)
+
+
+cdef bint has_user_class(const Message *message, const uint8_t *wanted, uint32_t wanted_size,
+                         int how) noexcept nogil:
+    cdef uint32_t size, i = 0
+    cdef const uint8_t *value = option(message, OPT_USER_CLASS, &size)
+    if size == 0:
+        return False
+    if not is_user_class_list(value, size):
+        return compares(value, size, wanted, wanted_size, how)
+    while i < size:
+        if compares(value + i + 1, value[i], wanted, wanted_size, how):
+            return True
+        i += 1 + value[i]
+    return False
+
+
+cdef void read_relay(Message *message) noexcept nogil:
+    """Option 82: a list of exactly its size, else kept for the echo but not believed."""
+    cdef uint32_t size, i = 0
+    cdef const uint8_t *value = option(message, OPT_RELAY, &size)
+    message.link = 0
+    message.override = 0
+    message.relay_is_valid = size > 0
+    while i < size:               # no pad, no end in here (RFC 3046 section 2.0)
+        if size - i < 2 or size - i - 2 < value[i + 1]:
+            message.relay_is_valid = False
+            message.link = 0
+            message.override = 0
+            return
+        if value[i + 1] == 4 and value[i] == RELAY_LINK:
+            message.link = get32(value + i + 2)
+        elif value[i + 1] == 4 and value[i] == RELAY_OVERRIDE:
+            message.override = get32(value + i + 2)
+        i += 2 + value[i + 1]
+
+
+cdef void read_boot_item(Message *message) noexcept nogil:
+    """Option 43.71 of a boot-server discovery; 43 is PXE's only under class PXEClient."""
+    cdef uint32_t size
+    cdef const uint8_t *value = option(message, OPT_VENDOR, &size)
+    cdef Tlv tlv = tlv_over(value, size)
+    message.has_boot_item = False
+    message.boot_item_type = 0
+    message.boot_item_layer = 0
+    while size and message.family == FAMILY_PXE and next_tlv(&tlv) == STEP_VALUE:
+        if tlv.code == PXE_BOOT_ITEM and tlv.size >= 4:
+            message.has_boot_item = True
+            message.boot_item_type = get16(tlv.value)
+            message.boot_item_layer = get16(tlv.value + 2)
+            return
+
+
+cdef void read_reply_limit(Message *message) noexcept nogil:
+    """Option 57 counts the IP datagram. EDK2 says 65280 in its REQUEST, so it is clamped."""
+    cdef uint32_t size, limit = 576
+    cdef const uint8_t *value = option(message, OPT_MAX_SIZE, &size)
+    if size == 2:
+        limit = min(max(<uint32_t>get16(value), <uint32_t>576), <uint32_t>1500)
+    message.reply_limit = limit - 28
+
+
+# ---------------------------------------------------------------------------------------------
+# MATCH: exact MACs and UUIDs by hash, all other rules in file order. The first that holds wins.
+# ---------------------------------------------------------------------------------------------
+
+# Raspberry Pi boot ROMs call themselves BIOS; only their address prefixes and the GUID tell.
+cdef extern from *:
+    """
+    #define RPI_GUID ((const uint8_t *)"RPi")
+    static const uint8_t RPI_OUIS[][3] = {
+        {0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, {0xe4, 0x5f, 0x01},
+        {0x28, 0xcd, 0xc1}, {0xd8, 0x3a, 0xdd}, {0x2c, 0xcf, 0x67},
+    };
+    #define RPI_OUI_COUNT ((int)(sizeof RPI_OUIS / sizeof *RPI_OUIS))
+    """
+    const uint8_t *RPI_GUID
+    const uint8_t RPI_OUIS[][3]
+    const int RPI_OUI_COUNT
+
+
+cdef bint is_rpi(const Message *message, int32_t arch) noexcept nogil:
+    """The boot ROM of a Raspberry Pi, which gives arch 0 or 41. Its UEFI says 11 and is no ROM."""
+    cdef int i
+    if arch == ARCH_RPI:
+        return True
+    if arch != 0 or message.is_ipxe:
+        return False
+    if message.uuid != NULL and memcmp(message.uuid, RPI_GUID, 3) == 0:
+        return True
+    for i in range(RPI_OUI_COUNT):
+        if memcmp(message.at + AT_CHADDR, RPI_OUIS[i], 3) == 0:
+            return True
+    return False
+
+
+cdef bint is_uefi(int32_t arch) noexcept nogil:
+    """Archs whose firmware is UEFI PXE: they want the answer of port 4011 (IANA table)."""
+    return (6 <= arch <= 7 or 9 <= arch <= 11 or arch == 2 or arch == 25 or arch == 27
+            or arch == 29 or 33 <= arch <= 37 or arch == 39)
+
+
+cdef int kind_of(const Message *message, int32_t arch) noexcept nogil:
+    if message.family == FAMILY_HTTP:
+        return KIND_HTTP
+    if is_rpi(message, arch):
+        return KIND_RPI
+    if message.is_ipxe:
+        return KIND_IPXE
+    return KIND_UEFI if is_uefi(arch) else KIND_BIOS
+
+
+cdef inline uint32_t hash_of(const uint8_t *at, uint32_t size) noexcept nogil:
+    """FNV-1a: short keys, and a table that only the operator fills."""
+    cdef uint32_t h = 2166136261u
+    cdef uint32_t i
+    for i in range(size):
+        h = (h ^ at[i]) * 16777619u
+    return h ^ (h >> 15)
+
+
+cdef inline bint masked_equal(const uint8_t *at, const uint8_t *value, const uint8_t *mask,
+                              uint32_t size) noexcept nogil:
+    cdef uint32_t i
+    for i in range(size):
+        if (at[i] ^ value[i]) & mask[i]:
+            return False
+    return True
+
+
+cdef bint compares(const uint8_t *at, uint32_t size, const uint8_t *wanted, uint32_t wanted_size,
+                   int how) noexcept nogil:
+    cdef uint32_t i
+    if wanted_size > size or (how == HOW_EXACT and wanted_size != size):
+        return False
+    if how != HOW_CONTAINS:
+        return memcmp(at, wanted, wanted_size) == 0
+    for i in range(size - wanted_size + 1):
+        if memcmp(at + i, wanted, wanted_size) == 0:
+            return True
+    return False
+
+
+cdef bint test_holds(const uint8_t *pool, const Test *test, const Message *message,
+                     uint32_t subnet) noexcept nogil:
+    cdef const uint8_t *value = pool + test.value.at
+    cdef const uint8_t *mask = pool + test.mask.at
+    cdef const uint8_t *text
+    cdef uint32_t size
+    cdef uint8_t bytes4[4]
+    if test.kind == TEST_MAC:
+        return message.at[AT_HLEN] == 6 and masked_equal(message.at + AT_CHADDR, value, mask, 6)
+    if test.kind == TEST_UUID:
+        return message.uuid != NULL and masked_equal(message.uuid, value, mask, 16)
+    if test.kind == TEST_SUBNET:
+        put32(bytes4, subnet)
+        return masked_equal(bytes4, value, mask, 4)
+    if test.kind == TEST_VENDOR_CLASS:
+        text = option(message, OPT_CLASS, &size)
+        return text != NULL and compares(text, size, value, test.value.size, test.how)
+    return has_user_class(message, value, test.value.size, test.how)
+
+
+cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
+                     const Message *message, int kind, uint64_t arch_bit,
+                     uint32_t subnet) noexcept nogil:
+    cdef uint32_t i = 0
+    cdef const Test *test
+    if rule.replies[kind] == NOT_SERVED:
+        return False
+    if rule.arches and not rule.arches & arch_bit:
+        return False
+    if rule.ipxe >= 0 and rule.ipxe != message.is_ipxe:
+        return False
+    while i < rule.test_count:
+        test = &tests[rule.first_test + i]
+        if not test_holds(pool, test, message, subnet):
+            i += 1
+            if i == rule.test_count or tests[rule.first_test + i].kind != test.kind:
+                return False      # no alternative of this condition is left
+            continue
+        while i < rule.test_count and tests[rule.first_test + i].kind == test.kind:
+            i += 1
+    return True
+
+
+cdef Index new_index(uint32_t count) except *:
+    """An empty hash index for `count` keys, at most half full."""
+    cdef Index index
+    cdef uint32_t buckets = 1
+    cdef uint32_t i
+    while buckets < 2 * count:
+        buckets *= 2
+    index.mask = buckets - 1
+    index.heads = <int32_t *>malloc(buckets * sizeof(int32_t))
+    index.entries = <Entry *>malloc(max(count, <uint32_t>1) * sizeof(Entry))
+    if index.heads == NULL or index.entries == NULL:
+        free(index.heads)
+        free(index.entries)
+        raise MemoryError
+    for i in range(buckets):
+        index.heads[i] = -1
+    return index
+
+
+cdef void insert(Index *index, uint32_t entry, const uint8_t *key, uint32_t size,
+                 int32_t rule) noexcept:
+    """Put a rule at the head of its bucket; rules come in reverse file order."""
+    cdef uint32_t bucket = hash_of(key, size) & index.mask
+    index.entries[entry].rule = rule
+    index.entries[entry].next = index.heads[bucket]
+    index.heads[bucket] = <int32_t>entry
+
+
+@cython.final
+cdef class Matcher:
+    """Rules compiled for matching; never changed once built.
+
+    rules: for each, in file order, (arches, ipxe, tests, replies): option 93 numbers (none = any),
+      -1 / 0 / 1, tests as (kind, how, value, mask) sorted by kind, and for each Kind of client an
+      index of a reply, or NOT_SERVED, or DENIED.
+    reply_count: what those indexes stay below.
+
+    fastpxe.policy builds these from a Config. ValueError for what can't be compiled.
+    """
+
+    def __init__(self, rules, reply_count):
+        if self.rules != NULL:
+            raise TypeError("a Matcher is built once")
+        pool = bytearray(b"\0")
+        self.load_rules(rules, reply_count, pool)
+        self.pool_owner = bytes(pool)
+        self.pool = <const uint8_t *>PyBytes_AS_STRING(self.pool_owner)
+        self.load_indexes()
+
+    def __dealloc__(self):
+        free(self.rules)
+        free(self.tests)
+        free(self.open_rules)
+        free(self.by_mac.heads)
+        free(self.by_mac.entries)
+        free(self.by_uuid.heads)
+        free(self.by_uuid.entries)
+        free(self.arch_slots)
+
+    cdef load_rules(self, rules, reply_count, bytearray pool):
+        cdef uint32_t test_at = 0
+        cdef int slots = 0
+        cdef Rule *rule
+        self.rule_count = len(rules)
+        self.rules = <Rule *>allocate(self.rule_count, sizeof(Rule))
+        self.tests = <Test *>allocate(sum(len(rule[2]) for rule in rules), sizeof(Test))
+        self.arch_slots = <uint8_t *>allocate(65536, 1)
+        for i, (arches, ipxe, tests, replies) in enumerate(rules):
+            rule = &self.rules[i]
+            rule.ipxe = ipxe
+            for arch in arches:
+                if not self.arch_slots[<uint16_t>arch]:
+                    slots += 1
+                    if slots > 63:
+                        raise ValueError("rules name more than 63 different architectures")
+                    self.arch_slots[<uint16_t>arch] = slots
+                rule.arches |= <uint64_t>1 << self.arch_slots[<uint16_t>arch]
+            rule.first_test = test_at
+            rule.test_count = len(tests)
+            for kind, how, value, mask in tests:
+                self.tests[test_at].kind = kind
+                self.tests[test_at].how = how
+                self.tests[test_at].value = pooled(pool, value)
+                self.tests[test_at].mask = pooled(pool, mask)
+                test_at += 1
+            for kind in range(KIND_COUNT):
+                if replies[kind] >= reply_count or replies[kind] < DENIED:
+                    raise ValueError(f"rule {i}: no reply {replies[kind]}")
+                rule.replies[kind] = replies[kind]
+
+    cdef load_indexes(self):
+        """Sort each rule to one place: by its exact MACs, by its exact UUIDs, or open."""
+        cdef uint32_t mac_count = 0, uuid_count = 0, mac_at = 0, uuid_at = 0, t
+        cdef int32_t i
+        cdef Rule *rule
+        cdef list keyed_by = []
+        for i in range(<int32_t>self.rule_count):
+            rule = &self.rules[i]
+            if self.is_exact(rule, TEST_MAC, 6):
+                keyed_by.append(TEST_MAC)
+                mac_count += rule.test_count
+            elif self.is_exact(rule, TEST_UUID, 16):
+                keyed_by.append(TEST_UUID)
+                uuid_count += rule.test_count
+            else:
+                keyed_by.append(None)
+                self.open_count += 1
+        self.by_mac = new_index(mac_count)
+        self.by_uuid = new_index(uuid_count)
+        self.open_rules = <int32_t *>allocate(self.open_count, sizeof(int32_t))
+        self.open_count = 0
+        for i in range(<int32_t>self.rule_count):
+            if keyed_by[i] is None:
+                self.open_rules[self.open_count] = i
+                self.open_count += 1
+        for i in range(<int32_t>self.rule_count - 1, -1, -1):
+            rule = &self.rules[i]
+            for t in range(rule.first_test, rule.first_test + rule.test_count):
+                if keyed_by[i] == TEST_MAC and self.tests[t].kind == TEST_MAC:
+                    insert(&self.by_mac, mac_at, self.pool + self.tests[t].value.at, 6, i)
+                    mac_at += 1
+                elif keyed_by[i] == TEST_UUID and self.tests[t].kind == TEST_UUID:
+                    insert(&self.by_uuid, uuid_at, self.pool + self.tests[t].value.at, 16, i)
+                    uuid_at += 1
+
+    cdef bint is_exact(self, const Rule *rule, int kind, uint32_t size) noexcept:
+        """True when the rule tests `kind`, and every alternative of it is a whole value."""
+        cdef uint32_t t, i
+        cdef bint found = False
+        for t in range(rule.first_test, rule.first_test + rule.test_count):
+            if self.tests[t].kind == kind:
+                found = True
+                for i in range(size):
+                    if self.pool[self.tests[t].mask.at + i] != 0xFF:
+                        return False
+        return found
+
+    cdef int32_t find(self, const Message *message, int kind, int32_t arch,
+                      uint32_t subnet) noexcept nogil:
+        """The first rule that holds, or -1."""
+        cdef uint64_t arch_bit = 0
+        cdef int32_t best = <int32_t>self.rule_count, at
+        cdef uint32_t i
+        if arch >= 0:
+            arch_bit = <uint64_t>1 << self.arch_slots[arch] & ~<uint64_t>1
+        if message.at[AT_HLEN] == 6:
+            best = self.first_in(
+                &self.by_mac, hash_of(message.at + AT_CHADDR, 6), best, message, kind, arch_bit,
+                subnet)
+        if message.uuid != NULL:
+            best = self.first_in(
+                &self.by_uuid, hash_of(message.uuid, 16), best, message, kind, arch_bit, subnet)
+        for i in range(self.open_count):
+            at = self.open_rules[i]
+            if at >= best:
+                break
+            if rule_holds(self.pool, &self.rules[at], self.tests, message, kind, arch_bit, subnet):
+                best = at
+                break
+        return best if best < <int32_t>self.rule_count else -1
+
+    cdef int32_t first_in(self, const Index *index, uint32_t hashed, int32_t best,
+                          const Message *message, int kind, uint64_t arch_bit,
+                          uint32_t subnet) noexcept nogil:
+        """The first rule of a bucket that holds and comes before `best`, or `best`."""
+        cdef int32_t entry = index.heads[hashed & index.mask]
+        cdef int32_t rule
+        while entry >= 0:
+            rule = index.entries[entry].rule
+            if rule >= best:
+                return best
+            if rule_holds(self.pool, &self.rules[rule], self.tests, message, kind, arch_bit,
+                          subnet):
+                return rule
+            entry = index.entries[entry].next
+        return best
+
+    cdef int32_t arch_of(self, const Message *message) noexcept nogil:
+        """The first listed arch that a rule names, else the first listed, else -1."""
+        cdef uint32_t i
+        for i in range(message.arch_count):
+            if self.arch_slots[message.arches[i]]:
+                return message.arches[i]
+        return message.arches[0] if message.arch_count else -1
+
+    def find_in(self, bytes datagram not None, int rounds=1):
+        """The index of the rule for a datagram, -1 for none; `rounds` repeats it for benchmarks.
+
+        Raises MalformedPacket.
+        """
+        cdef Message message
+        cdef int reason = parse(&message, <const uint8_t *>PyBytes_AS_STRING(datagram),
+                                <uint32_t>PyBytes_GET_SIZE(datagram))
+        cdef int32_t rule = -1, arch
+        cdef int i
+        if reason:
+            raise MalformedPacket(REASONS[reason])
+        arch = self.arch_of(&message)
+        for i in range(rounds):
+            rule = self.find(&message, kind_of(&message, arch), arch, 0)
+        return rule
+
+
+cdef void *allocate(size_t count, size_t size) except NULL:
+    cdef void *memory = calloc(max(count, <size_t>1), size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef Span pooled(bytearray pool, bytes value):
+    cdef Span span
+    span.at = len(pool)
+    span.size = len(value)
+    pool.extend(value)
+    return span

@@ -1,0 +1,56 @@
+"""The C data model of a DHCP answer."""
+
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
+
+from fastpxe._codec cimport Matcher, Message, Span
+
+cdef enum:
+    REPLY_MAX = 1472          # EDK2 drops larger ones (PXEBC_DHCP4_PACKET_MAX_SIZE)
+
+cdef struct Arrival:          # how a datagram came in
+    uint32_t source
+    uint16_t source_port
+    uint16_t port             # 67 or 4011: where it was heard
+    uint32_t address          # ours on that interface: option 54 and source of the reply
+    uint32_t netmask
+
+cdef struct Reply:
+    uint8_t family
+    bint names_server         # option 66 with the dotted quad of siaddr
+    uint32_t offer_siaddr     # 0 = our own address
+    uint32_t ack_siaddr
+    Span file                 # header field, no NUL
+    Span offer_vendor         # option 43, its END included
+    Span ack_vendor
+    Span bootfile             # option 67, its NUL included
+
+cdef struct Outcome:          # what was decided on one datagram
+    uint8_t reason            # 0 = answered
+    uint8_t kind
+    uint8_t message_type
+    uint8_t is_ipxe
+    int32_t arch              # -1 = none given
+    int32_t rule              # -1 = none
+    int32_t reply
+    uint32_t to
+    uint16_t to_port
+    uint32_t siaddr
+
+cdef class Policy:
+    cdef Matcher matcher
+    cdef const uint8_t *pool
+    cdef object pool_owner
+    cdef Reply *replies
+    cdef uint32_t *own        # this machine's addresses
+    cdef uint32_t own_count
+    cdef bint honour_override
+    cdef bint accept_foreign
+    cdef bint echo_client_id
+    cdef uint32_t min_secs
+    cdef Message scratch
+
+    cdef load_replies(self, replies, bytearray pool)
+    cdef int refuse(self, const Message *message, const Arrival *arrival,
+                    uint32_t server_id) noexcept nogil
+    cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
+                         uint8_t *out, Outcome *outcome) noexcept nogil
