@@ -1,0 +1,39 @@
+"""Fixtures of the boots, and what a failed one shows."""
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import bootfiles
+import packages
+import pytest
+from testbed import Lab
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def tftp_root() -> Path:
+    if absent := packages.missing():
+        pytest.fail(f"apt-get install --no-install-recommends {' '.join(absent)}")
+    if os.geteuid() != 0:
+        pytest.fail("network namespaces need root: run the tests with sudo")
+    return bootfiles.build(HERE / "build" / "tftp")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, tftp_root: Path) -> Iterator[Lab]:
+    with Lab(tmp_path, tftp_root) as lab:
+        yield lab
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show serial console, logs and packets beneath a boot that failed."""
+    report = yield
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and call.when == "call" and lab is not None:
+        report.sections.extend(lab.report())
+    return report

@@ -1,0 +1,30 @@
+"""What the boots need on this machine: a program or a file, and the Debian package it is in."""
+
+import shutil
+from pathlib import Path
+
+PACKAGES = {
+    "/usr/lib/ipxe/qemu/pxe-virtio.rom": "ipxe-qemu",
+    "/usr/lib/ipxe/undionly.kpxe": "ipxe",
+    "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
+    "/usr/share/seabios/bios-256k.bin": "seabios",
+    "clang": "clang",
+    "dhcpd": "isc-dhcp-server",
+    "dnsmasq": "dnsmasq-base",
+    "ethtool": "ethtool",
+    "ip": "iproute2",
+    "lld-link": "lld",
+    "nasm": "nasm",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "tcpdump": "tcpdump",
+}
+
+
+def missing() -> list[str]:
+    return sorted({package for needed, package in PACKAGES.items() if not is_present(needed)})
+
+
+def is_present(needed: str) -> bool:
+    return Path(needed).exists() if needed.startswith("/") else shutil.which(needed) is not None

@@ -1,0 +1,123 @@
+"""Real firmware boots, beside a DHCP server that knows nothing of it.
+
+A boot has passed when the file that the machine loaded says so itself, on the serial port.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from machines import Bios, Uefi
+from testbed import DhcpServer, Lab, dnsmasq, isc_dhcpd
+
+pytestmark = [pytest.mark.qemu, pytest.mark.netns]
+
+DELL_E6230 = "4c4c4544-0038-3610-804e-c4c04f4a5831"
+
+RULES = f"""
+[[boot]]
+name = "Dell E6230"
+arch = ["uefi-x64"]
+uuid = "{DELL_E6230}"
+file = "intel.efi"
+
+[[boot]]
+name = "uefi"
+arch = "uefi-x64"
+file = "default.efi"
+
+[[boot]]
+name = "bios"
+arch = "bios"
+file = "bios.0"
+"""
+
+BIOS = ["name=bios.0 arch=bios sum=OK"]
+DEFAULT = ["name=default.efi arch=x64 sum=OK"]
+INTEL = ["name=intel.efi arch=x64 sum=OK"]
+
+DIRECT = """
+[[boot]]
+name = "uefi"
+arch = "uefi-x64"
+file = "default.efi"
+style = "direct"
+"""
+
+# The ROM of QEMU's card is an iPXE too: its vendor class tells it from the one it loads, which
+# says no more than "PXEClient".
+CHAIN = """
+[[boot]]
+name = "rom"
+arch = "bios"
+vendor_class = "PXEClient:Arch:00000:*"
+file = "undionly.kpxe"
+
+[[boot]]
+name = "ipxe"
+ipxe = true
+file = "default.ipxe"
+"""
+
+
+@pytest.mark.parametrize("dhcp_server", [isc_dhcpd, dnsmasq])
+def test_bios_boots(lab: Lab, dhcp_server: DhcpServer) -> None:
+    lab.serve_dhcp(dhcp_server)
+    with lab.responder(RULES):
+        assert lab.boot(Bios()) == BIOS
+
+
+@pytest.mark.parametrize("dhcp_server", [isc_dhcpd, dnsmasq])
+def test_uefi_boots_by_way_of_4011(lab: Lab, dhcp_server: DhcpServer) -> None:
+    lab.serve_dhcp(dhcp_server)
+    with lab.responder(RULES):
+        assert lab.boot(Uefi()) == DEFAULT
+    assert lab.decoded("udp dst port 4011 and dst host 10.77.0.2")
+
+
+def test_uefi_boots_straight_from_a_direct_offer(lab: Lab) -> None:
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(DIRECT):
+        assert lab.boot(Uefi()) == DEFAULT
+    assert not lab.decoded("udp port 4011")
+
+
+def test_ipxe_chain_ends_in_its_script(lab: Lab) -> None:
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(CHAIN):
+        assert lab.boot(Bios()) == [
+            "name=default.ipxe arch=ipxe sum=UNCHECKED",
+            "name=script.0 arch=bios sum=OK",
+        ]
+    assert lab.requested_files() == ["undionly.kpxe", "default.ipxe", "script.0"]
+
+
+def test_uuid_of_dell_e6230_gets_its_own_file(lab: Lab) -> None:
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(RULES):
+        assert lab.boot(Uefi(uuid=DELL_E6230)) == INTEL
+
+
+def test_uuid_of_dell_e6230_gets_the_bios_file_in_bios_mode(lab: Lab) -> None:
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(RULES):
+        assert lab.boot(Bios(uuid=DELL_E6230)) == BIOS
+
+
+def test_bios_boots_where_a_tenth_of_tftp_is_lost(lab: Lab) -> None:
+    lab.serve_dhcp(isc_dhcpd)
+    lab.lose_every_tenth_packet()
+    with lab.responder(RULES):
+        assert lab.boot(Bios()) == BIOS
+    # Else the rules matched nothing, and the boot proves nothing.
+    assert all(lab.lost().values())
+
+
+def test_damaged_file_says_so(lab: Lab, tftp_root: Path) -> None:
+    """Sum=OK means something: one wrong byte, the last, and it's another word."""
+    lab.tftp_root = shutil.copytree(tftp_root, lab.folder / "damaged")
+    file = lab.tftp_root / "bios.0"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(RULES):
+        assert lab.boot(Bios()) == ["name=bios.0 arch=bios sum=BAD"]

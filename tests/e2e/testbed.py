@@ -1,0 +1,256 @@
+"""A network of its own for each test: a DHCP server, the responder, and a machine that boots.
+
+dhcp 10.77.0.1 ─┐
+                ├─ bridge ─ tap0 ─ machine        each in a network namespace
+srv  10.77.0.2 ─┘
+"""
+
+import json
+import re
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv6Address
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from machines import Machine, is_hopeless, read_marks, read_serial
+from netns import Namespace, Process
+
+START_LIMIT_S = 20
+
+Command = list[str | Path]
+# A server's command, and the text it prints when it listens.
+Server = tuple[Command, str]
+DhcpServer = Callable[[Path], Server]
+
+
+class Lab:
+    def __init__(self, folder: Path, tftp_root: Path) -> None:
+        self.folder = folder
+        self.tftp_root = tftp_root
+        self.packets = folder / "packets.pcap"
+        self.logs: list[Path] = []
+        self.serials: list[Path] = []
+        self.stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self.bridge = self.stack.enter_context(Namespace())
+            make_bridge(self.bridge)
+            self.dhcp = self.attach("dhcp", "10.77.0.1/24")
+            self.srv = self.attach("srv", "10.77.0.2/24")
+            self.stack.enter_context(router_advertisements(self.bridge))
+            self.capture()
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stack.close()
+
+    def attach(self, name: str, address: str) -> Namespace:
+        """Return a new namespace whose eth0 is on the bridge, port `name`."""
+        namespace = self.stack.enter_context(Namespace())
+        self.bridge.ip(f"""
+            link add {name} type veth peer name eth0 netns {namespace.path}
+            link set {name} master br0 up
+        """)
+        namespace.ip(f"""
+            address add {address} dev eth0
+            link set eth0 up
+        """)
+        # A veth leaves UDP checksums unfinished, and the machine's firmware checks them.
+        namespace.run("ethtool", "-K", "eth0", "tx", "off")
+        return namespace
+
+    def start(self, namespace: Namespace, command: Command, ready: str) -> Process:
+        """Start a server and wait until it says that it listens."""
+        log = self.folder / f"{len(self.logs)}-{Path(command[0]).name}.log"
+        self.logs.append(log)
+        process = Process(namespace, *command, log=log)
+        self.stack.callback(process.kill)
+        end = time.monotonic() + START_LIMIT_S
+        while not re.search(rf"\b{ready}\b", process.output()):  # and not "already in use"
+            assert process.is_running(), f"{process.name} ended at its start:\n{process.output()}"
+            assert time.monotonic() < end, f"{process.name} isn't ready:\n{process.output()}"
+            time.sleep(0.02)
+        return process
+
+    def capture(self) -> None:
+        """Record what passes the machine's port, router advertisements aside."""
+        options = ("-i", "tap0", "-Z", "root", "-U", "--immediate-mode", "-s", "512")
+        command: Command = ["tcpdump", *options, "-w", self.packets, "not ip6"]
+        self.start(self.bridge, command, "listening on")
+
+    def serve_dhcp(self, server: DhcpServer) -> None:
+        self.start(self.dhcp, *server(self.folder))
+
+    @contextmanager
+    def responder(self, rules: str) -> Iterator[None]:
+        """Run fastpxe with these [[boot]] rules, and see it end well."""
+        config = self.folder / "fastpxe.toml"
+        head = f'interfaces = ["eth0"]\n[tftp]\nroot = "{self.tftp_root}"\n'
+        config.write_text(head + rules)
+        command: Command = [sys.executable, "-m", "fastpxe", "serve", "-c", config]
+        process = self.start(self.srv, command, "ready")
+        yield
+        assert process.is_running(), f"fastpxe ended by itself:\n{process.output()}"
+        status = process.stop(signal.SIGTERM)
+        assert status == 0, f"fastpxe ended with {status}:\n{process.output()}"
+
+    def boot(self, machine: Machine) -> list[str]:
+        """Switch a machine on; return what its boot files said, when it is off or at its limit."""
+        serial = self.folder / f"serial-{len(self.serials)}.log"
+        self.serials.append(serial)
+        log = serial.with_suffix(".qemu")
+        self.logs.append(log)
+        qemu = Process(self.bridge, *machine.qemu("tap0", serial), log=log)
+        try:
+            end = time.monotonic() + machine.limit_s
+            while qemu.is_running() and time.monotonic() < end:
+                if is_hopeless(read_serial(serial)):
+                    break
+                time.sleep(0.1)
+        finally:
+            qemu.kill()
+        return read_marks(read_serial(serial))
+
+    def lose_every_tenth_packet(self) -> None:
+        """Drop TFTP packets each way. By count: a run can be repeated, and never goes unharmed."""
+        self.bridge.run("nft", "-f", "-", stdin=LOSS)
+
+    def lost(self) -> dict[str, int]:
+        """Return how many packets were dropped, by direction."""
+        listing = json.loads(self.bridge.run("nft", "-j", "list", "counters"))
+        counters = (entry["counter"] for entry in listing["nftables"] if "counter" in entry)
+        return {counter["name"]: counter["packets"] for counter in counters}
+
+    def decoded(self, expression: str) -> list[str]:
+        """Return the recorded packets that tcpdump's `expression` selects, a line each."""
+        return self.bridge.run("tcpdump", "-nn", "-r", self.packets, expression).splitlines()
+
+    def requested_files(self) -> list[str]:
+        """Return the names asked for by TFTP, in order."""
+        text = "\n".join(self.decoded("udp dst port 69"))
+        return re.findall(r'RRQ "([^"]*)"', text)
+
+    def report(self) -> Iterator[tuple[str, str]]:
+        """Tell what happened, for a test that failed: titles and texts."""
+        for serial in self.serials:
+            yield serial.name, tail(read_serial(serial), 40)
+        for log in self.logs:
+            yield log.name, tail(log.read_text(errors="replace"), 60)
+        interesting = "udp port 67 or 68 or 69 or 4011 or icmp or arp"
+        yield str(self.packets), "\n".join(self.decoded(interesting)[:80])
+
+
+LOSS = """
+table bridge loss {
+    counter to_machine { }
+    counter from_machine { }
+    chain forward {
+        type filter hook forward priority 0
+        oifname "tap0" udp sport != { 67, 4011 } numgen inc mod 10 3 counter name to_machine drop
+        iifname "tap0" udp dport != { 67, 4011 } numgen inc mod 10 3 counter name from_machine drop
+    }
+}
+"""
+
+
+def isc_dhcpd(folder: Path) -> Server:
+    """A DHCP server that knows nothing of network boot."""
+    config, leases = folder / "dhcpd.conf", folder / "dhcpd.leases"
+    config.write_text("""
+        authoritative;
+        subnet 10.77.0.0 netmask 255.255.255.0 {
+            range 10.77.0.100 10.77.0.200;
+            option routers 10.77.0.1;
+            option domain-name-servers 10.77.0.1;
+        }
+    """)
+    leases.touch()
+    files = ("-cf", config, "-lf", leases, "-pf", folder / "dhcpd.pid")
+    return ["dhcpd", "-4", "-f", "-d", *files, "eth0"], "Server starting service"
+
+
+def dnsmasq(folder: Path) -> Server:
+    """Another, that offers 3 s late: it pings the address first."""
+    return [
+        *("dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground", "--log-facility=-"),
+        *("--user=root", "--pid-file=", "--port=0", "--interface=eth0"),
+        *("--dhcp-range=10.77.0.100,10.77.0.200,1h", f"--dhcp-leasefile={folder / 'leases'}"),
+    ], "DHCP, IP range"
+
+
+def make_bridge(namespace: Namespace) -> None:
+    # A port that first listens and learns, or a bridge that waits for joins, loses the first
+    # packets of a boot.
+    namespace.ip("""
+        link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+        link set br0 up
+        tuntap add tap0 mode tap
+        link set tap0 master br0 up
+    """)
+
+
+@contextmanager
+def router_advertisements(namespace: Namespace) -> Iterator[None]:
+    """Tell iPXE, twice a second, that there's no IPv6 here: else it waits 16 s for a router."""
+    stop = threading.Event()
+    link = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    link.bind(("br0", 0))
+
+    def advertise() -> None:
+        while not stop.wait(0.5):
+            link.send(ROUTER_ADVERTISEMENT)
+
+    sender = threading.Thread(target=advertise)
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join()
+        link.close()
+
+
+def router_advertisement() -> bytes:
+    """Return the Ethernet frame of one that offers nothing (RFC 4861 section 4.2)."""
+    source = IPv6Address("fe80::77:1").packed
+    all_nodes = IPv6Address("ff02::1").packed
+    # Hop limit and flags unsaid (M and O are 0); the router's lifetime is 0, so it is none.
+    message = struct.pack("!BBHBBHII", 134, 0, 0, 0, 0, 0, 0, 0)
+    pseudo_header = source + all_nodes + struct.pack("!II", len(message), 58)
+    sums = checksum(pseudo_header + message)
+    message = message[:2] + struct.pack("!H", sums) + message[4:]
+    header = struct.pack("!IHBB", 6 << 28, len(message), 58, 255) + source + all_nodes
+    ethernet = bytes.fromhex("333300000001 525400770fff 86dd")
+    return ethernet + header + message
+
+
+def checksum(data: bytes) -> int:
+    """Return the Internet checksum (RFC 1071)."""
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+ROUTER_ADVERTISEMENT = router_advertisement()
+
+
+def tail(text: str, lines: int) -> str:
+    return "\n".join(text.splitlines()[-lines:])
