@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from *:
     """
-    #define COOKIE ((const uint8_t *)"\x63\x82\x53\x63")
+    #define COOKIE ((const uint8_t *)"\\x63\\x82\\x53\\x63")
     #define PXE_CLASS ((const uint8_t *)"PXEClient")
     #define HTTP_CLASS ((const uint8_t *)"HTTPClient")
     #define IPXE_CLASS ((const uint8_t *)"iPXE")

@@ -314,8 +314,7 @@ cdef class Policy:
 
     cdef load_replies(self, replies, bytearray pool):
         cdef Reply *reply
-        self.reply_count = len(replies)
-        self.replies = <Reply *>allocate(self.reply_count, sizeof(Reply))
+        self.replies = <Reply *>allocate(len(replies), sizeof(Reply))
         for i, (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
                 bootfile) in enumerate(replies):
             if len(file) > 127 or b"\0" in file:

@@ -1,0 +1,12 @@
+from collections.abc import Sequence
+from typing import final
+
+REASONS: tuple[str, ...]
+
+_Test = tuple[int, int, bytes, bytes]
+_Rule = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
+
+@final
+class Matcher:
+    def __init__(self, rules: Sequence[_Rule], reply_count: int) -> None: ...
+    def find_in(self, datagram: bytes, rounds: int = 1) -> int: ...

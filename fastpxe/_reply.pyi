@@ -1,0 +1,30 @@
+from collections.abc import Sequence
+from typing import final
+
+_Test = tuple[int, int, bytes, bytes]
+_Rule = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
+_Reply = tuple[int, bool, int, int, bytes, bytes, bytes, bytes]
+
+@final
+class Policy:
+    def __init__(
+        self,
+        rules: Sequence[_Rule],
+        replies: Sequence[_Reply],
+        *,
+        own: Sequence[int] = (),
+        honour_override: bool = False,
+        accept_foreign: bool = False,
+        echo_client_id: bool = False,
+        min_secs: int = 0,
+    ) -> None: ...
+    def decide(
+        self,
+        datagram: bytes,
+        *,
+        port: int = 67,
+        source: int = 0,
+        source_port: int = 68,
+        address: int = 0,
+        netmask: int = 0xFFFFFF00,
+    ) -> tuple[int, bytes, int, int, int, int]: ...

@@ -1,0 +1,288 @@
+"""fastpxe.toml becomes a Config, or is refused with the place and what to write instead.
+
+Every default of the native configuration stands in this module and in tftp.TftpSettings.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from fastpxe.errors import ConfigError
+from fastpxe.identity import parse_mac, parse_uuid
+from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
+from fastpxe.tftp import TftpSettings
+
+T = TypeVar("T")
+
+Texts = str | tuple[str, ...]
+FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
+
+
+class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[dhcp]: the ports served, and switches for odd networks.
+
+    ports: [4011] alone when a DHCP server on the same machine owns 67 and itself says PXEClient.
+    receive_buffer: bytes asked for each socket; 1,280 hold one waiting packet.
+    min_secs: a DISCOVER whose `secs` is lower gets no answer (a second server of a pair).
+    echo_client_id: copy option 61 into replies (RFC 6842).
+    server_id_override: use option 82.11 as our server identifier (RFC 5107).
+    accept_foreign_server_id: answer on 4011 although option 54 names another server.
+    """
+
+    ports: tuple[Literal[67, 4011], ...] = (67, 4011)
+    receive_buffer: Annotated[int, msgspec.Meta(ge=4096, le=1 << 30)] = 64 << 20
+    min_secs: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    echo_client_id: bool = False
+    server_id_override: bool = False
+    accept_foreign_server_id: bool = False
+
+
+class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[boot]] as it is written; see rules.Match and rules.Boot for the meaning."""
+
+    name: str = ""
+    arch: str | int | tuple[str | int, ...] = ()
+    mac: Texts = ()
+    uuid: Texts = ()
+    vendor_class: Texts = ()
+    user_class: Texts = ()
+    subnet: Texts = ()
+    ipxe: bool | None = None
+    file: str | None = None
+    url: str | None = None
+    server: str | None = None
+    style: Style = "auto"
+    ignore: bool = False
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file as it is written."""
+
+    interfaces: tuple[str, ...] = ()
+    dhcp: Dhcp = Dhcp()
+    tftp: TftpSettings = TftpSettings()
+    boot: tuple[BootTable, ...] = ()
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration that is right as far as text can tell. `source` is where it came from."""
+
+    source: str
+    interfaces: tuple[str, ...]
+    dhcp: Dhcp
+    tftp: TftpSettings
+    rules: tuple[Rule, ...]
+
+
+class _Wrong(Exception):  # noqa: N818 - private: a value and the key it stands at, not yet located
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        self.message = message
+        super().__init__(message)
+
+
+def default_config() -> Config:
+    """The configuration that is used when none is given: the boot files of FOG 1.6."""
+    text = files("fastpxe").joinpath("default.toml").read_text()
+    return parse(text, "built-in default")
+
+
+def parse(text: str, source: str) -> Config:
+    """Read the text of a fastpxe.toml. Raises ConfigError with the line and the key."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(error, source) from None
+    try:
+        document = msgspec.convert(data, Document)
+        rules = tuple(_rule(i, table) for i, table in enumerate(document.boot))
+        _check_dhcp(document.dhcp, rules)
+    except msgspec.ValidationError as error:
+        wrong = _explain(str(error))
+    except _Wrong as error:
+        wrong = error
+    else:
+        return Config(
+            source=source,
+            interfaces=document.interfaces,
+            dhcp=document.dhcp,
+            tftp=document.tftp,
+            rules=rules,
+        )
+    raise ConfigError(
+        wrong.message, where=f"{source}:{_line_of(text, wrong.key)}", key=wrong.key
+    ) from None
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def _rule(index: int, table: BootTable) -> Rule:
+    key = f"boot[{index}]"
+    match = Match(
+        arches=tuple(_arches(f"{key}.arch", table.arch)),
+        macs=tuple(_each(f"{key}.mac", table.mac, parse_mac)),
+        uuids=tuple(p for ps in _each(f"{key}.uuid", table.uuid, parse_uuid) for p in ps),
+        vendor_classes=tuple(_each(f"{key}.vendor_class", table.vendor_class, _text)),
+        user_classes=tuple(_each(f"{key}.user_class", table.user_class, _text)),
+        subnets=tuple(_each(f"{key}.subnet", table.subnet, IPv4Network)),
+        ipxe=table.ipxe,
+    )
+    boot = Boot(
+        file=table.file,
+        url=table.url,
+        server=_server(f"{key}.server", table.server),
+        style=table.style,
+        ignore=table.ignore,
+    )
+    _check_boot(key, match, boot)
+    return Rule(name=table.name or key, match=match, boot=boot)
+
+
+def _many(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _each(key: str, values: Texts, read: Callable[[str], T]) -> Iterator[T]:
+    for i, value in enumerate(_many(values)):
+        try:
+            yield read(value)
+        except ValueError as error:
+            where = f"{key}[{i}]" if isinstance(values, tuple) else key
+            raise _Wrong(where, str(error)) from None
+
+
+def _arches(key: str, values: str | int | tuple[str | int, ...]) -> Iterator[int]:
+    for value in _many(values):
+        if isinstance(value, int):
+            if not 0 <= value <= 65535:
+                raise _Wrong(key, f"{value} is no architecture number (option 93: 0 to 65535)")
+            yield value
+        elif value in ARCH_NAMES:
+            yield from ARCH_NAMES[value]
+        else:
+            raise _Wrong(key, f"no architecture {value!r}; {_suggest(value, ARCH_NAMES)}")
+
+
+def _text(value: str) -> Text:
+    """`text`, `prefix*` or `*part*`."""
+    try:
+        raw = value.encode("ascii")
+    except UnicodeEncodeError:
+        raise ValueError(f"{value!r}: a class is ASCII text") from None
+    if raw.startswith(b"*") and raw.endswith(b"*") and len(raw) > 2:
+        text = Text(raw[1:-1], "contains")
+    elif raw.endswith(b"*"):
+        text = Text(raw[:-1], "prefix")
+    else:
+        text = Text(raw, "exact")
+    if b"*" in text.text or not text.text:
+        raise ValueError(f'{value!r}: write "text", "prefix*" or "*part*"')
+    return text
+
+
+def _server(key: str, value: str | None) -> IPv4Address | None:
+    if value is None:
+        return None
+    try:
+        address = IPv4Address(value)
+    except ValueError:
+        raise _Wrong(key, f'{value!r} is no IPv4 address; write "192.0.2.10"') from None
+    if address.is_unspecified or address.is_multicast or address == IPv4Address(0xFFFFFFFF):
+        raise _Wrong(key, f"{value} can't be a server's address; leave it out for this machine")
+    return address
+
+
+def _check_boot(key: str, match: Match, boot: Boot) -> None:
+    if boot.ignore and (boot.file or boot.url):
+        raise _Wrong(f"{key}.ignore", "an ignored client gets no file; leave out one of the two")
+    if not (boot.ignore or boot.file or boot.url):
+        raise _Wrong(key, 'nothing to answer; add file = "…", url = "…" or ignore = true')
+    for name, value in (("file", boot.file), ("url", boot.url)):
+        if value is not None:
+            _check_name(f"{key}.{name}", value)
+    if boot.file and re.match(r"https?://", boot.file):
+        raise _Wrong(f"{key}.file", "this is a URL: write url instead of file")
+    if boot.url and not re.match(r"https?://[^/]", boot.url):
+        raise _Wrong(f"{key}.url", f'{boot.url!r}: write "http://192.0.2.10/boot.efi"')
+    http_only = bool(match.arches) and HTTP_ARCHES.issuperset(match.arches)
+    if http_only and not (boot.url or boot.ignore):
+        raise _Wrong(f"{key}.file", "UEFI HTTP Boot takes no TFTP file; write url instead")
+    if boot.url and not boot.file and match.ipxe is False and HTTP_ARCHES.isdisjoint(match.arches):
+        raise _Wrong(f"{key}.url", "only iPXE and HTTP archs take a URL; write file for the others")
+
+
+def _check_name(key: str, value: str) -> None:
+    if not value.isascii() or not value.isprintable() or not value:
+        raise _Wrong(key, f"{value!r}: boot file names are printable ASCII")
+    if len(value) > FILE_MAX:
+        raise _Wrong(key, f"{len(value)} characters; option 67 holds {FILE_MAX}")
+
+
+def _check_dhcp(dhcp: Dhcp, rules: tuple[Rule, ...]) -> None:
+    if not dhcp.ports or len(set(dhcp.ports)) != len(dhcp.ports):
+        raise _Wrong("dhcp.ports", "write [67, 4011], [67] or [4011]")
+    if 4011 not in dhcp.ports:
+        for i, rule in enumerate(rules):
+            if rule.boot.style == "binl":
+                raise _Wrong(
+                    f"boot[{i}].style",
+                    'style "binl" sends the client to port 4011, which dhcp.ports leaves out',
+                )
+
+
+# --- errors ------------------------------------------------------------------------------------
+
+
+def _suggest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    choices = ", ".join(known)
+    return f"did you mean {close[0]!r}?" if close else f"known: {choices}"
+
+
+def _syntax_error(error: tomllib.TOMLDecodeError, source: str) -> ConfigError:
+    message = str(error)
+    found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    if found is None:  # "at end of document"
+        return ConfigError(f"not TOML: {message}", where=source)
+    return ConfigError(
+        f"not TOML: {message[: found.start()]} (column {found[2]})", where=f"{source}:{found[1]}"
+    )
+
+
+def _explain(message: str) -> _Wrong:
+    """Turn msgspec's error into ours: its path becomes the key, a wrong key a suggestion."""
+    text, _, path = message.partition(" - at `$")
+    key = re.sub(r"\[\.\.\.\]", "", path).strip("`").removeprefix(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
+    if unknown is None:
+        return _Wrong(key, text[:1].lower() + text[1:])
+    table = re.sub(r"\[\d+\]", "", key)
+    known = {"": Document, "dhcp": Dhcp, "tftp": TftpSettings, "boot": BootTable}[table]
+    inner = f"{key}.{unknown[1]}" if key else unknown[1]
+    return _Wrong(inner, f"unknown key; {_suggest(unknown[1], known.__struct_fields__)}")
+
+
+def _line_of(text: str, key: str) -> int:
+    """The line where a key such as "boot[1].arch[0]" is written, or that of its table."""
+    parts = re.findall(r"[^.\[\]]+|\[\d+\]", key)
+    names = [p for p in parts if not p.startswith("[")]
+    number = int(parts[1][1:-1]) if len(parts) > 1 and parts[1].startswith("[") else 0
+    best, header, seen = 1, "", -1
+    for at, line in enumerate(text.splitlines(), 1):
+        table = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?", line)
+        if table:
+            header = table[1]
+            seen += names[:1] == [header]
+        in_table = (header == names[0] and seen == number) if len(names) > 1 else header == ""
+        if table and names[:1] == [header] and seen == number:
+            best = at
+        elif in_table and names and re.match(rf"\s*[\"']?{re.escape(names[-1])}[\"']?\s*=", line):
+            return at
+    return best

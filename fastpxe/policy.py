@@ -1,0 +1,187 @@
+"""A Config becomes a Policy: rules and replies in the flat form that the packet path reads.
+
+Sources: PXE 2.1 (option 43); for what each kind of client takes, the firmware named at the line.
+"""
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from fastpxe._reply import Policy
+from fastpxe.config import Config
+from fastpxe.identity import Pattern
+from fastpxe.rules import Boot, Match, Rule, Text
+from fastpxe.wire import Arch
+
+KINDS = ("bios", "uefi", "ipxe", "http", "rpi")  # as in _codec.pxd
+NOT_SERVED, DENIED = -1, -2
+
+FILE_FIELD_MAX = 127  # the header field is 128 bytes with its NUL
+
+# 43.6 = 8: "if a boot file name came with this offer, download it": no prompt, no 4011.
+DIRECT = bytes.fromhex("060108ff")
+
+# What every Raspberry Pi ROM looks for; the oldest want the three spaces.
+_PI_TEXT = b"Raspberry Pi Boot   "
+RPI = (
+    bytes.fromhex("060103 0a0400") + b"PXE" + b"\x09" + bytes([len(_PI_TEXT) + 3, 0, 0])
+    + bytes([len(_PI_TEXT)]) + _PI_TEXT + b"\xff"
+)  # fmt: skip
+
+# Names of iPXE's own binaries: given to a client that is iPXE, they load each other for ever.
+IPXE_BINARIES = (
+    "undionly*", "snponly*.efi", "snp.efi", "ipxe*.efi", "ipxe.pxe", "ipxe.lkrn", "*.kpxe",
+    "*.kkpxe", "*.kkkpxe",
+)  # fmt: skip
+
+_KIND_ORDER = {"mac": 0, "uuid": 1, "subnet": 2, "vendor_class": 3, "user_class": 4}
+_HOW = {"exact": 0, "prefix": 1, "contains": 2}
+
+Test = tuple[int, int, bytes, bytes]
+
+
+class Reply(NamedTuple):
+    """One reply as _reply.Policy takes it."""
+
+    family: int
+    names_server: bool
+    offer_siaddr: int
+    ack_siaddr: int
+    file: bytes
+    offer_vendor: bytes
+    ack_vendor: bytes
+    bootfile: bytes
+
+
+class Compiled(NamedTuple):
+    """A policy, and what its indexes mean: for log lines and explanations."""
+
+    native: Policy
+    rules: tuple[Rule, ...]
+    replies: tuple[Reply, ...]
+
+
+def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
+    """Compile a configuration for a machine with the addresses `own`."""
+    replies: dict[Reply, int] = {}
+    rules = []
+    serves_4011 = 4011 in config.dhcp.ports
+    for rule in config.rules:
+        indexes = tuple(
+            reply if isinstance(reply, int) else replies.setdefault(reply, len(replies))
+            for reply in (reply_for(kind, rule, serves_4011=serves_4011) for kind in KINDS)
+        )
+        ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
+        rules.append((rule.match.arches, ipxe, _tests(rule.match), indexes))
+    native = Policy(
+        rules,
+        list(replies),
+        own=[int(address) for address in own],
+        honour_override=config.dhcp.server_id_override,
+        accept_foreign=config.dhcp.accept_foreign_server_id,
+        echo_client_id=config.dhcp.echo_client_id,
+        min_secs=config.dhcp.min_secs,
+    )
+    return Compiled(native, config.rules, tuple(replies))
+
+
+def reply_for(kind: str, rule: Rule, *, serves_4011: bool) -> Reply | int:
+    """What a rule says to one kind of client: a Reply, NOT_SERVED or DENIED."""
+    boot = rule.boot
+    if boot.ignore:
+        return DENIED
+    if kind == "http":
+        return _http(boot) if boot.url else NOT_SERVED
+    if kind == "ipxe" and boot.url:
+        return _reply(boot, boot.url)
+    if boot.file is None:
+        return NOT_SERVED
+    if kind == "ipxe":
+        return NOT_SERVED if _loads_itself(rule) else _reply(boot, boot.file)
+    if kind == "rpi":
+        # A Pi calls itself BIOS; a rule must name it, or it would get a file for x86.
+        if Arch.RPI not in rule.match.arches:
+            return NOT_SERVED
+        return _reply(boot, boot.file, offer_vendor=RPI, ack_vendor=RPI, names_server=True)
+    if boot.style == "binl" or (boot.style == "auto" and kind == "uefi" and serves_4011):
+        # UEFI: an offer without option 43; the client asks again on 4011, at siaddr, which must
+        # be ours. Firmware before 2017 drops the first offer with 43.6 (EDK2 8cdd559be6).
+        return _reply(boot, boot.file)._replace(offer_siaddr=0)
+    return _reply(boot, boot.file, offer_vendor=DIRECT, ack_vendor=DIRECT)
+
+
+def _reply(
+    boot: Boot,
+    file: str,
+    *,
+    offer_vendor: bytes = b"",
+    ack_vendor: bytes = b"",
+    names_server: bool = False,
+) -> Reply:
+    """A PXEClient reply.
+
+    The name goes into the header field, which iPXE, shim and GRUB read; into option 67 only when
+    it is too long for that.
+    """
+    name = file.encode("ascii")
+    server = int(boot.server) if boot.server else 0
+    fits = len(name) <= FILE_FIELD_MAX
+    return Reply(
+        family=1,
+        names_server=names_server,
+        offer_siaddr=server,
+        ack_siaddr=server,
+        file=name if fits else b"",
+        offer_vendor=offer_vendor,
+        ack_vendor=ack_vendor,
+        # The NUL is part of it: EDK2 writes one past an open end, over the next option.
+        bootfile=b"" if fits else name + b"\0",
+    )
+
+
+def _http(boot: Boot) -> Reply:
+    """UEFI HTTP Boot: class HTTPClient, the URL in 67 and, where it fits, in the header too."""
+    url = (boot.url or "").encode("ascii")
+    return Reply(
+        family=2,
+        names_server=False,
+        offer_siaddr=int(boot.server) if boot.server else 0,
+        ack_siaddr=0,
+        file=url if len(url) <= FILE_FIELD_MAX else b"",
+        offer_vendor=b"",
+        ack_vendor=b"",
+        bootfile=url + b"\0",
+    )
+
+
+def _loads_itself(rule: Rule) -> bool:
+    """True when the rule would give iPXE to iPXE without having said that it means to."""
+    if rule.match.ipxe or rule.match.user_classes or rule.boot.file is None:
+        return False
+    name = re.split(r"[/\\]", rule.boot.file)[-1].lower()
+    return any(fnmatchcase(name, pattern) for pattern in IPXE_BINARIES)
+
+
+def _tests(match: Match) -> tuple[Test, ...]:
+    """The conditions of a rule, sorted by kind: alternatives of one kind stand together."""
+    tests = [
+        *_masked("mac", match.macs),
+        *_masked("uuid", match.uuids),
+        *_masked(
+            "subnet",
+            (Pattern(n.network_address.packed, n.netmask.packed) for n in match.subnets),
+        ),
+        *_texts("vendor_class", match.vendor_classes),
+        *_texts("user_class", match.user_classes),
+    ]
+    return tuple(tests)
+
+
+def _masked(kind: str, patterns: Iterable[Pattern]) -> list[Test]:
+    return [(_KIND_ORDER[kind], 0, pattern.value, pattern.mask) for pattern in patterns]
+
+
+def _texts(kind: str, texts: Iterable[Text]) -> list[Test]:
+    return [(_KIND_ORDER[kind], _HOW[text.how], text.text, b"") for text in texts]

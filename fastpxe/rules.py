@@ -1,0 +1,71 @@
+"""The vocabulary of a boot policy: what to match, what to answer.
+
+Both front ends (fastpxe.toml and dnsmasq's syntax) speak it; fastpxe.policy compiles it.
+"""
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Literal
+
+import msgspec
+
+from fastpxe.identity import Pattern
+from fastpxe.wire import Arch
+
+Style = Literal["auto", "binl", "direct"]
+How = Literal["exact", "prefix", "contains"]
+
+# The names that a config may use; "uefi-x64" covers both numbers that x64 firmware sends.
+ARCH_NAMES: dict[str, tuple[int, ...]] = {
+    arch.name.lower().replace("_", "-"): (arch.value,) for arch in Arch
+} | {"uefi-x64": (Arch.UEFI_X64, Arch.UEFI_EBC), "uefi-x64-http": (16, 17)}
+
+# Archs whose client fetches a URL instead of a TFTP file (IANA table).
+HTTP_ARCHES = frozenset(arch.value for arch in Arch if arch.name.endswith("_HTTP"))
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A text to compare a class with."""
+
+    text: bytes
+    how: How
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client must be. Within a field any value will do; every field that is set must hold.
+
+    arches: numbers of option 93. macs: over the 6 bytes of chaddr. uuids: over the 16 bytes of
+    option 97. vendor_classes: option 60. user_classes: instances of option 77. subnets: where the
+    client is, told by 82.5, 118, giaddr, ciaddr or the interface, the first that is there.
+    """
+
+    arches: tuple[int, ...] = ()
+    macs: tuple[Pattern, ...] = ()
+    uuids: tuple[Pattern, ...] = ()
+    vendor_classes: tuple[Text, ...] = ()
+    user_classes: tuple[Text, ...] = ()
+    subnets: tuple[IPv4Network, ...] = ()
+    ipxe: bool | None = None
+
+
+class Boot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client gets.
+
+    file: the TFTP name, for firmware and iPXE. url: for UEFI HTTP Boot, and for iPXE before
+    `file`. server: where the file is, None for this machine. style: how UEFI firmware is answered,
+    "binl" (the file comes again from port 4011), "direct" (option 43.6 = 8, no second step), or
+    "auto" (binl for UEFI, direct for the rest). ignore: no answer.
+    """
+
+    file: str | None = None
+    url: str | None = None
+    server: IPv4Address | None = None
+    style: Style = "auto"
+    ignore: bool = False
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One [[boot]] entry."""
+
+    name: str
+    match: Match
+    boot: Boot
