@@ -1,14 +1,13 @@
 """Boot files that print the proof of their own arrival on the serial port."""
 
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "bootfiles"
-UNDIONLY = Path("/usr/lib/ipxe/undionly.kpxe")
-
-EFI_NAMES = ("default.efi", "intel.efi")
-BIOS_NAMES = ("bios.0", "script.0")
+# The real thing, for firmware to load before our scripts.
+IPXE = (Path("/usr/lib/ipxe/undionly.kpxe"), Path("/usr/lib/ipxe/snponly.efi"))
 
 # More than 64 KiB in real mode; and an application of the size of a boot loader.
 BIOS_PAYLOAD_BYTES = 72_000
@@ -24,14 +23,16 @@ def build(into: Path) -> Path:
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as folder:
         work = Path(folder)
-        for name in EFI_NAMES:
-            build_efi(name, work)
-        for name in BIOS_NAMES:
-            build_bios(name, work)
-        build_script("default.ipxe", then="script.0", work=work)
-        (work / UNDIONLY.name).write_bytes(UNDIONLY.read_bytes())
-        for name in (*EFI_NAMES, *BIOS_NAMES, "default.ipxe", UNDIONLY.name):
-            (work / name).replace(into / name)
+        made = [
+            build_efi("default.efi", work),
+            build_efi("intel.efi", work),
+            build_bios("bios.0", work),
+            build_script("efi.ipxe", work, then="default.efi"),
+            build_script("bios.ipxe", work, then="bios.0"),
+            *(Path(shutil.copy(file, work)) for file in IPXE),
+        ]
+        for file in made:
+            file.replace(into / file.name)
     return into
 
 
@@ -45,7 +46,7 @@ def payload(size_bytes: int) -> bytes:
     return bytes(made)
 
 
-def build_efi(name: str, work: Path) -> None:
+def build_efi(name: str, work: Path) -> Path:
     content = work / "efi.payload"
     if not content.exists():
         content.write_bytes(payload(EFI_PAYLOAD_BYTES))
@@ -60,9 +61,10 @@ def build_efi(name: str, work: Path) -> None:
         *("lld-link", "/subsystem:efi_application", "/entry:efi_main", "/nodefaultlib"),
         *(f"/out:{work / name}", compiled),
     )
+    return work / name
 
 
-def build_bios(name: str, work: Path) -> None:
+def build_bios(name: str, work: Path) -> Path:
     content = work / "bios.payload"
     if not content.exists():
         content.write_bytes(payload(BIOS_PAYLOAD_BYTES))
@@ -71,11 +73,13 @@ def build_bios(name: str, work: Path) -> None:
         *("-D", f"NAME='{name}'", "-D", f"PAYLOAD='{content}'", "-D", f"SEED={SEED}"),
         *(SOURCES / "bios.asm", "-o", work / name),
     )
+    return work / name
 
 
-def build_script(name: str, *, then: str, work: Path) -> None:
+def build_script(name: str, work: Path, *, then: str) -> Path:
     text = (SOURCES / "script.ipxe").read_text()
     (work / name).write_text(text.format(name=name, then=then))
+    return work / name
 
 
 def run(*command: str | Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 PACKAGES = {
     "/usr/lib/ipxe/qemu/pxe-virtio.rom": "ipxe-qemu",
+    "/usr/lib/ipxe/snponly.efi": "ipxe",
     "/usr/lib/ipxe/undionly.kpxe": "ipxe",
     "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
     "/usr/share/seabios/bios-256k.bin": "seabios",

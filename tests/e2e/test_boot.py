@@ -44,19 +44,31 @@ file = "default.efi"
 style = "direct"
 """
 
-# The ROM of QEMU's card is an iPXE too: its vendor class tells it from the one it loads, which
-# says no more than "PXEClient".
+# QEMU's BIOS ROM for the card is an iPXE too: its vendor class tells it from the one it loads,
+# which says no more than "PXEClient".
 CHAIN = """
 [[boot]]
-name = "rom"
+name = "bios"
 arch = "bios"
 vendor_class = "PXEClient:Arch:00000:*"
 file = "undionly.kpxe"
 
 [[boot]]
-name = "ipxe"
+name = "bios-ipxe"
+arch = "bios"
 ipxe = true
-file = "default.ipxe"
+file = "bios.ipxe"
+
+[[boot]]
+name = "efi-ipxe"
+arch = "uefi-x64"
+ipxe = true
+file = "efi.ipxe"
+
+[[boot]]
+name = "efi"
+arch = "uefi-x64"
+file = "snponly.efi"
 """
 
 
@@ -82,14 +94,19 @@ def test_uefi_boots_straight_from_a_direct_offer(lab: Lab) -> None:
     assert not lab.decoded("udp port 4011")
 
 
-def test_ipxe_chain_ends_in_its_script(lab: Lab) -> None:
+def test_bios_loads_ipxe_and_that_its_script(lab: Lab) -> None:
     lab.serve_dhcp(isc_dhcpd)
     with lab.responder(CHAIN):
-        assert lab.boot(Bios()) == [
-            "name=default.ipxe arch=ipxe sum=UNCHECKED",
-            "name=script.0 arch=bios sum=OK",
-        ]
-    assert lab.requested_files() == ["undionly.kpxe", "default.ipxe", "script.0"]
+        assert lab.boot(Bios()) == ["name=bios.ipxe arch=ipxe sum=UNCHECKED", *BIOS]
+    assert lab.requested_files() == ["undionly.kpxe", "bios.ipxe", "bios.0"]
+
+
+def test_uefi_loads_ipxe_and_that_its_script(lab: Lab) -> None:
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(CHAIN):
+        assert lab.boot(Uefi()) == ["name=efi.ipxe arch=ipxe sum=UNCHECKED", *DEFAULT]
+    # Twice: EDK2 first asks for the size alone.
+    assert lab.requested_files() == ["snponly.efi", "snponly.efi", "efi.ipxe", "default.efi"]
 
 
 def test_uuid_of_dell_e6230_gets_its_own_file(lab: Lab) -> None:
