@@ -1,10 +1,10 @@
 from collections.abc import Sequence
-from typing import final
+from typing import TypeAlias, final
 
 REASONS: tuple[str, ...]
 
-_Test = tuple[int, int, bytes, bytes]
-_Rule = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
+_Test: TypeAlias = tuple[int, int, bytes, bytes]
+_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
 
 @final
 class Matcher:

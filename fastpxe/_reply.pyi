@@ -1,9 +1,9 @@
 from collections.abc import Sequence
-from typing import final
+from typing import TypeAlias, final
 
-_Test = tuple[int, int, bytes, bytes]
-_Rule = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
-_Reply = tuple[int, bool, int, int, bytes, bytes, bytes, bytes]
+_Test: TypeAlias = tuple[int, int, bytes, bytes]
+_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
+_Reply: TypeAlias = tuple[int, bool, int, int, bytes, bytes, bytes, bytes]
 
 @final
 class Policy:

@@ -28,6 +28,7 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """[dhcp]: the ports served, and switches for odd networks.
 
     ports: [4011] alone when a DHCP server on the same machine owns 67 and itself says PXEClient.
+    share_ports: bind although another server has the port, if that one allows it too.
     receive_buffer: bytes asked for each socket; 1,280 hold one waiting packet.
     min_secs: a DISCOVER whose `secs` is lower gets no answer (a second server of a pair).
     echo_client_id: copy option 61 into replies (RFC 6842).
@@ -36,6 +37,7 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     ports: tuple[Literal[67, 4011], ...] = (67, 4011)
+    share_ports: bool = False
     receive_buffer: Annotated[int, msgspec.Meta(ge=4096, le=1 << 30)] = 64 << 20
     min_secs: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     echo_client_id: bool = False

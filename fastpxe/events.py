@@ -1,11 +1,35 @@
 """What happened: one Event a decision, made by the servers, told by log, counters and journal."""
 
 from ipaddress import IPv4Address
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "replaced", "stopped"]
+
+
+class Decision(NamedTuple):
+    """What the packet path decided on one DHCP datagram, as serve._mmsg.Ring hands it out.
+
+    Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
+    _codec.REASONS, 0 for answered; `interface` is the interface's index.
+    """
+
+    reason: int
+    message_type: int
+    ipxe: bool
+    arch: int
+    rule: int
+    reply: int
+    to: int
+    to_port: int
+    siaddr: int
+    xid: int
+    interface: int
+    port: int
+    htype: int
+    chaddr: bytes
+    identity: bytes
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,11 +38,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     interface: str
 
 
-class DhcpEvent(Event, frozen=True, kw_only=True):
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
     """What a DHCP message said of its sender.
 
     `mac` is chaddr as text (htype in front unless Ethernet); `uuid` the raw value of option 97
-    (17 bytes on most machines: type 0, then the GUID); `arch` the number of option 93, or None.
+    (17 bytes on most machines: type 0, then the GUID); `arch` the number of option 93, or None;
+    `port` is where it was heard.
     """
 
     mac: str
@@ -28,6 +53,12 @@ class DhcpEvent(Event, frozen=True, kw_only=True):
     arch: int | None
     ipxe: bool
     uuid: bytes
+
+
+class DhcpEvent(Event, frozen=True, kw_only=True):
+    """Something that a DHCP message led to."""
+
+    sender: Sender
 
 
 class Answered(DhcpEvent, frozen=True, kw_only=True):

@@ -1,0 +1,32 @@
+from typing import final
+
+from fastpxe._reply import Policy
+from fastpxe.events import Decision
+
+@final
+class Ring:
+    def __init__(self, size: int = 8192) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    def take(self, most: int) -> list[Decision]: ...
+
+@final
+class DhcpPort:
+    policy: Policy
+    def __init__(
+        self,
+        fd: int,
+        interface: int,
+        address: int,
+        netmask: int,
+        port: int,
+        policy: Policy,
+        ring: Ring,
+    ) -> None: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def unsent(self) -> int: ...
+    def counts(self) -> dict[str, int]: ...
+    def drain(self) -> int: ...

@@ -1,0 +1,205 @@
+"""The running server: open, serve, reload, stop."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import uvloop
+
+from fastpxe import policy
+from fastpxe.config import Config
+from fastpxe.errors import ConfigError, FileRefused, MalformedPacket, StartError
+from fastpxe.events import Event
+from fastpxe.log import Repeats, describe
+from fastpxe.paths import relative_path
+from fastpxe.policy import Compiled
+from fastpxe.serve.blocks import Root
+from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
+from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
+from fastpxe.serve.sockets import open_port, receive_buffer_of
+from fastpxe.serve.tftp import TftpServer
+from fastpxe.wire import TFTP_PORT
+
+log = logging.getLogger("fastpxe")
+
+DEFAULT_ROOT = "/tftpboot"
+FALLBACK_ROOT = "./tftpboot"
+
+
+def run(load: Callable[[], Config]) -> None:
+    """Serve until SIGINT or SIGTERM; SIGHUP calls `load` again.
+
+    Raises ConfigError when the first `load` does, and StartError when something can't be had.
+    """
+    uvloop.run(_serve(load))
+
+
+async def _serve(load: Callable[[], Config]) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    with App(loop, load()) as app:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(signal.SIGHUP, app.reload, load)
+        log.info("ready: %s", app.summary())
+        await stopped.wait()
+        log.info("stopping")
+
+
+class App:
+    """Everything that is open while fastpxe serves; a context manager that closes it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, config: Config) -> None:
+        self._config = config
+        self._repeats = Repeats()
+        self._interfaces = select_interfaces(config.interfaces)
+        compiled = _compile(config)
+        with ExitStack() as stack:
+            self._root = _open_root(config)
+            stack.callback(self._close_root)
+            self._dhcp = self._start_dhcp(loop, stack, compiled)
+            self._tftp = self._start_tftp(loop, stack, self._root) if self._root else []
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.close()
+        log.info("stopped: %s", _counted(self._dhcp.counts()))
+
+    def summary(self) -> str:
+        """Where it serves, and what."""
+        where = ", ".join(f"{i.name} {i.address}" for i in self._interfaces)
+        ports = "+".join(map(str, self._config.dhcp.ports)) + ("+69" if self._tftp else "")
+        root = f", files from {self._root.path}" if self._root else ""
+        rules = f"{len(self._config.rules)} rules from {self._config.source}"
+        return f"{where}; UDP {ports}; {rules}{root}"
+
+    def reload(self, load: Callable[[], Config]) -> None:
+        """Serve by a new configuration, or, when it is refused, go on with the old one."""
+        try:
+            config = load()
+            compiled = _compile(config)
+            root = _open_root(config)
+        except (ConfigError, StartError) as error:
+            log.error("reload refused, the old configuration goes on: %s", error)  # noqa: TRY400 - the text says all; a traceback would bury it
+            return
+        if _sockets_of(config) != _sockets_of(self._config):
+            log.warning("interfaces, ports and buffers change with a restart, not with a reload")
+        self._dhcp.reload(compiled)
+        if root is not None:
+            for server in self._tftp:
+                server.reload(config.tftp, root)
+        self._close_root()
+        self._root = root
+        self._config = config
+        log.info("reloaded: %d rules from %s", len(config.rules), config.source)
+
+    def _start_dhcp(
+        self, loop: asyncio.AbstractEventLoop, stack: ExitStack, compiled: Compiled
+    ) -> DhcpServer:
+        sockets = []
+        for interface in self._interfaces:
+            for port in self._config.dhcp.ports:
+                sock = stack.enter_context(self._open(interface, port))
+                sockets.append(DhcpSocket(interface, port, sock))
+        server = DhcpServer(loop, sockets, compiled, self._saw)
+        stack.callback(server.close)
+        return server
+
+    def _start_tftp(
+        self, loop: asyncio.AbstractEventLoop, stack: ExitStack, root: Root
+    ) -> list[TftpServer]:
+        servers = []
+        for interface in self._interfaces:
+            sock = stack.enter_context(self._open(interface, TFTP_PORT))
+            server = TftpServer(loop, interface, self._config.tftp, root, self._saw)
+            server.listen(sock)
+            stack.callback(server.close)
+            servers.append(server)
+        return servers
+
+    def _open(self, interface: Interface, port: int) -> socket.socket:
+        wanted = self._config.dhcp.receive_buffer
+        share = self._config.dhcp.share_ports and port != TFTP_PORT
+        sock = open_port(interface, port, receive_buffer=wanted, share=share)
+        granted = receive_buffer_of(sock)
+        if granted < wanted:
+            log.warning(
+                "port %d on %s holds %d waiting packets, not %d: a larger storm loses packets; "
+                "grant CAP_NET_ADMIN, or: sysctl -w net.core.rmem_max=%d",
+                port, interface.name, granted * 2 // 1280, wanted * 2 // 1280, wanted,
+            )  # fmt: skip
+        return sock
+
+    def _close_root(self) -> None:
+        if self._root is not None:
+            self._root.close()
+
+    def _saw(self, event: Event) -> None:
+        level, line = describe(event)
+        log.log(level if self._repeats.is_new(event) else logging.DEBUG, "%s", line)
+
+
+def _compile(config: Config) -> Compiled:
+    own = [network.ip for interface in all_interfaces() for network in interface.networks]
+    try:
+        return policy.build(config, own)
+    except ValueError as error:
+        raise ConfigError(str(error), where=config.source) from error
+
+
+def _sockets_of(config: Config) -> tuple[object, ...]:
+    dhcp = config.dhcp
+    return (
+        config.interfaces, dhcp.ports, dhcp.share_ports, dhcp.receive_buffer, config.tftp.enabled
+    )  # fmt: skip
+
+
+def _open_root(config: Config) -> Root | None:
+    """Open the TFTP root and name the boot files that it lacks; None when TFTP is off."""
+    if not config.tftp.enabled:
+        return None
+    path = config.tftp.root or FALLBACK_ROOT
+    try:
+        if config.tftp.root is None:
+            path = _default_root()
+        root = Root(path)
+    except OSError as error:
+        raise StartError(f"TFTP root {path}: {error.strerror}; set [tftp] root = …") from error
+    _warn_of_missing_files(config, root)
+    return root
+
+
+def _default_root() -> str:
+    """/tftpboot, or ./tftpboot, which is made."""
+    if Path(DEFAULT_ROOT).is_dir():
+        return DEFAULT_ROOT
+    fallback = Path(FALLBACK_ROOT)
+    if not fallback.is_dir():
+        fallback.mkdir()
+        log.warning("made %s: put the boot files there", fallback.resolve())
+    return FALLBACK_ROOT
+
+
+def _warn_of_missing_files(config: Config, root: Root) -> None:
+    """A client that is told of a file which isn't there gives up at once: say so beforehand."""
+    missing: dict[str, str] = {}
+    for rule in config.rules:
+        if rule.boot.file and rule.boot.server is None:
+            try:
+                root.open(relative_path(rule.boot.file.encode("ascii"))).close()
+            except (FileRefused, MalformedPacket, OSError):
+                missing.setdefault(rule.boot.file, rule.name)
+    for file, rule_name in missing.items():
+        log.warning("%s is not under %s: clients of rule %r can't boot", file, root.path, rule_name)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "no packets"

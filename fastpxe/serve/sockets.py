@@ -1,0 +1,114 @@
+"""Open the UDP sockets, and say in plain words why one can't be had.
+
+Sources: socket(7), ip(7), capabilities(7).
+"""
+
+import errno
+import os
+import socket
+import struct
+from ipaddress import IPv4Address
+
+import psutil
+
+from fastpxe.errors import StartError
+from fastpxe.serve.interfaces import Interface
+
+# <asm-generic/socket.h> and <linux/in.h>; Python's socket module doesn't name them on 3.11.
+SO_SNDBUFFORCE = 32
+SO_RCVBUFFORCE = 33
+IP_PKTINFO = 8
+IP_MTU_DISCOVER = 10
+IP_PMTUDISC_DONT = 0
+
+_WAYS_OUT = {
+    67: ", or share the port with a DHCP server that allows it: [dhcp] share_ports = true"
+    " (ISC dhcpd does, dnsmasq with bind-interfaces)",
+    4011: ", or share it: [dhcp] share_ports = true",
+    69: ", or switch fastpxe's TFTP off: [tftp] enabled = false",
+}
+
+
+def open_port(
+    interface: Interface, port: int, *, receive_buffer: int, share: bool = False
+) -> socket.socket:
+    """Bind a UDP port on one interface: non-blocking, broadcast, IP_PKTINFO.
+
+    receive_buffer is in bytes, and decides how large a boot storm the kernel can hold while one
+    batch is answered. `share` lets another server that allows it have the port too; without it a
+    second fastpxe is refused here instead of answering every client twice. Raises StartError with
+    the way out.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(share))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        # DF clear: boot ROMs behind a narrower link would wait for ever for what a router dropped.
+        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+        _enlarge(sock, receive_buffer)
+        sock.bind(("0.0.0.0", port))
+    except OSError as error:
+        sock.close()
+        raise StartError(_explain(error, interface, port)) from error
+    return sock
+
+
+def receive_buffer_of(sock: socket.socket) -> int:
+    """Bytes that the kernel granted; it reports twice what was asked, for its own book-keeping."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+
+
+def join_group(sock: socket.socket, interface: Interface, group: IPv4Address) -> None:
+    """Hear multicast boot-server discovery (PXE 2.1: option 43.7, port 4011)."""
+    request = struct.pack("4s4si", group.packed, interface.address.packed, interface.index)
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+
+
+def _enlarge(sock: socket.socket, size: int) -> None:
+    """Ask past net.core.rmem_max, which CAP_NET_ADMIN may, else up to it."""
+    for force, plain in (
+        (SO_RCVBUFFORCE, socket.SO_RCVBUF),
+        (SO_SNDBUFFORCE, socket.SO_SNDBUF),
+    ):
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, force, size)
+        except PermissionError:
+            sock.setsockopt(socket.SOL_SOCKET, plain, size)
+
+
+def _explain(error: OSError, interface: Interface, port: int) -> str:
+    where = f"UDP port {port} on {interface.name}"
+    if error.errno == errno.EADDRINUSE:
+        holder = port_holder(port)
+        who = f"is held by {holder}" if holder else "is in use (as root, fastpxe can say by whom)"
+        return f"{where} {who}; stop it, or serve other interfaces" + _WAYS_OUT.get(port, "")
+    if isinstance(error, PermissionError):
+        return (
+            f"{where} needs a privilege. One of:\n"
+            "  sudo fastpxe serve …\n"
+            f"  sudo setcap cap_net_bind_service,cap_net_raw,cap_net_admin+ep {_interpreter()}\n"
+            "  systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_NET_ADMIN"
+        )
+    return f"{where}: {error.strerror}"
+
+
+def _interpreter() -> str:
+    """The file to set capabilities on: a venv's python is a link, which can't carry any."""
+    return os.path.realpath("/proc/self/exe")
+
+
+def port_holder(port: int) -> str | None:
+    """Who has a UDP port bound, such as "dnsmasq (pid 812)", when this user may see it."""
+    try:
+        connections = psutil.net_connections("udp4")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        if connection.laddr and connection.laddr.port == port and connection.pid:
+            try:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+            except psutil.NoSuchProcess:
+                continue
+    return None
