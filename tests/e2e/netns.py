@@ -80,7 +80,6 @@ class Process:
     """
 
     def __init__(self, namespace: Namespace, *command: str | Path, log: Path) -> None:
-        self.name = Path(command[0]).name
         self.log = log
         with log.open("wb") as output:
             self.popen = subprocess.Popen(

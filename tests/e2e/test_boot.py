@@ -44,12 +44,13 @@ file = "default.efi"
 style = "direct"
 """
 
-# QEMU's BIOS ROM for the card is an iPXE too: its vendor class tells it from the one it loads,
-# which says no more than "PXEClient".
+# QEMU's BIOS ROM for the card is an iPXE too, so the rule has to say that iPXE shall load iPXE.
+# The vendor class tells the two apart: the one that is loaded says no more than "PXEClient".
 CHAIN = """
 [[boot]]
 name = "bios"
 arch = "bios"
+ipxe = true
 vendor_class = "PXEClient:Arch:00000:*"
 file = "undionly.kpxe"
 

@@ -76,16 +76,16 @@ class Lab:
         namespace.run("ethtool", "-K", "eth0", "tx", "off")
         return namespace
 
-    def start(self, namespace: Namespace, command: Command, ready: str) -> Process:
+    def start(self, name: str, namespace: Namespace, command: Command, ready: str) -> Process:
         """Start a server and wait until it says that it listens."""
-        log = self.folder / f"{len(self.logs)}-{Path(command[0]).name}.log"
+        log = self.folder / f"{name}.log"
         self.logs.append(log)
         process = Process(namespace, *command, log=log)
         self.stack.callback(process.kill)
         end = time.monotonic() + START_LIMIT_S
         while not re.search(rf"\b{ready}\b", process.output()):  # and not "already in use"
-            assert process.is_running(), f"{process.name} ended at its start:\n{process.output()}"
-            assert time.monotonic() < end, f"{process.name} isn't ready:\n{process.output()}"
+            assert process.is_running(), f"{name} ended at its start:\n{process.output()}"
+            assert time.monotonic() < end, f"{name} isn't ready:\n{process.output()}"
             time.sleep(0.02)
         return process
 
@@ -93,10 +93,10 @@ class Lab:
         """Record what passes the machine's port, router advertisements aside."""
         options = ("-i", "tap0", "-Z", "root", "-U", "--immediate-mode", "-s", "512")
         command: Command = ["tcpdump", *options, "-w", self.packets, "not ip6"]
-        self.start(self.bridge, command, "listening on")
+        self.start("tcpdump", self.bridge, command, "listening on")
 
     def serve_dhcp(self, server: DhcpServer) -> None:
-        self.start(self.dhcp, *server(self.folder))
+        self.start("dhcp", self.dhcp, *server(self.folder))
 
     @contextmanager
     def responder(self, rules: str) -> Iterator[None]:
@@ -105,7 +105,7 @@ class Lab:
         head = f'interfaces = ["eth0"]\n[tftp]\nroot = "{self.tftp_root}"\n'
         config.write_text(head + rules)
         command: Command = [sys.executable, "-m", "fastpxe", "serve", "-c", config]
-        process = self.start(self.srv, command, "ready")
+        process = self.start("fastpxe", self.srv, command, "ready")
         yield
         assert process.is_running(), f"fastpxe ended by itself:\n{process.output()}"
         status = process.stop(signal.SIGTERM)
@@ -154,7 +154,7 @@ class Lab:
         for log in self.logs:
             yield log.name, tail(log.read_text(errors="replace"), 60)
         interesting = "udp port 67 or 68 or 69 or 4011 or icmp or arp"
-        yield str(self.packets), "\n".join(self.decoded(interesting)[:80])
+        yield self.packets.name, "\n".join(self.decoded(interesting)[:80])
 
 
 LOSS = """
