@@ -30,6 +30,7 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ports: [4011] alone when a DHCP server on the same machine owns 67 and itself says PXEClient.
     share_ports: bind although another server has the port, if that one allows it too.
     receive_buffer: bytes asked for each socket; 1,280 hold one waiting packet.
+    multicast: the group on which boot-server discovery is heard too (PXE 2.1, option 43.7).
     min_secs: a DISCOVER whose `secs` is lower gets no answer (a second server of a pair).
     echo_client_id: copy option 61 into replies (RFC 6842).
     server_id_override: use option 82.11 as our server identifier (RFC 5107).
@@ -38,6 +39,7 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     ports: tuple[Literal[67, 4011], ...] = (67, 4011)
     share_ports: bool = False
+    multicast: str | None = None
     receive_buffer: Annotated[int, msgspec.Meta(ge=4096, le=1 << 30)] = 64 << 20
     min_secs: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     echo_client_id: bool = False
@@ -230,6 +232,8 @@ def _check_name(key: str, value: str) -> None:
 def _check_dhcp(dhcp: Dhcp, rules: tuple[Rule, ...]) -> None:
     if not dhcp.ports or len(set(dhcp.ports)) != len(dhcp.ports):
         raise _Wrong("dhcp.ports", "write [67, 4011], [67] or [4011]")
+    if dhcp.multicast is not None and not _is_multicast(dhcp.multicast):
+        raise _Wrong("dhcp.multicast", f'{dhcp.multicast!r} is no group; write "224.0.1.2"')
     if 4011 not in dhcp.ports:
         for i, rule in enumerate(rules):
             if rule.boot.style == "binl":
@@ -237,6 +241,13 @@ def _check_dhcp(dhcp: Dhcp, rules: tuple[Rule, ...]) -> None:
                     f"boot[{i}].style",
                     'style "binl" sends the client to port 4011, which dhcp.ports leaves out',
                 )
+
+
+def _is_multicast(text: str) -> bool:
+    try:
+        return IPv4Address(text).is_multicast
+    except ValueError:
+        return False
 
 
 # --- errors ------------------------------------------------------------------------------------

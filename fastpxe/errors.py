@@ -4,6 +4,7 @@ FastpxeError
 ├── ConfigError        the configuration is refused; says where and what to write instead
 ├── MalformedPacket    a datagram that can't be read; never leaves the receive loop
 ├── StartError         a socket, file or privilege is missing; says how to get it
+├── FileTruncated      a file that can't be read as far as its size at open promised
 └── FileRefused        a TFTP file name that is not served
     ├── FileNotFound   nothing of that name under the root
     └── FileForbidden  outside the root, or not a regular file
@@ -50,3 +51,7 @@ class FileNotFound(FileRefused):
 
 class FileForbidden(FileRefused):
     """A name that leaves the root, or that is not a regular file: TFTP ERROR 2."""
+
+
+class FileTruncated(FastpxeError):  # noqa: N818 - like FileRefused: what happened to the file
+    """A file that no longer holds what was announced, or that can't be read any more."""

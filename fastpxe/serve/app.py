@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -21,9 +22,9 @@ from fastpxe.policy import Compiled
 from fastpxe.serve.blocks import Root
 from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
-from fastpxe.serve.sockets import open_port, receive_buffer_of
+from fastpxe.serve.sockets import join_group, open_port, receive_buffer_of
 from fastpxe.serve.tftp import TftpServer
-from fastpxe.wire import TFTP_PORT
+from fastpxe.wire import PXE_PORT, TFTP_PORT
 
 log = logging.getLogger("fastpxe")
 
@@ -36,7 +37,14 @@ def run(load: Callable[[], Config]) -> None:
 
     Raises ConfigError when the first `load` does, and StartError when something can't be had.
     """
+    _allow_many_files()
     uvloop.run(_serve(load))
+
+
+def _allow_many_files() -> None:
+    """Each transfer holds a socket and a file: use the descriptors that the system would grant."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(load: Callable[[], Config]) -> None:
@@ -108,6 +116,8 @@ class App:
         for interface in self._interfaces:
             for port in self._config.dhcp.ports:
                 sock = stack.enter_context(self._open(interface, port))
+                if port == PXE_PORT and self._config.dhcp.multicast:
+                    join_group(sock, interface, self._config.dhcp.multicast)
                 sockets.append(DhcpSocket(interface, port, sock))
         server = DhcpServer(loop, sockets, compiled, self._saw)
         stack.callback(server.close)
@@ -158,7 +168,8 @@ def _compile(config: Config) -> Compiled:
 def _sockets_of(config: Config) -> tuple[object, ...]:
     dhcp = config.dhcp
     return (
-        config.interfaces, dhcp.ports, dhcp.share_ports, dhcp.receive_buffer, config.tftp.enabled
+        config.interfaces, dhcp.ports, dhcp.share_ports, dhcp.receive_buffer, dhcp.multicast,
+        config.tftp.enabled
     )  # fmt: skip
 
 

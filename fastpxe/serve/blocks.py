@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
-from fastpxe.errors import FastpxeError, FileForbidden, FileNotFound
+from fastpxe.errors import FileForbidden, FileNotFound, FileTruncated
 from fastpxe.tftp import NetasciiBlocks
 from fastpxe.wire import TftpOp
 
@@ -30,10 +30,6 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_CLOEXEC
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _REFUSED = (errno.EXDEV, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
-
-
-class FileTruncated(FastpxeError):  # noqa: N818 - like FileRefused: what happened to the file
-    """A file that no longer holds what was announced, or that can't be read any more."""
 
 
 class OpenFile:

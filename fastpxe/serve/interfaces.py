@@ -54,7 +54,7 @@ def select_interfaces(names: tuple[str, ...]) -> list[Interface]:
         if not served:
             raise StartError(
                 "no interface is up with an IPv4 address (loopback aside); "
-                "bring one up, or name one: interfaces = [\"eth0\"]"
+                'bring one up, or name one: interfaces = ["eth0"]'
             )
         return served
     by_name = {interface.name: interface for interface in present}

@@ -7,7 +7,6 @@ import errno
 import os
 import socket
 import struct
-from ipaddress import IPv4Address
 
 import psutil
 
@@ -19,7 +18,9 @@ SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
 IP_PKTINFO = 8
 IP_MTU_DISCOVER = 10
+IP_RECVERR = 11
 IP_PMTUDISC_DONT = 0
+MSG_ERRQUEUE = 0x2000
 
 _WAYS_OUT = {
     67: ", or share the port with a DHCP server that allows it: [dhcp] share_ports = true"
@@ -60,10 +61,12 @@ def receive_buffer_of(sock: socket.socket) -> int:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
-def join_group(sock: socket.socket, interface: Interface, group: IPv4Address) -> None:
+def join_group(sock: socket.socket, interface: Interface, group: str) -> None:
     """Hear multicast boot-server discovery (PXE 2.1: option 43.7, port 4011)."""
-    request = struct.pack("4s4si", group.packed, interface.address.packed, interface.index)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+    member = struct.pack(
+        "4s4si", socket.inet_aton(group), interface.address.packed, interface.index
+    )
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
 
 
 def _enlarge(sock: socket.socket, size: int) -> None:

@@ -6,7 +6,6 @@ Sources:
 """
 
 import asyncio
-import os
 import socket
 import struct
 from collections import Counter
@@ -14,44 +13,23 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 
 from fastpxe.errors import FileForbidden, FileNotFound, FileRefused, MalformedPacket
-from fastpxe.events import Event, Notice, TransferDone, TransferRefused
+from fastpxe.events import Event, Notice, TransferRefused
 from fastpxe.paths import printable, relative_path
-from fastpxe.serve.blocks import (
-    BlockSender,
-    FileTruncated,
-    NetasciiSender,
-    OctetSender,
-    OpenFile,
-    Root,
-)
+from fastpxe.serve.blocks import Root
 from fastpxe.serve.interfaces import Interface
-from fastpxe.tftp import (
-    Error,
-    Rrq,
-    Terms,
-    TftpSettings,
-    Wrq,
-    default_max_blksize,
-    error,
-    negotiate,
-    parse,
+from fastpxe.serve.session import (
+    BATCH,
+    LARGEST_READ,
+    Address,
+    Session,
+    open_transfer_socket,
+    send,
 )
-from fastpxe.transfer import Action, Done, Send, SendBlocks, Transfer
+from fastpxe.serve.sockets import IP_PKTINFO
+from fastpxe.tftp import Error, Rrq, TftpSettings, Wrq, error, parse
 from fastpxe.wire import TftpError
 
-Address = tuple[str, int]
-
-_IP_PKTINFO = 8  # these four are in linux/in.h; the socket module of Python 3.11 lacks them
-_IP_MTU_DISCOVER = 10
-_IP_RECVERR = 11
-_IP_PMTUDISC_DONT = 0
-_MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)
-
 _PKTINFO = struct.Struct("=I4s4s")  # in_pktinfo: interface, local address, destination
-_LARGEST_READ = 2048
-_BATCH = 64
-"""Datagrams read in one wake-up, so that no socket keeps the others waiting."""
-
 _MODES = ("octet", "netascii")
 
 
@@ -99,7 +77,7 @@ class TftpServer:
         self.faults = 0
         self._root = root
         self._sockets: list[socket.socket] = []
-        self._sessions: dict[Address, _Session] = {}
+        self._sessions: dict[Address, Session] = {}
         self._sessions_of: Counter[str] = Counter()
         # For answers to what is no request at all; those to requests are never held back.
         self._error_bucket = TokenBucket(per_s=20, burst=40)
@@ -147,10 +125,10 @@ class TftpServer:
             del self._sessions_of[client[0]]
 
     def _read(self, sock: socket.socket) -> None:
-        for _ in range(_BATCH):
+        for _ in range(BATCH):
             try:
                 datagram, extras, _, client = sock.recvmsg(
-                    _LARGEST_READ, socket.CMSG_SPACE(_PKTINFO.size)
+                    LARGEST_READ, socket.CMSG_SPACE(_PKTINFO.size)
                 )
             except BlockingIOError:
                 return
@@ -162,7 +140,7 @@ class TftpServer:
     def _local_address(self, extras: list[tuple[int, int, bytes]]) -> str:
         """Return the address to answer from: that which was asked, ours if it was a broadcast."""
         for level, kind, value in extras:
-            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+            if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
                 _, local, destination = _PKTINFO.unpack_from(value)
                 if local == destination:
                     return socket.inet_ntoa(local)
@@ -235,7 +213,7 @@ class TftpServer:
         except OSError:
             file.close()
             raise
-        session = _Session(self, request, client, sock, file)
+        session = Session(self, request, client, sock, file)
         self._sessions[client] = session
         self._sessions_of[client[0]] += 1
         self.guarded(session.start, session.stop)
@@ -268,211 +246,7 @@ class _Reply:
 
     def send(self, answer: Error) -> None:
         source = _PKTINFO.pack(0, socket.inet_aton(self.local), bytes(4))
-        _send(self._sock, bytes(answer), self._client, [(socket.IPPROTO_IP, _IP_PKTINFO, source)])
-
-
-class _Session:
-    """A transfer with its socket, file and timer."""
-
-    def __init__(
-        self,
-        server: TftpServer,
-        request: Rrq,
-        client: Address,
-        sock: socket.socket,
-        file: OpenFile,
-    ) -> None:
-        self._server = server
-        self._loop = server.loop
-        self._request = request
-        self._client = client
-        self._sock = sock
-        self._file = file
-        is_netascii = request.mode == "netascii"
-        terms = _terms(server, request, None if is_netascii else file.size_bytes)
-        self._sender: BlockSender = (NetasciiSender if is_netascii else OctetSender)(
-            sock, client, file, terms.blksize
-        )
-        self._transfer = Transfer(
-            terms,
-            self._sender.size_bytes,
-            retry_timeout_s=server.settings.retry_timeout_s,
-            give_up_s=server.settings.give_up_s,
-        )
-        self._started_at = self._loop.time()
-        self._timer: asyncio.TimerHandle | None = None
-        self._fires_at = 0.0
-        self._is_over = False
-
-    def start(self) -> None:
-        self._loop.add_reader(self._sock, self._server.guarded, self._read, self.stop)
-        self._act(self._transfer.start(self._loop.time()))
-
-    def is_repeated_by(self, request: Rrq) -> bool:
-        """Whether this is the same request once more, since no answer has reached the client."""
-        return request == self._request and not self._transfer.is_acknowledged
-
-    def repeat(self) -> None:
-        self._act(self._transfer.on_repeated_request(self._loop.time()))
-
-    def replace(self) -> None:
-        self._end(Done("replaced"))
-
-    def stop(self) -> None:
-        """End it from our side, and say so: the client need not wait for its own timer."""
-        if not self._is_over:
-            self._tell_client("Server stops")
-            self._end(Done("stopped"))
-
-    def _read(self) -> None:
-        for count in range(_BATCH):
-            try:
-                datagram, sender = self._sock.recvfrom(_LARGEST_READ)
-            except BlockingIOError:
-                if count == 0:  # woken by the error queue; left full, it would wake us for ever
-                    self._read_icmp_error()
-                return
-            except OSError:
-                self._read_icmp_error()
-            else:
-                self._on_datagram(datagram, sender)
-            if self._is_over:
-                return
-
-    def _on_datagram(self, datagram: bytes, sender: Address) -> None:
-        try:
-            packet = parse(datagram)
-        except MalformedPacket:
-            self._server.dropped += 1
-            return
-        if sender == self._client:
-            self._act(self._transfer.on(packet, self._loop.time()))
-        elif not isinstance(packet, Error) and self._server.allows_error():
-            _send(self._sock, bytes(error(TftpError.UNKNOWN_TID)), sender)  # RFC 1350 section 4
-        else:
-            self._server.dropped += 1
-
-    def _read_icmp_error(self) -> None:
-        """Take one ICMP error; the client's port being closed ends the transfer."""
-        try:
-            *_, about = self._sock.recvmsg(0, 0, _MSG_ERRQUEUE)
-        except BlockingIOError:
-            return
-        if about == self._client:
-            self._end(Done("client-error", "the client's port is closed (ICMP)"))
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._act(self._transfer.on_timer(self._loop.time()))
-
-    def _set_timer(self) -> None:
-        """Have a timer that fires by the deadline.
-
-        One that fires sooner stays: it costs less to look again then than to move it per packet.
-        """
-        deadline = self._transfer.deadline
-        if self._is_over or (self._timer is not None and self._fires_at <= deadline):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._fires_at = deadline
-        # A millisecond is the resolution of uvloop's clock; less would spin.
-        delay_s = max(deadline - self._loop.time(), 0.001)
-        self._timer = self._loop.call_later(
-            delay_s, self._server.guarded, self._on_timer, self.stop
-        )
-
-    def _act(self, action: Action | None) -> None:
-        match action:
-            case Send(datagram=datagram):
-                _send(self._sock, datagram, self._client)
-            case SendBlocks(first=first, count=count):
-                self._send_blocks(first, count)
-            case Done():
-                self._end(action)
-        self._set_timer()
-
-    def _send_blocks(self, first: int, count: int) -> None:
-        try:
-            self._sender.send(first, count)
-        except FileTruncated as truncated:
-            self._tell_client("File changed during the transfer")
-            self._end(Done("truncated", str(truncated)))
-            return
-        if self._transfer.size_bytes is None and self._sender.size_bytes is not None:
-            self._transfer.found_size(self._sender.size_bytes)
-
-    def _tell_client(self, text: str) -> None:
-        _send(self._sock, bytes(error(TftpError.UNDEFINED, text)), self._client)
-
-    def _end(self, done: Done) -> None:
-        self._is_over = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._loop.remove_reader(self._sock)
-        self._sock.close()
-        self._file.close()
-        self._server.forget(self._client)
-        self._server.saw(
-            TransferDone(
-                interface=self._server.interface.name,
-                client=(IPv4Address(self._client[0]), self._client[1]),
-                file=printable(relative_path(self._request.filename)),
-                options=self._transfer.terms.options,
-                size_bytes=self._transfer.acknowledged_bytes,
-                duration_s=self._loop.time() - self._started_at,
-                retransmits=self._transfer.retransmits,
-                outcome=done.outcome,
-                error=done.error,
-            )
-        )
-
-
-def open_transfer_socket(interface: Interface, local: str) -> socket.socket:
-    """Open the socket of one transfer: a free port of one of our addresses. Raises OSError.
-
-    It stays unconnected, so that strangers get their ERROR 5, and reports ICMP errors.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        # DF stays clear: ROMs don't take part in path MTU discovery.
-        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
-        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-        _bind_to_device(sock, interface.name)
-        sock.bind((local, 0))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _bind_to_device(sock: socket.socket, name: str) -> None:
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, os.fsencode(name))
-    except PermissionError:
-        return  # before Linux 5.7 only for root; routes then choose the interface
-
-
-def _send(
-    sock: socket.socket,
-    datagram: bytes,
-    to: Address,
-    extras: list[tuple[int, int, bytes]] | None = None,
-) -> None:
-    try:
-        sock.sendmsg([datagram], extras or (), 0, to)
-    except OSError:
-        return  # as good as lost on the wire, which is what the timers of both sides are for
-
-
-def _terms(server: TftpServer, request: Rrq, size_bytes: int | None) -> Terms:
-    settings = server.settings
-    return negotiate(
-        request.options,
-        max_blksize=settings.max_blksize or default_max_blksize(server.interface.mtu),
-        max_windowsize=settings.max_windowsize,
-        size_bytes=size_bytes,
-    )
+        send(self._sock, bytes(answer), self._client, [(socket.IPPROTO_IP, IP_PKTINFO, source)])
 
 
 def _refusal(refused: FileRefused) -> Error:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fastpxe.errors import FileForbidden, FileNotFound
+from fastpxe.errors import FileForbidden, FileNotFound, FileTruncated
 from fastpxe.serve.blocks import (
     BlockSender,
-    FileTruncated,
     NetasciiSender,
     OctetSender,
     Opener,
