@@ -1,0 +1,80 @@
+# make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
+# make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
+# make build    only build .venv/bin/fastpxe
+# make bench    speed, see bench/README.md
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SOURCES := $(wildcard fastpxe/*.pyx fastpxe/*.pxd fastpxe/serve/*.pyx fastpxe/serve/*.pxd) setup.py pyproject.toml
+
+.PHONY: serve build test lint unit asan fuzz bench clean check-build check-test
+
+serve: build
+	$(BIN)/fastpxe serve $(ARGS)
+
+build: $(VENV)/built
+
+# Each prerequisite is tried, not guessed by package name; the message is the line to type.
+check-build:
+	@missing=; \
+	command -v $(PYTHON) >/dev/null || missing="$$missing python3"; \
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	$(PYTHON) -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null \
+	  || missing="$$missing python3-dev"; \
+	if [ -n "$$missing" ]; then \
+	  echo "fastpxe needs:  sudo apt-get install -y$$missing" >&2; exit 1; \
+	fi; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "fastpxe needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+
+$(VENV)/bin/pip:
+	@$(MAKE) --no-print-directory check-build
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/built: $(SOURCES) | $(VENV)/bin/pip
+	@$(MAKE) --no-print-directory check-build
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/test-tools: pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --disable-pip-version-check --group test
+	@touch $@
+
+test: check-test build $(VENV)/test-tools lint unit asan fuzz
+
+# The end-to-end tests boot real firmware in network namespaces: they need root and these packages.
+check-test:
+	@missing=$$(cd tests/e2e && $(PYTHON) -c 'import packages; print(*packages.missing())'); \
+	test -z "$$missing" || { echo "make test needs:  sudo apt-get install -y $$missing" >&2; exit 1; }
+	@test "$$(id -u)" = 0 || { echo "make test boots machines in network namespaces: sudo make test" >&2; exit 1; }
+
+lint: build $(VENV)/test-tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy fastpxe
+	$(BIN)/cython-lint --max-line-length=100 fastpxe/*.pyx fastpxe/*.pxd fastpxe/serve/*.pyx fastpxe/serve/*.pxd
+	$(BIN)/stubtest fastpxe._codec fastpxe._reply fastpxe._request fastpxe.serve._mmsg
+
+unit: build $(VENV)/test-tools
+	$(BIN)/python -m pytest
+
+# The Cython core once more under the address and undefined-behaviour sanitizers, in a build of its own.
+asan: $(VENV)/test-tools
+	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_reply.py tests/test_policy.py
+
+fuzz: $(VENV)/test-tools
+	fuzz/asan $(BIN)/python fuzz/fuzz_dhcp.py --seconds $(or $(FUZZ_SECONDS),20)
+
+bench: build $(VENV)/test-tools bench/load/pxestorm bench/load/pxelimit
+	$(BIN)/python -m pytest bench --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
+	$(BIN)/python bench/storm.py
+
+bench/load/%: bench/load/%.c
+	$(MAKE) -C bench/load $*
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+	find fastpxe \( -name '*.so' -o -name '*.c' -o -name '*.html' \) -delete
