@@ -11,7 +11,6 @@ import socket
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -106,9 +105,9 @@ class Process:
             raise
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
+        if self.is_running():  # else its number may be another's by now
             os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait()
+            self.popen.wait()
 
 
 def make_namespace() -> int:
