@@ -18,8 +18,9 @@ from fastpxe.errors import MalformedPacket
 
 # Why a datagram got no answer, by Outcome.reason.
 REASONS = (
-    "answered", "short", "bad_magic", "not_a_request", "bad_hlen", "option_too_long",
-    "not_pxe", "wrong_type", "bad_giaddr", "bad_ciaddr", "bad_source", "own_packet",
+    "answered", "short", "bad_magic", "not_a_request", "bad_hlen", "bad_hops",
+    "option_too_long", "not_pxe", "wrong_type", "bad_giaddr", "bad_ciaddr", "bad_source",
+    "own_packet",
     "for_other_server", "chose_us", "other_server_id", "http_on_4011", "too_early",
     "credentials", "unserved_item", "no_rule", "unknown_arch", "denied", "no_destination",
     "too_long",
@@ -167,6 +168,8 @@ cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogi
         return NOT_A_REQUEST
     if at[AT_HLEN] > CHADDR_SIZE:
         return BAD_HLEN
+    if at[AT_HOPS] > HOPS_MAX:    # RFC 1542 section 4.1.1: a loop of relays
+        return BAD_HOPS
 
     message.at = at
     message.size = size

@@ -50,6 +50,8 @@ def read(datagram: bytes) -> Facts:
         raise RefusedError("not_a_request")
     if datagram[2] > 16:
         raise RefusedError("bad_hlen")
+    if datagram[3] > 16:
+        raise RefusedError("bad_hops")
     pairs, is_truncated = all_options(datagram)
     options = joined(pairs)
     features = tuple(sorted({c for c in dict(tlvs(options.get(175, b""))[0]) if 16 <= c < 48}))

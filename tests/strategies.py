@@ -105,6 +105,7 @@ def soups(draw: st.DrawFn) -> bytes:
     head = header(
         op=draw(st.sampled_from([1, 1, 1, 1, 1, 1, 1, 2])),
         hlen=draw(st.sampled_from([6, 6, 6, 0, 16, 17, 255])),
+        hops=draw(st.sampled_from([0, 0, 0, 16, 17, 255])),
         ciaddr=draw(ADDRESSES),
         giaddr=draw(ADDRESSES),
         sname=draw(areas(64)),

@@ -560,7 +560,9 @@ def test_the_header_fields_tile_0_to_240() -> None:
         for i, (name, size) in enumerate(zip(HEADER_FIELDS, sizes, strict=True))
     }
     assert sum(sizes) == 240
-    joined = b"".join((marks | {"op": b"\1", "hlen": b"\6", "magic": MAGIC_COOKIE}).values())
+    joined = b"".join(
+        (marks | {"op": b"\1", "hlen": b"\6", "hops": b"\2", "magic": MAGIC_COOKIE}).values()
+    )
     request = Request(joined)
     numbers = ("htype", "xid", "secs", "flags", "ciaddr", "giaddr")
     read = {name: getattr(request, name) for name in numbers}
