@@ -173,11 +173,12 @@ cdef void render_header(const Message *message, bint is_offer, uint32_t siaddr,
     memcpy(out + AT_MAGIC, COOKIE, 4)
 
 
-cdef uint8_t *put_vendor(uint8_t *at, const Message *message, Span vendor,
+cdef uint8_t *put_vendor(uint8_t *at, const Message *message, const Reply *reply, bint is_offer,
                          const uint8_t *pool) noexcept nogil:
     """Option 43: what the reply holds, or the echo of 43.71 in a boot-server ACK."""
     cdef uint8_t item[7]
-    if message.has_boot_item:
+    cdef Span vendor = reply.offer_vendor if is_offer else reply.ack_vendor
+    if message.has_boot_item and not is_offer:
         item[0] = PXE_BOOT_ITEM
         item[1] = 4
         item[2] = <uint8_t>(message.boot_item_type >> 8)
@@ -225,7 +226,7 @@ cdef uint32_t render(const Message *message, const Reply *reply, const uint8_t *
         at = put_option(at, OPT_CLASS, HTTP_CLASS, 10)
     else:
         at = put_option(at, OPT_CLASS, PXE_CLASS, 9)
-    at = put_vendor(at, message, reply.offer_vendor if is_offer else reply.ack_vendor, pool)
+    at = put_vendor(at, message, reply, is_offer, pool)
     if reply.bootfile.size:
         at = put_option(at, OPT_BOOTFILE, pool + reply.bootfile.at, reply.bootfile.size)
     if message.uuid != NULL:
