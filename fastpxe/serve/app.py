@@ -86,7 +86,7 @@ class App:
         where = ", ".join(f"{i.name} {i.address}" for i in self._interfaces)
         ports = "+".join(map(str, self._config.dhcp.ports)) + ("+69" if self._tftp else "")
         root = f", files from {self._root.path}" if self._root else ""
-        rules = f"{len(self._config.rules)} rules from {self._config.source}"
+        rules = f"{_rules(self._config)} from {self._config.source}"
         return f"{where}; UDP {ports}; {rules}{root}"
 
     def reload(self, load: Callable[[], Config]) -> None:
@@ -107,7 +107,7 @@ class App:
         self._close_root()
         self._root = root
         self._config = config
-        log.info("reloaded: %d rules from %s", len(config.rules), config.source)
+        log.info("reloaded: %s from %s", _rules(config), config.source)
 
     def _start_dhcp(
         self, loop: asyncio.AbstractEventLoop, stack: ExitStack, compiled: Compiled
@@ -210,6 +210,10 @@ def _warn_of_missing_files(config: Config, root: Root) -> None:
                 missing.setdefault(rule.boot.file, rule.name)
     for file, rule_name in missing.items():
         log.warning("%s is not under %s: clients of rule %r can't boot", file, root.path, rule_name)
+
+
+def _rules(config: Config) -> str:
+    return "1 rule" if len(config.rules) == 1 else f"{len(config.rules)} rules"
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -1,0 +1,208 @@
+"""`fastpxe serve` in a namespace: start, reload, stop, and what it says when it can't."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from netns import Namespace, Process
+from packets import Reply, discover
+
+pytestmark = pytest.mark.netns
+
+SERVER, CLIENT = "10.99.0.1", "10.99.0.2"
+LIMIT_S = 20
+FASTPXE = (sys.executable, "-m", "fastpxe", "serve")
+ONE = '[[boot]]\nname = "one"\nfile = "one.efi"\n'
+TWO = '[[boot]]\nname = "two"\nfile = "two.efi"\n'
+
+
+class Wire:
+    """A server's namespace and a client's, joined by a cable."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server = Namespace()
+        self.client = Namespace()
+        holder = self.client.path
+        self.server.ip(f"link add eth0 type veth peer name eth0 netns {holder}")
+        self.server.ip(f"addr add {SERVER}/24 dev eth0\nlink set eth0 up")
+        self.client.ip(f"addr add {CLIENT}/24 dev eth0\nlink set eth0 up")
+        self.config = folder / "fastpxe.toml"
+        self.processes: list[Process] = []
+
+    def write(self, text: str) -> None:
+        self.config.write_text(f'[tftp]\nroot = "{self.folder}"\n{text}')
+
+    def start(self, *arguments: str) -> Process:
+        process = Process(self.server, *FASTPXE, *arguments, log=self.folder / "log")
+        self.processes.append(process)
+        self.wait_for(process, "ready")
+        return process
+
+    def serve(self, text: str) -> Process:
+        self.write(text)
+        return self.start("-c", str(self.config))
+
+    def wait_for(self, process: Process, words: str, count: int = 1) -> None:
+        limit = time.monotonic() + LIMIT_S
+        while process.output().count(words) < count:
+            assert process.is_running(), process.output()
+            assert time.monotonic() < limit, process.output()
+            time.sleep(0.02)
+
+    def ask(self) -> Reply:
+        """Broadcast a DISCOVER as firmware does; the one reply to it."""
+        with self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(LIMIT_S)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+            sock.bind(("", 68))
+            sock.sendto(discover(arch=7), ("255.255.255.255", 67))
+            return Reply(sock.recv(2048))
+
+    def file_offered(self) -> str:
+        return self.ask().file
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+        for namespace in (self.server, self.client):
+            os.close(namespace.fd)
+
+
+@pytest.fixture
+def wire(tmp_path: Path) -> Iterator[Wire]:
+    wire = Wire(tmp_path)
+    yield wire
+    wire.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly_and_it_counts_what_it_did(wire: Wire, number: int) -> None:
+    process = wire.serve(ONE)
+    wire.ask()
+    assert process.stop(number) == 0
+    assert "stopped: answered 1\n" in process.output()
+
+
+def test_an_answer_is_logged_with_the_whole_identity(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    wire.ask()
+    process.stop(signal.SIGTERM)
+    (line,) = (line for line in process.output().splitlines() if " offer " in line)
+    assert "uuid=4c4c4544-0038-3610-804e-c4c04f4a5831" in line
+    assert "option97=00:44:45:4c:4c:38:00:10:36:80:4e:c4:c0:4f:4a:58:31" in line
+    assert "rule=one file=one.efi" in line
+
+
+def test_a_hangup_puts_a_new_config_in_force(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    assert wire.file_offered() == "one.efi"
+    wire.write(TWO)
+    process.popen.send_signal(signal.SIGHUP)
+    wire.wait_for(process, "reloaded: 1 rule from")
+    assert wire.file_offered() == "two.efi"
+
+
+def test_a_hangup_with_a_bad_config_keeps_the_old_one_in_force(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    wire.write('[[boot]]\nfiel = "x"\n')
+    process.popen.send_signal(signal.SIGHUP)
+    wire.wait_for(process, "reload refused")
+    assert "fastpxe.toml:4: boot[0].fiel: unknown key; did you mean 'file'?" in process.output()
+    assert wire.file_offered() == "one.efi"
+
+
+def test_a_hangup_that_would_change_sockets_says_that_it_takes_a_restart(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    wire.config.write_text(f"[tftp]\nenabled = false\n{TWO}")
+    process.popen.send_signal(signal.SIGHUP)
+    wire.wait_for(process, "change with a restart")
+    assert wire.file_offered() == "two.efi"
+
+
+def test_an_unknown_arch_is_warned_of_once_a_client(wire: Wire) -> None:
+    process = wire.serve('[[boot]]\narch = "bios"\nfile = "one.efi"\n')
+    with wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        sock.bind(("", 68))
+        for _ in range(3):
+            sock.sendto(discover(arch=7), ("255.255.255.255", 67))
+    wire.wait_for(process, "ignored unknown_arch")
+    process.stop(signal.SIGTERM)
+    assert process.output().count("ignored unknown_arch") == 1
+    assert "unknown_arch 3" in process.output()
+
+
+def test_missing_boot_files_are_named_at_start(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    assert f"one.efi is not under {wire.folder}: clients of rule 'one' can't boot" in (
+        process.output()
+    )
+
+
+def test_with_no_config_it_makes_a_folder_and_answers_with_the_files_of_fog(wire: Wire) -> None:
+    process = Process(
+        wire.server,
+        *("env", "-C", wire.folder, f"PYTHONPATH={Path(__file__).parents[2]}"),
+        *FASTPXE,
+        log=wire.folder / "log",
+    )
+    wire.processes.append(process)
+    wire.wait_for(process, "ready")
+    assert wire.file_offered() == "snponly.efi"
+    if not Path("/tftpboot").is_dir():
+        assert (wire.folder / "tftpboot").is_dir()
+        assert f"made {wire.folder}/tftpboot: put the boot files there" in process.output()
+
+
+def test_a_busy_port_is_named_with_its_holder_and_nothing_is_left_open(wire: Wire) -> None:
+    first = wire.serve(ONE)
+    second = subprocess.run(
+        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert second.returncode == 1
+    assert "fastpxe: UDP port 67 on eth0 is held by" in second.stderr
+    assert first.is_running()
+
+
+def test_without_privileges_it_says_how_to_get_them(wire: Wire) -> None:
+    wire.write(ONE)
+    wire.folder.chmod(0o755)
+    ran = subprocess.run(
+        wire.server.command(
+            *("setpriv", "--bounding-set=-all", "--inh-caps=-all"), *FASTPXE, "-c", str(wire.config)
+        ),
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    for way in ("sudo fastpxe serve", "setcap cap_net_bind_service", "AmbientCapabilities="):
+        assert way in ran.stderr
+
+
+def test_an_interface_that_is_not_there_is_refused_before_anything_is_bound(wire: Wire) -> None:
+    wire.config.write_text(f'interfaces = ["eth7"]\n{ONE}')
+    ran = subprocess.run(
+        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "interface eth7 is not up" in ran.stderr
+
+
+def test_a_root_that_is_not_there_is_refused_with_the_key_to_set(wire: Wire) -> None:
+    wire.config.write_text(f'[tftp]\nroot = "/no/such/folder"\n{ONE}')
+    ran = subprocess.run(
+        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "TFTP root /no/such/folder: No such file or directory; set [tftp] root" in ran.stderr

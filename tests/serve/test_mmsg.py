@@ -1,0 +1,106 @@
+"""The batch path over real sockets on loopback: nothing lost, nothing answered twice."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from packets import OUR_ADDRESS, discover
+
+from fastpxe import config, policy
+from fastpxe._reply import Policy
+from fastpxe.serve._mmsg import DhcpPort, Ring
+from fastpxe.serve.interfaces import select_interfaces
+from fastpxe.serve.sockets import open_port
+
+LOCALHOST = 0x7F000001
+TEXT = '[[boot]]\narch = "uefi-x64"\nfile = "x64.efi"\n'
+
+
+def native(text: str = TEXT) -> Policy:
+    return policy.build(config.parse(text, "test"), [OUR_ADDRESS]).native
+
+
+class Wire:
+    """A DhcpPort on loopback that believes to be port 4011, and a client that asks it."""
+
+    def __init__(self) -> None:
+        loopback = select_interfaces(("lo",))[0]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            number = probe.getsockname()[1]
+        self.server = open_port(loopback, number, receive_buffer=8 << 20)
+        self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.client.bind(("127.0.0.2", 0))
+        self.number = number
+        self.ring = Ring(256)
+        # Loopback sources are never answered: replies are for tests/serve/test_dhcp.py.
+        self.port = DhcpPort(
+            self.server.fileno(), loopback.index, LOCALHOST, 0xFF000000, 4011, native(), self.ring
+        )
+
+    def send(self, *datagrams: bytes) -> None:
+        for datagram in datagrams:
+            self.client.sendto(datagram, ("127.0.0.1", self.number))
+
+    def close(self) -> None:
+        self.server.close()
+        self.client.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire()
+    yield wire
+    wire.close()
+
+
+def test_a_drain_reads_more_than_one_batch(wire: Wire) -> None:
+    wire.send(*[b"short"] * 150)
+    assert wire.port.drain() == 150
+    assert wire.port.received == 150
+    assert wire.port.counts()["short"] == 150
+
+
+def test_a_drain_of_nothing_returns_at_once(wire: Wire) -> None:
+    assert wire.port.drain() == 0
+
+
+def test_a_drain_leaves_the_rest_for_the_next_turn(wire: Wire) -> None:
+    wire.send(*[b"short"] * 1100)
+    assert wire.port.drain() == 1024
+    assert wire.port.drain() == 76
+
+
+def test_a_datagram_longer_than_the_buffer_is_counted_not_read(wire: Wire) -> None:
+    wire.send(discover(arch=7).ljust(2049, b"\0"))
+    wire.port.drain()
+    assert wire.port.counts()["too_long"] == 1
+    assert wire.port.counts()["answered"] == 0
+
+
+def test_every_datagram_has_one_reason(wire: Wire) -> None:
+    wire.send(b"", b"x" * 300, discover(arch=7), discover(arch=7)[:240])
+    wire.port.drain()
+    assert sum(wire.port.counts().values()) == wire.port.received == 4
+
+
+def test_a_new_policy_answers_from_the_next_drain_on(wire: Wire) -> None:
+    other = native('[[boot]]\nfile = "other.efi"\n')
+    wire.port.policy = other
+    assert wire.port.policy is other
+
+
+def test_a_port_is_made_once(wire: Wire) -> None:
+    with pytest.raises(TypeError):
+        wire.port.__init__(0, 1, 0, 0, 67, native(), wire.ring)  # type: ignore[misc] - the point is that a second call is refused
+
+
+def test_a_ring_is_made_once() -> None:
+    ring = Ring(8)
+    with pytest.raises(TypeError):
+        ring.__init__(8)  # type: ignore[misc] - see above
+
+
+def test_an_empty_ring_has_nothing_to_take() -> None:
+    assert Ring(8).take(10) == []
