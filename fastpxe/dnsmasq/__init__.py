@@ -1,0 +1,1 @@
+"""The dnsmasq front end: its configuration syntax, and its decisions in proxy mode."""
