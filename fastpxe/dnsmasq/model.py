@@ -4,7 +4,7 @@ Every tuple is in config order; where dnsmasq prefers the last line, its reader 
 behaviour is that of dnsmasq 2.90; names are those of its directives.
 """
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface
 
 import msgspec
 
@@ -300,8 +300,7 @@ class DnsmasqConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine needs to know of a network interface: its addresses in the kernel's order."""
+    """What decisions need of a network interface: its addresses, in the kernel's order."""
 
     name: str
-    networks: tuple[IPv4Network, ...]
-    addresses: tuple[IPv4Address, ...]
+    networks: tuple[IPv4Interface, ...]
