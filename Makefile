@@ -53,9 +53,9 @@ check-test:
 
 lint: build $(VENV)/test-tools
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy fastpxe
-	$(BIN)/cython-lint --max-line-length=100 fastpxe/*.pyx fastpxe/*.pxd fastpxe/serve/*.pyx fastpxe/serve/*.pxd
+	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint --max-line-length=100 fastpxe/*.pyx fastpxe/*.pxd fastpxe/serve/*.pyx fastpxe/serve/*.pxd
 	$(BIN)/stubtest fastpxe._codec fastpxe._reply fastpxe._request fastpxe.serve._mmsg
 
 unit: build $(VENV)/test-tools

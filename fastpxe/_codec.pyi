@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import TypeAlias, final
 
 REASONS: tuple[str, ...]
+__pyx_capi__: dict[str, object]  # what other Cython modules cimport
 
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
 _Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]

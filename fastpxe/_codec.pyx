@@ -701,11 +701,11 @@ cdef class Matcher:
         cdef int reason = parse(&message, <const uint8_t *>PyBytes_AS_STRING(datagram),
                                 <uint32_t>PyBytes_GET_SIZE(datagram))
         cdef int32_t rule = -1, arch
-        cdef int i
+        cdef int _round
         if reason:
             raise MalformedPacket(REASONS[reason])
         arch = self.arch_of(&message)
-        for i in range(rounds):
+        for _round in range(rounds):
             rule = self.find(&message, kind_of(&message, arch), arch, 0)
         return rule
 

@@ -10,7 +10,7 @@ What EDK2, iPXE and boot ROMs make of a reply is named at the line that obeys it
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from fastpxe._codec cimport *
 

@@ -1,5 +1,7 @@
 from typing import final
 
+from fastpxe._codec import REASONS as REASONS
+
 @final
 class Request:
     def __init__(self, datagram: bytes) -> None: ...

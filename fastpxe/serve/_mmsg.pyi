@@ -1,5 +1,6 @@
 from typing import final
 
+from fastpxe._codec import REASONS as REASONS
 from fastpxe._reply import Policy
 from fastpxe.events import Decision
 

@@ -218,9 +218,9 @@ cdef class DhcpPort:
 
     def drain(self):
         """Answer what waits, at most ROUNDS_MAX batches; the number of datagrams read."""
-        cdef int count = 0, got, rounds
+        cdef int count = 0, got, _round
         cdef Policy policy = self.policy
-        for rounds in range(ROUNDS_MAX):
+        for _round in range(ROUNDS_MAX):
             got = self.receive()
             if got <= 0:
                 break
