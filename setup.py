@@ -1,6 +1,6 @@
 """Build the two Cython modules; everything static is in pyproject.toml.
 
-FASTPXE_SANITIZE=1  address and undefined-behaviour sanitizers (run with LD_PRELOAD=libasan)
+FASTPXE_SANITIZE=1  address and undefined-behaviour sanitizers, C warnings are errors (fuzz/asan)
 FASTPXE_ANNOTATE=1  write the annotated HTML next to each .pyx
 """
 
@@ -15,6 +15,7 @@ Options.warning_errors = True
 CFLAGS = ["-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-cast-function-type"]
 LDFLAGS: list[str] = []
 if os.environ.get("FASTPXE_SANITIZE") == "1":
+    CFLAGS.append("-Werror")
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     CFLAGS += ["-O1", "-fno-omit-frame-pointer", *sanitizers]
     LDFLAGS += sanitizers

@@ -60,6 +60,10 @@ cdef class Request:
             i += 5 + value[i + 4]
         return tuple(found)
 
+    def kind_as(self, int arch):
+        """What it can use, if its architecture is `arch` (-1 = none): an index into KINDS."""
+        return kind_of(self.valid(), arch)
+
     @property
     def xid(self):
         return get32(self.valid().at + AT_XID)

@@ -9,9 +9,10 @@ import re
 from collections import OrderedDict
 from typing import Any
 
+from fastpxe.decode import arch_name
 from fastpxe.events import Answered, Event, Ignored, Notice, Sender, TransferDone, TransferRefused
 from fastpxe.identity import format_uuid, microsoft_order
-from fastpxe.wire import PXE_PORT, Arch, MessageType
+from fastpxe.wire import PXE_PORT, MessageType
 
 # What to do about a client that gets no answer.
 _ADVICE = {
@@ -114,13 +115,7 @@ def _sender(sender: Sender) -> dict[str, object]:
 
 
 def _arch(number: int | None) -> str:
-    if number is None:
-        return "none"
-    try:
-        name = Arch(number).name.lower().replace("_", "-")
-    except ValueError:
-        name = "unknown"
-    return f"{name}({number})"
+    return "none" if number is None else f"{arch_name(number)}({number})"
 
 
 def _pairs(**values: Any) -> str:

@@ -56,11 +56,16 @@ class Reply(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """A policy, and what its indexes mean: for log lines and explanations."""
+    """A policy, and what its indexes mean: for log lines and explanations.
+
+    `kinds` holds for each rule what each of KINDS gets: an index into `replies`, NOT_SERVED or
+    DENIED.
+    """
 
     native: Policy
     rules: tuple[Rule, ...]
     replies: tuple[Reply, ...]
+    kinds: tuple[tuple[int, ...], ...]
 
 
 def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
@@ -84,7 +89,7 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
         echo_client_id=config.dhcp.echo_client_id,
         min_secs=config.dhcp.min_secs,
     )
-    return Compiled(native, config.rules, tuple(replies))
+    return Compiled(native, config.rules, tuple(replies), tuple(rule[3] for rule in rules))
 
 
 def reply_for(kind: str, rule: Rule, *, serves_4011: bool) -> Reply | int:
@@ -160,7 +165,12 @@ def _loads_itself(rule: Rule) -> bool:
     """True when the rule would give iPXE to iPXE without having said that it means to."""
     if rule.match.ipxe or rule.match.user_classes or rule.boot.file is None:
         return False
-    name = re.split(r"[/\\]", rule.boot.file)[-1].lower()
+    return is_ipxe_binary(rule.boot.file)
+
+
+def is_ipxe_binary(file: str) -> bool:
+    """True for a file that is iPXE itself, as far as its name tells."""
+    name = re.split(r"[/\\]", file)[-1].lower()
     return any(fnmatchcase(name, pattern) for pattern in IPXE_BINARIES)
 
 

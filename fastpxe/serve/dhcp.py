@@ -20,7 +20,7 @@ from fastpxe.serve._mmsg import DhcpPort, Ring
 from fastpxe.serve.interfaces import Interface
 
 TELL_AFTER_S = 0.02  # a batch's news is gathered this long
-TELL_AT_ONCE = 256  # then told in pieces of this many
+TELL_AT_ONCE = 32  # then told in pieces of this many, with the sockets served in between
 
 
 class DhcpSocket(NamedTuple):
