@@ -21,6 +21,7 @@ if os.environ.get("FASTPXE_SANITIZE") == "1":
     LDFLAGS += sanitizers
 
 MODULES = {
+    "fastpxe.dnsmasq._cache": "fastpxe/dnsmasq/_cache.pyx",
     "fastpxe._reply": "fastpxe/_reply.pyx",
     "fastpxe._request": "fastpxe/_request.pyx",
     "fastpxe._codec": "fastpxe/_codec.pyx",

@@ -120,6 +120,43 @@ cdef inline void put32(uint8_t *at, uint32_t value) noexcept nogil:
     at[2] = <uint8_t>(value >> 8)
     at[3] = <uint8_t>value
 
+cdef struct Tlv:              # a cursor over code, length, value
+    const uint8_t *at
+    const uint8_t *end
+    uint8_t code
+    uint8_t size
+    const uint8_t *value
+
+
+cdef enum Step:
+    STEP_VALUE, STEP_END, STEP_OVERRUN
+
+
+cdef inline Step next_tlv(Tlv *tlv) noexcept nogil:
+    """Move to the next option; the only place where a length from the wire is trusted."""
+    while tlv.at < tlv.end and tlv.at[0] == OPT_PAD:
+        tlv.at += 1
+    if tlv.at == tlv.end or tlv.at[0] == OPT_END:
+        return STEP_END
+    if tlv.end - tlv.at < 2 or tlv.end - tlv.at < 2 + tlv.at[1]:
+        return STEP_OVERRUN
+    tlv.code = tlv.at[0]
+    tlv.size = tlv.at[1]
+    tlv.value = tlv.at + 2
+    tlv.at = tlv.value + tlv.size
+    return STEP_VALUE
+
+
+cdef inline Tlv tlv_over(const uint8_t *at, uint32_t size) noexcept nogil:
+    cdef Tlv tlv
+    tlv.at = at
+    tlv.end = at + size
+    tlv.code = 0
+    tlv.size = 0
+    tlv.value = at
+    return tlv
+
+
 cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogil
 cdef const uint8_t *option(const Message *message, int code, uint32_t *size) noexcept nogil
 cdef int kind_of(const Message *message, int32_t arch) noexcept nogil

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 
+from libc.string cimport memset
+
 from fastpxe._codec cimport Matcher, Message, Span
 
 cdef enum:
@@ -35,8 +37,21 @@ cdef struct Outcome:          # what was decided on one datagram
     uint32_t to
     uint16_t to_port
     uint32_t siaddr
+    uint32_t delay_ms         # how long the reply is held back
 
-cdef class Policy:
+cdef class Responder:         # what a DHCP socket asks
+    cdef Message scratch      # the request last asked about: at, and where option 97 is
+
+    cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
+                         uint8_t *out, Outcome *outcome) noexcept nogil
+
+cdef inline void clear_outcome(Outcome *outcome) noexcept nogil:
+    memset(outcome, 0, sizeof(Outcome))
+    outcome.arch = -1
+    outcome.rule = -1
+    outcome.reply = -1
+
+cdef class Policy(Responder):
     cdef Matcher matcher
     cdef const uint8_t *pool
     cdef object pool_owner
@@ -47,10 +62,7 @@ cdef class Policy:
     cdef bint accept_foreign
     cdef bint echo_client_id
     cdef uint32_t min_secs
-    cdef Message scratch
 
     cdef load_replies(self, replies, bytearray pool)
     cdef int refuse(self, const Message *message, const Arrival *arrival,
                     uint32_t server_id) noexcept nogil
-    cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
-                         uint8_t *out, Outcome *outcome) noexcept nogil

@@ -1,12 +1,27 @@
 from collections.abc import Sequence
 from typing import TypeAlias, final
 
+from typing_extensions import disjoint_base
+
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
 _Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
 _Reply: TypeAlias = tuple[int, bool, int, int, bytes, bytes, bytes, bytes]
 
+@disjoint_base
+class Responder:
+    def decide(
+        self,
+        datagram: bytes,
+        *,
+        port: int = 67,
+        source: int = 0,
+        source_port: int = 68,
+        address: int = 0,
+        netmask: int = 0xFFFFFF00,
+    ) -> tuple[int, bytes, int, int, int, int]: ...
+
 @final
-class Policy:
+class Policy(Responder):
     def __init__(
         self,
         rules: Sequence[_Rule],
@@ -18,13 +33,3 @@ class Policy:
         echo_client_id: bool = False,
         min_secs: int = 0,
     ) -> None: ...
-    def decide(
-        self,
-        datagram: bytes,
-        *,
-        port: int = 67,
-        source: int = 0,
-        source_port: int = 68,
-        address: int = 0,
-        netmask: int = 0xFFFFFF00,
-    ) -> tuple[int, bytes, int, int, int, int]: ...

@@ -260,13 +260,6 @@ cdef uint32_t render(const Message *message, const Reply *reply, const uint8_t *
 # The policy: built once, swapped whole.
 # ---------------------------------------------------------------------------------------------
 
-cdef inline void clear_outcome(Outcome *outcome) noexcept nogil:
-    memset(outcome, 0, sizeof(Outcome))
-    outcome.arch = -1
-    outcome.rule = -1
-    outcome.reply = NOT_SERVED
-
-
 cdef inline uint32_t policy_subnet(const Message *message, const Arrival *arrival) noexcept nogil:
     """Which subnet the client is on: 82.5, 118, giaddr, ciaddr, else the interface's."""
     if message.link:
@@ -280,8 +273,40 @@ cdef inline uint32_t policy_subnet(const Message *message, const Arrival *arriva
     return arrival.address
 
 
+cdef class Responder:
+    """Something that answers DHCP requests: a Policy, or dnsmasq's decisions."""
+
+    cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
+                         uint8_t *out, Outcome *outcome) noexcept nogil:
+        """Write the reply to one datagram into `out` (REPLY_MAX bytes); its size, 0 = silence."""
+        clear_outcome(outcome)
+        outcome.reason = SHORT
+        return 0
+
+    def decide(self, bytes datagram not None, *, port=67, source=0, source_port=68, address=0,
+               netmask=0xFFFFFF00):
+        """What becomes of a datagram: (reason, reply, to, to_port, rule, reply_index).
+
+        `source`, `address` (ours on the interface), `netmask` and `to` are integers; `reason` is
+        an index into REASONS, `rule` and `reply_index` are -1 (or lower) for none.
+        """
+        cdef Arrival arrival
+        cdef Outcome outcome
+        cdef uint8_t out[REPLY_MAX]
+        cdef uint32_t size
+        arrival.port = port
+        arrival.source = source
+        arrival.source_port = source_port
+        arrival.address = address
+        arrival.netmask = netmask
+        size = self.answer(<const uint8_t *>PyBytes_AS_STRING(datagram),
+                           <uint32_t>PyBytes_GET_SIZE(datagram), &arrival, out, &outcome)
+        reply = PyBytes_FromStringAndSize(<char *>out, size)
+        return outcome.reason, reply, outcome.to, outcome.to_port, outcome.rule, outcome.reply
+
+
 @cython.final
-cdef class Policy:
+cdef class Policy(Responder):
     """A matcher, the replies that its rules lead to, and the few switches of the protocol.
 
     replies: (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
@@ -338,7 +363,6 @@ cdef class Policy:
 
     cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                          uint8_t *out, Outcome *outcome) noexcept nogil:
-        """Write the reply to one datagram into `out` (REPLY_MAX bytes); its size, 0 = silence."""
         cdef Message *message = &self.scratch
         cdef uint32_t subnet, server_id
         cdef bint is_offer, echo_subnet
@@ -408,24 +432,3 @@ cdef class Policy:
             if message.boot_item_type != 0:
                 return UNSERVED_ITEM
         return ANSWERED
-
-    def decide(self, bytes datagram not None, *, port=67, source=0, source_port=68, address=0,
-               netmask=0xFFFFFF00):
-        """What becomes of a datagram: (reason, reply, to, to_port, rule, reply_index).
-
-        `source`, `address` (ours on the interface), `netmask` and `to` are integers; `reason` is
-        an index into REASONS, `rule` and `reply_index` are -1 (or lower) for none.
-        """
-        cdef Arrival arrival
-        cdef Outcome outcome
-        cdef uint8_t out[REPLY_MAX]
-        cdef uint32_t size
-        arrival.port = port
-        arrival.source = source
-        arrival.source_port = source_port
-        arrival.address = address
-        arrival.netmask = netmask
-        size = self.answer(<const uint8_t *>PyBytes_AS_STRING(datagram),
-                           <uint32_t>PyBytes_GET_SIZE(datagram), &arrival, out, &outcome)
-        reply = PyBytes_FromStringAndSize(<char *>out, size)
-        return outcome.reason, reply, outcome.to, outcome.to_port, outcome.rule, outcome.reply

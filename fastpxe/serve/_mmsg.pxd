@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpxe._reply cimport Outcome, Policy
+from fastpxe._reply cimport Outcome, Responder
 
 cdef enum:
     BATCH = 64                # beyond 16 nothing is gained (docs/adr), nothing lost either
@@ -27,5 +27,5 @@ cdef class Ring:
     cdef uint64_t tail        # next to read
     cdef readonly uint64_t lost
 
-    cdef void push(self, Policy policy, const Outcome *outcome, uint32_t interface,
+    cdef void push(self, Responder policy, const Outcome *outcome, uint32_t interface,
                    uint16_t port) noexcept nogil

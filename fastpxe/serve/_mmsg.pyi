@@ -1,7 +1,7 @@
 from typing import final
 
 from fastpxe._codec import REASONS as REASONS
-from fastpxe._reply import Policy
+from fastpxe._reply import Responder
 from fastpxe.events import Decision
 
 @final
@@ -14,7 +14,7 @@ class Ring:
 
 @final
 class DhcpPort:
-    policy: Policy
+    policy: Responder
     def __init__(
         self,
         fd: int,
@@ -22,7 +22,7 @@ class DhcpPort:
         address: int,
         netmask: int,
         port: int,
-        policy: Policy,
+        policy: Responder,
         ring: Ring,
     ) -> None: ...
     @property

@@ -17,7 +17,7 @@ from fastpxe._codec cimport (
     AT_CHADDR, AT_HLEN, AT_HTYPE, AT_XID, CHOSE_US, HTTP_ON_4011, OPT_UUID,
     OTHER_SERVER_ID, REASON_COUNT, TOO_LONG, Message, get32, option,
 )
-from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Policy
+from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 
 from fastpxe._codec import REASONS
 from fastpxe.events import Decision
@@ -120,7 +120,7 @@ cdef class Ring:
     def __len__(self):
         return self.head - self.tail
 
-    cdef void push(self, Policy policy, const Outcome *outcome, uint32_t interface,
+    cdef void push(self, Responder policy, const Outcome *outcome, uint32_t interface,
                    uint16_t port) noexcept nogil:
         cdef const Message *message = &policy.scratch
         cdef Record *record
@@ -185,10 +185,10 @@ cdef class DhcpPort:
     cdef uint64_t reasons[REASON_COUNT]
     cdef readonly uint64_t received
     cdef readonly uint64_t unsent
-    cdef public Policy policy
+    cdef public Responder policy
 
     def __init__(self, int fd, uint32_t interface, uint32_t address, uint32_t netmask,
-                 uint16_t port, Policy policy not None, Ring ring not None):
+                 uint16_t port, Responder policy not None, Ring ring not None):
         cdef int i
         if self.buffers != NULL:
             raise TypeError("a DhcpPort is made once")
@@ -219,7 +219,7 @@ cdef class DhcpPort:
     def drain(self):
         """Answer what waits, at most ROUNDS_MAX batches; the number of datagrams read."""
         cdef int count = 0, got, _round
-        cdef Policy policy = self.policy
+        cdef Responder policy = self.policy
         for _round in range(ROUNDS_MAX):
             got = self.receive()
             if got <= 0:
@@ -237,7 +237,7 @@ cdef class DhcpPort:
             self.buffers.received[i].msg_hdr.msg_controllen = CONTROL_SIZE
         return recvmmsg(self.fd, self.buffers.received, BATCH, MSG_DONTWAIT, NULL)
 
-    cdef int answer_batch(self, Policy policy, int got) noexcept:
+    cdef int answer_batch(self, Responder policy, int got) noexcept:
         """Render the replies to a batch; their number."""
         cdef int i, count = 0
         cdef uint32_t size
