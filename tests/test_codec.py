@@ -163,6 +163,11 @@ def test_C06_an_overload_inside_an_overloaded_field_is_ignored() -> None:
     assert (request.option(12), request.option(52)) == (None, b"\1")
 
 
+def test_C06_a_nested_overload_is_ignored_when_options_are_joined_too() -> None:
+    parts = ((52, b"\1"), (12, b"a"), (12, b"b"))
+    assert Request(message(*parts, file=tlv(52, b"\3"))).option(52) == b"\1"
+
+
 def test_C06_two_overloads_are_none() -> None:
     request = Request(message((52, b"\1"), (52, b"\2"), file=tlv(12, b"in"), sname=tlv(12, b"in")))
     assert request.option(12) is None
@@ -352,6 +357,11 @@ def test_C25_digits_with_a_letter_are_hexadecimal() -> None:
 )  # fmt: skip
 def test_C25_a_class_without_five_digits_tells_nothing(text: bytes) -> None:
     assert Request(discover(options={93: None, 60: text})).arches == ()
+
+
+def test_C25_the_digits_end_where_option_60_ends() -> None:
+    """The tag of the next option is 55, an ASCII 7."""
+    assert Request(message((60, b"PXEClient:Arch:0000"), (55, b"\1"))).arches == ()
 
 
 def test_C26_option_97_may_be_missing() -> None:
@@ -582,6 +592,11 @@ def test_another_user_class_is_not_ipxe(value: bytes) -> None:
 def test_a_feature_in_option_175_is_ipxe() -> None:
     request = Request(discover(options={175: tlv(0xB1, b"12345") + tlv(0x24, b"\1")}))
     assert (request.is_ipxe, request.ipxe_features) == (True, (0x24,))
+
+
+@pytest.mark.parametrize("code", [0x10, 0x2F])
+def test_the_features_of_option_175_are_16_to_47(code: int) -> None:
+    assert Request(discover(options={175: tlv(code, b"\1")})).ipxe_features == (code,)
 
 
 @pytest.mark.parametrize("value", [b"", tlv(1, b"\5"), tlv(0x0F, b"\1"), tlv(0x30, b"\1"), b"\x24"])

@@ -127,6 +127,8 @@ def test_what_is_no_uuid_meets_no_uuid_condition(value: bytes | None) -> None:
         ("PXEClient:Arch:00007:UNDI:003000", "it"),
         ("PXEClient:Arch:00007:*", "it"),
         ("*UNDI:003*", "it"),
+        ("*PXE*", "it"),
+        ("*003000*", "it"),
         ("PXEClient", "rest"),
         ("PXEClient:Arch:00000:*", "rest"),
         ("*undi*", "rest"),

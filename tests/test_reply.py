@@ -114,6 +114,11 @@ def test_A06_a_relay_that_asks_on_4011_for_a_client_is_answered_on_67() -> None:
     assert answer.destination == (RELAY, 67)
 
 
+def test_A06_who_asks_on_4011_from_port_67_but_is_no_relay_is_not_answered() -> None:
+    answer = EVERY.hear_on_4011(request_4011(giaddr=RELAY), source=CLIENT, source_port=67)
+    assert answer.reason == "bad_source"
+
+
 def test_A06_a_giaddr_that_did_not_ask_on_4011_is_not_answered_to() -> None:
     answer = EVERY.hear_on_4011(request_4011(giaddr=RELAY))
     assert answer.destination == (CLIENT, 4011)
@@ -261,6 +266,13 @@ def test_P03_yiaddr_is_zero(arch: int) -> None:
     assert [reply.address("yiaddr") for reply in both_replies(arch)] == [NOWHERE, NOWHERE]
 
 
+def test_an_offer_gives_no_ciaddr_and_an_ack_copies_it() -> None:
+    """RFC 2131 table 3."""
+    offer = EVERY.hear(discover(ciaddr=CLIENT), source=CLIENT).reply
+    ack = EVERY.hear_on_4011(request_4011(ciaddr=CLIENT)).reply
+    assert (offer.address("ciaddr"), ack.address("ciaddr")) == (NOWHERE, CLIENT)
+
+
 @pytest.mark.parametrize("arch", PXE_ARCHES)
 def test_P04_every_reply_opens_with_type_server_and_class(arch: int) -> None:
     assert [reply.order[:3] for reply in both_replies(arch)] == [[53, 54, 60], [53, 54, 60]]
@@ -321,6 +333,11 @@ def test_P10_of_the_rest_on_67_nothing_is_ours(kind: int) -> None:
 def test_P11_a_client_that_chose_our_offer_for_its_address_is_told_apart() -> None:
     asked = request_4011(options={54: OUR_ADDRESS.packed}, ciaddr=NOWHERE)
     assert EVERY.hear(asked).reason == "chose_us"
+
+
+def test_P11_a_renewal_with_our_identifier_is_told_apart_from_that() -> None:
+    asked = request_4011(options={54: OUR_ADDRESS.packed}, ciaddr=CLIENT)
+    assert EVERY.hear(asked).reason == "for_other_server"
 
 
 @pytest.mark.parametrize(
@@ -524,6 +541,12 @@ def test_P32_the_pi_reply_holds_the_text_in_43_and_66_after_it(sign: str) -> Non
     assert b"Raspberry Pi Boot   " in dict(reply.vendor)[9]
     assert reply.options[66] == b"10.77.0.2\0"
     assert reply.order.index(43) < reply.order.index(66)
+
+
+@pytest.mark.parametrize("server", ["203.0.113.245", "1.20.100.9", "99.199.0.10"])
+def test_P32_option_66_is_the_dotted_quad_of_the_server(server: str) -> None:
+    pi = Responder(f'[[boot]]\narch = "rpi"\nfile = "f"\nserver = "{server}"')
+    assert pi.hear(discover(41)).reply.options[66] == server.encode() + b"\0"
 
 
 def test_P32_a_boot_item_in_a_discover_changes_no_pi_offer() -> None:
