@@ -32,6 +32,16 @@ class Decision(NamedTuple):
     identity: bytes
 
 
+class Delayed(NamedTuple):
+    """A reply that is to be held back: addresses are integers, `source` is ours."""
+
+    delay_s: float
+    reply: bytes
+    to: int
+    to_port: int
+    source: int
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Anything worth telling. `interface` is where it was heard."""
 

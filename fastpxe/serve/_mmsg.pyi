@@ -2,7 +2,7 @@ from typing import final
 
 from fastpxe._codec import REASONS as REASONS
 from fastpxe._reply import Responder
-from fastpxe.events import Decision
+from fastpxe.events import Decision, Delayed
 
 @final
 class Ring:
@@ -15,6 +15,8 @@ class Ring:
 @final
 class DhcpPort:
     policy: Responder
+    @property
+    def delayed(self) -> list[Delayed]: ...
     def __init__(
         self,
         fd: int,

@@ -20,7 +20,7 @@ from fastpxe._codec cimport (
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 
 from fastpxe._codec import REASONS
-from fastpxe.events import Decision
+from fastpxe.events import Decision, Delayed
 
 cdef extern from "<sys/socket.h>" nogil:
     cdef struct iovec:
@@ -173,6 +173,7 @@ cdef class DhcpPort:
     fd: a non-blocking UDP socket with IP_PKTINFO on; it stays the caller's to close.
     interface: the interface's index. address, netmask: ours on it, as integers.
     policy: what answers; assign a new one to reload. ring: where decisions are told.
+    delayed: replies that the caller must take out, and send when their time has come.
     """
 
     cdef int fd
@@ -185,6 +186,7 @@ cdef class DhcpPort:
     cdef uint64_t reasons[REASON_COUNT]
     cdef readonly uint64_t received
     cdef readonly uint64_t unsent
+    cdef readonly list delayed
     cdef public Responder policy
 
     def __init__(self, int fd, uint32_t interface, uint32_t address, uint32_t netmask,
@@ -201,6 +203,7 @@ cdef class DhcpPort:
         self.port = port
         self.policy = policy
         self.ring = ring
+        self.delayed = []
         self.buffers = <Buffers *>calloc(1, sizeof(Buffers))
         if self.buffers == NULL:
             raise MemoryError
@@ -237,7 +240,7 @@ cdef class DhcpPort:
             self.buffers.received[i].msg_hdr.msg_controllen = CONTROL_SIZE
         return recvmmsg(self.fd, self.buffers.received, BATCH, MSG_DONTWAIT, NULL)
 
-    cdef int answer_batch(self, Responder policy, int got) noexcept:
+    cdef int answer_batch(self, Responder policy, int got) except -1:
         """Render the replies to a batch; their number."""
         cdef int i, count = 0
         cdef uint32_t size
@@ -254,7 +257,12 @@ cdef class DhcpPort:
             self.reasons[outcome.reason] += 1
             if is_worth_telling(outcome.reason):
                 self.ring.push(policy, &outcome, self.interface, self.port)
-            if size:
+            if size and outcome.delay_ms:
+                self.delayed.append(Delayed(
+                    outcome.delay_ms / 1000,
+                    PyBytes_FromStringAndSize(<char *>self.buffers.rendered[count], size),
+                    outcome.to, outcome.to_port, arrival.address))
+            elif size:
                 self.address_reply(count, size, &outcome, arrival.address)
                 count += 1
         return count

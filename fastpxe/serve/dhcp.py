@@ -6,18 +6,21 @@ telling never delays an answer.
 """
 
 import asyncio
+import contextlib
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from fastpxe._codec import REASONS
-from fastpxe.events import Answered, Decision, DhcpEvent, Event, Ignored, Notice, Sender
+from fastpxe.events import Answered, Decision, Delayed, DhcpEvent, Event, Ignored, Notice, Sender
 from fastpxe.identity import format_mac
 from fastpxe.policy import Compiled
 from fastpxe.serve._mmsg import DhcpPort, Ring
 from fastpxe.serve.interfaces import Interface
+from fastpxe.serve.sockets import IP_PKTINFO
 
 TELL_AFTER_S = 0.02  # a batch's news is gathered this long
 TELL_AT_ONCE = 32  # then told in pieces of this many, with the sockets served in between
@@ -54,7 +57,7 @@ class DhcpServer:
         self._sockets = [s.sock for s in sockets]
         self._ports = [self._port(s) for s in sockets]
         for one, port in zip(sockets, self._ports, strict=True):
-            loop.add_reader(one.sock.fileno(), self._readable, port)
+            loop.add_reader(one.sock.fileno(), self._readable, port, one.sock)
 
     def reload(self, compiled: Compiled) -> None:
         """Answer by another policy from the next batch on."""
@@ -92,8 +95,11 @@ class DhcpServer:
             self._ring,
         )
 
-    def _readable(self, port: DhcpPort) -> None:
+    def _readable(self, port: DhcpPort, sock: socket.socket) -> None:
         port.drain()
+        while port.delayed:
+            held = port.delayed.pop()
+            self._loop.call_later(held.delay_s, _send, sock, held)
         if self._telling is None and len(self._ring):
             self._telling = self._loop.call_later(TELL_AFTER_S, self._tell_some)
 
@@ -132,3 +138,11 @@ class DhcpServer:
             server=IPv4Address(decision.siaddr),
             to=(IPv4Address(decision.to), decision.to_port),
         )
+
+
+def _send(sock: socket.socket, held: Delayed) -> None:
+    """Send a reply whose time has come, unless the socket was closed meanwhile."""
+    source = struct.pack("=I4s4s", 0, IPv4Address(held.source).packed, bytes(4))
+    to = (str(IPv4Address(held.to)), held.to_port)
+    with contextlib.suppress(OSError):
+        sock.sendmsg([held.reply], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, to)
