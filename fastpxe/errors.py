@@ -42,7 +42,11 @@ class StartError(FastpxeError):
 
 
 class FileRefused(FastpxeError):  # noqa: N818 - see MalformedPacket
-    """A requested file that is not served."""
+    """A requested file that is not served. `errno` is as of open(2), 0 where nothing was opened."""
+
+    def __init__(self, message: str, errno: int = 0) -> None:
+        self.errno = errno
+        super().__init__(message)
 
 
 class FileNotFound(FileRefused):

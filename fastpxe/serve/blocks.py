@@ -11,12 +11,15 @@ import socket
 import stat
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self
 
 from fastpxe.errors import FileForbidden, FileNotFound, FileTruncated
 from fastpxe.tftp import NetasciiBlocks
 from fastpxe.wire import TftpOp
+
+Ancillary = Sequence[tuple[int, int, bytes]]
+"""What goes to sendmsg(2) beside the bytes, such as the address to send from."""
 
 Opener = Callable[[int, bytes, int], int]
 """(directory descriptor, relative path, flags) to descriptor; OSError as of open(2)."""
@@ -38,9 +41,10 @@ class OpenFile:
     A file put in its place has no effect; one cut short makes `read` raise FileTruncated.
     """
 
-    def __init__(self, fd: int, size_bytes: int) -> None:
+    def __init__(self, fd: int, status: os.stat_result) -> None:
         self._fd = fd
-        self.size_bytes = size_bytes
+        self.status = status
+        self.size_bytes = status.st_size
 
     def read(self, offset: int, limit: int) -> bytes:
         """Return up to `limit` bytes from `offset`; fewer only at the size announced."""
@@ -101,16 +105,30 @@ class Root:
         except BaseException:
             os.close(fd)
             raise
-        return OpenFile(fd, status.st_size)
+        return OpenFile(fd, status)
+
+    def has_folder(self, path: bytes) -> bool:
+        """Whether there is a directory of this name.
+
+        A link that leads out counts too: what is asked for there gets refused, not looked for
+        elsewhere.
+        """
+        try:
+            os.close(self._confined(path, _LOOK | os.O_DIRECTORY))
+        except FileNotFound:
+            return False
+        except FileForbidden:
+            return True
+        return True
 
     def _confined(self, path: bytes, flags: int) -> int:
         try:
             return self._follow(path, flags)
         except OSError as error:
             if error.errno in _MISSING:
-                raise FileNotFound("no such file") from error
+                raise FileNotFound("no such file", error.errno) from error
             if error.errno in _REFUSED:
-                raise FileForbidden("outside the root, or not readable") from error
+                raise FileForbidden("outside the root, or not readable", error.errno) from error
             raise
 
     def _follow(self, path: bytes, flags: int) -> int:
@@ -136,7 +154,8 @@ class Root:
 
 def _require_regular(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise FileForbidden("not a regular file")
+        why = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EACCES
+        raise FileForbidden("not a regular file", why)
 
 
 def _best_opener(root_fd: int) -> Opener:
@@ -208,14 +227,15 @@ class BlockSender(Protocol):
 class _Datagrams:
     """DATA to one address."""
 
-    def __init__(self, sock: socket.socket, client: tuple[str, int]) -> None:
+    def __init__(self, sock: socket.socket, client: tuple[str, int], ancillary: Ancillary) -> None:
         self._sock = sock
         self._client = client
+        self._ancillary = ancillary
 
     def send(self, block: int, payload: bytes) -> bool:
         header = struct.pack(">HH", TftpOp.DATA, block & 0xFFFF)
         try:
-            self._sock.sendmsg([header, payload], (), 0, self._client)
+            self._sock.sendmsg([header, payload], self._ancillary, 0, self._client)
         except OSError:
             # A full buffer, no route, a firewall: as good as lost on the wire. The timer sends it
             # again, or ends the transfer; the rest of the window would only come out of order.
@@ -227,9 +247,14 @@ class OctetSender:
     """Blocks of a file as it is."""
 
     def __init__(
-        self, sock: socket.socket, client: tuple[str, int], file: OpenFile, blksize: int
+        self,
+        sock: socket.socket,
+        client: tuple[str, int],
+        file: OpenFile,
+        blksize: int,
+        ancillary: Ancillary = (),
     ) -> None:
-        self._datagrams = _Datagrams(sock, client)
+        self._datagrams = _Datagrams(sock, client, ancillary)
         self._file = file
         self._blksize = blksize
         self.size_bytes: int | None = file.size_bytes
@@ -249,9 +274,14 @@ class NetasciiSender:
     """
 
     def __init__(
-        self, sock: socket.socket, client: tuple[str, int], file: OpenFile, blksize: int
+        self,
+        sock: socket.socket,
+        client: tuple[str, int],
+        file: OpenFile,
+        blksize: int,
+        ancillary: Ancillary = (),
     ) -> None:
-        self._datagrams = _Datagrams(sock, client)
+        self._datagrams = _Datagrams(sock, client, ancillary)
         self._blocks = NetasciiBlocks(file.pieces(), blksize)
         self._blksize = blksize
         self._kept: deque[bytes] = deque()
