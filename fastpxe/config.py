@@ -107,6 +107,7 @@ def parse(text: str, source: str) -> Config:
         document = msgspec.convert(data, Document)
         rules = tuple(_rule(i, table) for i, table in enumerate(document.boot))
         _check_dhcp(document.dhcp, rules)
+        _check_tftp(document.tftp)
     except msgspec.ValidationError as error:
         wrong = _explain(str(error))
     except _Wrong as error:
@@ -241,6 +242,25 @@ def _check_dhcp(dhcp: Dhcp, rules: tuple[Rule, ...]) -> None:
                     f"boot[{i}].style",
                     'style "binl" sends the client to port 4011, which dhcp.ports leaves out',
                 )
+
+
+def _check_tftp(tftp: TftpSettings) -> None:
+    if tftp.dialect == "dnsmasq" and tftp.enabled and not (tftp.root or tftp.roots):
+        raise _Wrong("tftp.dialect", 'dnsmasq has no default root; add root = "…"')
+    if tftp.port_range and tftp.port_range[0] > tftp.port_range[1]:
+        raise _Wrong("tftp.port_range", "write the lower port first: [40000, 40999]")
+    for one, other, why in (
+        ("port_range", "single_port", "with single_port every transfer uses port 69"),
+        ("max_blksize", "allow_blksize", "without allow_blksize every block has 512 bytes"),
+        ("mtu", "allow_blksize", "without allow_blksize every block has 512 bytes"),
+        ("mtu", "max_blksize", "max_blksize counts whatever the MTU is"),
+    ):
+        if _is_changed(tftp, one) and _is_changed(tftp, other):
+            raise _Wrong(f"tftp.{one}", f"{why}; leave out one of the two")
+
+
+def _is_changed(tftp: TftpSettings, key: str) -> bool:
+    return bool(getattr(tftp, key) != getattr(TftpSettings(), key))
 
 
 def _is_multicast(text: str) -> bool:

@@ -7,7 +7,7 @@ Sources:
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -29,12 +29,68 @@ OVERHEAD = 20 + 8 + 4
 """IPv4, UDP and TFTP headers: what a block of an unfragmented datagram leaves of the MTU."""
 
 
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
 class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The [tftp] table of the configuration."""
 
     enabled: Annotated[bool, Meta(description="Serve files over TFTP.")] = True
+    interfaces: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='Interfaces on which files are served; "br*" is each that begins with br. '
+            "Default: the same as for DHCP."
+        ),
+    ] = ()
     root: Annotated[
         str | None, Meta(description="The directory served; nothing outside it can be read.")
+    ] = None
+    roots: Annotated[
+        dict[str, str],
+        Meta(description='Other directories for single interfaces: { eth1 = "/srv/lab" }.'),
+    ] = {}
+    no_fail: Annotated[
+        bool, Meta(description="Start although a root is missing, and serve it once it is there.")
+    ] = False
+    unique_root: Annotated[
+        Literal["ip", "mac"] | None,
+        Meta(
+            description="Where the root has a folder named like the client, such as 10.0.0.5 or "
+            "52-54-00-12-34-56 (lower case), the client gets files from that folder only."
+        ),
+    ] = None
+    lowercase: Annotated[bool, Meta(description="Look for the requested name in lower case.")] = (
+        False
+    )
+    secure: Annotated[
+        bool,
+        Meta(description="Serve only files of the user that fastpxe runs as, unless that is root."),
+    ] = False
+    world_readable: Annotated[
+        bool,
+        Meta(description="Serve only files that everybody may read, where fastpxe runs as root."),
+    ] = False
+    dialect: Annotated[
+        Literal["fastpxe", "dnsmasq"],
+        Meta(
+            description='With "dnsmasq", a name that begins with the path of the root means that '
+            "very file, refusals have the error numbers of dnsmasq, and there is no default root."
+        ),
+    ] = "fastpxe"
+    single_port: Annotated[
+        bool, Meta(description="Send everything from port 69, for clients behind NAT or firewalls.")
+    ] = False
+    port_range: Annotated[
+        tuple[Port, Port] | None,
+        Meta(description="Lowest and highest port to send from: [40000, 40999]. Default: any."),
+    ] = None
+    allow_blksize: Annotated[
+        bool, Meta(description="Grant the blksize that a client asks for; false: always 512.")
+    ] = True
+    mtu: Annotated[
+        Annotated[int, Meta(ge=68, le=65535)] | None,
+        Meta(description="Take the network's MTU for this, in bytes, where it is larger."),
     ] = None
     max_blksize: Annotated[
         Annotated[int, Meta(ge=MIN_BLKSIZE, le=MAX_BLKSIZE)] | None,
