@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Self
 
 import uvloop
@@ -19,17 +18,20 @@ from fastpxe.events import Event
 from fastpxe.log import Repeats, describe
 from fastpxe.paths import relative_path
 from fastpxe.policy import Compiled
-from fastpxe.serve.blocks import Root
 from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
-from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
+from fastpxe.serve.interfaces import (
+    Interface,
+    all_interfaces,
+    interfaces_matching,
+    select_interfaces,
+)
+from fastpxe.serve.requested import Files
+from fastpxe.serve.roots import Roots
 from fastpxe.serve.sockets import join_group, open_port, receive_buffer_of
 from fastpxe.serve.tftp import TftpServer
 from fastpxe.wire import PXE_PORT, TFTP_PORT
 
 log = logging.getLogger("fastpxe")
-
-DEFAULT_ROOT = "/tftpboot"
-FALLBACK_ROOT = "./tftpboot"
 
 
 def run(load: Callable[[], Config]) -> None:
@@ -68,10 +70,11 @@ class App:
         self._interfaces = select_interfaces(config.interfaces)
         compiled = _compile(config)
         with ExitStack() as stack:
-            self._root = _open_root(config)
-            stack.callback(self._close_root)
+            self._tftp_interfaces = _tftp_interfaces(config, self._interfaces)
+            self._roots = _open_roots(config, self._tftp_interfaces)
+            stack.callback(self._close_roots)
             self._dhcp = self._start_dhcp(loop, stack, compiled)
-            self._tftp = self._start_tftp(loop, stack, self._root) if self._root else []
+            self._tftp = self._start_tftp(loop, stack, self._roots)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -85,7 +88,8 @@ class App:
         """Where it serves, and what."""
         where = ", ".join(f"{i.name} {i.address}" for i in self._interfaces)
         ports = "+".join(map(str, self._config.dhcp.ports)) + ("+69" if self._tftp else "")
-        root = f", files from {self._root.path}" if self._root else ""
+        paths = ", ".join(files.path for files in self._roots.all() if files.path)
+        root = f", files from {paths}" if paths else ""
         rules = f"{_rules(self._config)} from {self._config.source}"
         return f"{where}; UDP {ports}; {rules}{root}"
 
@@ -94,18 +98,18 @@ class App:
         try:
             config = load()
             compiled = _compile(config)
-            root = _open_root(config)
+            roots = _open_roots(config, self._tftp_interfaces)
         except (ConfigError, StartError) as error:
             log.error("reload refused, the old configuration goes on: %s", error)  # noqa: TRY400 - the text says all; a traceback would bury it
             return
         if _sockets_of(config) != _sockets_of(self._config):
             log.warning("interfaces, ports and buffers change with a restart, not with a reload")
         self._dhcp.reload(compiled)
-        if root is not None:
+        if config.tftp.enabled:  # else the sockets stay, and what they serve
             for server in self._tftp:
-                server.reload(config.tftp, root)
-        self._close_root()
-        self._root = root
+                server.reload(config.tftp, roots[server.interface.name])
+            self._close_roots()
+            self._roots = roots
         self._config = config
         log.info("reloaded: %s from %s", _rules(config), config.source)
 
@@ -124,12 +128,13 @@ class App:
         return server
 
     def _start_tftp(
-        self, loop: asyncio.AbstractEventLoop, stack: ExitStack, root: Root
+        self, loop: asyncio.AbstractEventLoop, stack: ExitStack, roots: Roots
     ) -> list[TftpServer]:
-        servers = []
-        for interface in self._interfaces:
+        servers: list[TftpServer] = []
+        for interface in self._tftp_interfaces if self._config.tftp.enabled else ():
+            files = roots[interface.name]
             sock = stack.enter_context(self._open(interface, TFTP_PORT))
-            server = TftpServer(loop, interface, self._config.tftp, root, self._saw)
+            server = TftpServer(loop, interface, self._config.tftp, files, self._saw)
             server.listen(sock)
             stack.callback(server.close)
             servers.append(server)
@@ -148,9 +153,8 @@ class App:
             )  # fmt: skip
         return sock
 
-    def _close_root(self) -> None:
-        if self._root is not None:
-            self._root.close()
+    def _close_roots(self) -> None:
+        self._roots.close()
 
     def _saw(self, event: Event) -> None:
         level, line = describe(event)
@@ -169,47 +173,41 @@ def _sockets_of(config: Config) -> tuple[object, ...]:
     dhcp = config.dhcp
     return (
         config.interfaces, dhcp.ports, dhcp.share_ports, dhcp.receive_buffer, dhcp.multicast,
-        config.tftp.enabled
+        config.tftp.enabled, config.tftp.interfaces
     )  # fmt: skip
 
 
-def _open_root(config: Config) -> Root | None:
-    """Open the TFTP root and name the boot files that it lacks; None when TFTP is off."""
-    if not config.tftp.enabled:
-        return None
-    path = config.tftp.root or FALLBACK_ROOT
-    try:
-        if config.tftp.root is None:
-            path = _default_root()
-        root = Root(path)
-    except OSError as error:
-        raise StartError(f"TFTP root {path}: {error.strerror}; set [tftp] root = …") from error
-    _warn_of_missing_files(config, root)
-    return root
+def _tftp_interfaces(config: Config, served: list[Interface]) -> list[Interface]:
+    patterns = config.tftp.interfaces
+    chosen = interfaces_matching(patterns) if patterns else served
+    if config.tftp.enabled and not chosen:
+        log.warning("no interface %s is up: no file is served", " or ".join(patterns))
+    for name in config.tftp.roots.keys() - {interface.name for interface in chosen}:
+        log.warning("[tftp] roots: no file is served on %s", name)
+    return chosen
 
 
-def _default_root() -> str:
-    """/tftpboot, or ./tftpboot, which is made."""
-    if Path(DEFAULT_ROOT).is_dir():
-        return DEFAULT_ROOT
-    fallback = Path(FALLBACK_ROOT)
-    if not fallback.is_dir():
-        fallback.mkdir()
-        log.warning("made %s: put the boot files there", fallback.resolve())
-    return FALLBACK_ROOT
+def _open_roots(config: Config, interfaces: list[Interface]) -> Roots:
+    """Open the TFTP roots, none when TFTP is off, and name the boot files that they lack."""
+    names = [interface.name for interface in interfaces] if config.tftp.enabled else []
+    roots = Roots(config.tftp, names)
+    if config.tftp.unique_root is None:  # else it depends on the client
+        for files in roots.all():
+            _warn_of_missing_files(config, files)
+    return roots
 
 
-def _warn_of_missing_files(config: Config, root: Root) -> None:
+def _warn_of_missing_files(config: Config, files: Files) -> None:
     """A client that is told of a file which isn't there gives up at once: say so beforehand."""
     missing: dict[str, str] = {}
     for rule in config.rules:
         if rule.boot.file and rule.boot.server is None:
             try:
-                root.open(relative_path(rule.boot.file.encode("ascii"))).close()
+                files.open(relative_path(rule.boot.file.encode("ascii"))).close()
             except (FileRefused, MalformedPacket, OSError):
                 missing.setdefault(rule.boot.file, rule.name)
-    for file, rule_name in missing.items():
-        log.warning("%s is not under %s: clients of rule %r can't boot", file, root.path, rule_name)
+    for file, name in missing.items():
+        log.warning("%s is not under %s: clients of rule %r can't boot", file, files.path, name)
 
 
 def _rules(config: Config) -> str:

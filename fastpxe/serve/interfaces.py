@@ -43,6 +43,19 @@ def all_interfaces() -> list[Interface]:
     return found
 
 
+def interfaces_matching(patterns: tuple[str, ...]) -> list[Interface]:
+    """Those that a pattern names: "eth1", or "br*" for each that begins with br."""
+    return [
+        interface
+        for interface in all_interfaces()
+        if any(_names(pattern, interface.name) for pattern in patterns)
+    ]
+
+
+def _names(pattern: str, name: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+
+
 def select_interfaces(names: tuple[str, ...]) -> list[Interface]:
     """Those named, or, with no name, every one that isn't loopback.
 

@@ -1,32 +1,38 @@
-"""The TFTP server of one interface: requests on port 69, each transfer on a port of its own.
+"""The TFTP server of one interface: requests on port 69, and who may have which transfer.
 
 Sources:
   RFC 1350 section 4 (transfer identifiers), RFC 1123 section 4.2.3 (requirements for TFTP),
-  ip(7) (IP_PKTINFO, IP_RECVERR, IP_MTU_DISCOVER).
+  ip(7) (IP_PKTINFO).
 """
 
 import asyncio
+import errno
 import socket
 import struct
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
-from fastpxe.errors import FileForbidden, FileNotFound, FileRefused, MalformedPacket
+from fastpxe.errors import FileRefused, MalformedPacket
 from fastpxe.events import Event, Notice, TransferRefused
-from fastpxe.paths import printable, relative_path
-from fastpxe.serve.blocks import Root
+from fastpxe.paths import printable
+from fastpxe.serve.blocks import Ancillary
 from fastpxe.serve.interfaces import Interface
-from fastpxe.serve.session import (
+from fastpxe.serve.ports import (
     BATCH,
     LARGEST_READ,
     Address,
-    Session,
+    OwnPort,
+    Port,
+    PortRange,
+    SharedPort,
     open_transfer_socket,
     send,
 )
+from fastpxe.serve.requested import Files, open_for, refusal, requested_path, write_refusal
+from fastpxe.serve.session import Session
 from fastpxe.serve.sockets import IP_PKTINFO
-from fastpxe.tftp import Error, Rrq, TftpSettings, Wrq, error, parse
+from fastpxe.tftp import Error, Packet, Rrq, TftpSettings, Wrq, error, parse
 from fastpxe.wire import TftpError
 
 _PKTINFO = struct.Struct("=I4s4s")  # in_pktinfo: interface, local address, destination
@@ -54,7 +60,7 @@ class TokenBucket:
 class TftpServer:
     """Answers read requests that reach one interface.
 
-    `root` is opened, and closed after `close` or `reload`, by the caller, as are the sockets
+    `files` is opened, and closed after `close` or `reload`, by the caller, as are the sockets
     given to `listen`; files in transfer don't need either. Every decision goes to `saw`.
 
     `active` is the number of transfers, `dropped` that of datagrams which got no answer and no
@@ -66,21 +72,20 @@ class TftpServer:
         loop: asyncio.AbstractEventLoop,
         interface: Interface,
         settings: TftpSettings,
-        root: Root,
+        files: Files,
         saw: Callable[[Event], None],
     ) -> None:
         self.loop = loop
         self.interface = interface
-        self.settings = settings
         self.saw = saw
         self.dropped = 0
         self.faults = 0
-        self._root = root
         self._sockets: list[socket.socket] = []
         self._sessions: dict[Address, Session] = {}
         self._sessions_of: Counter[str] = Counter()
         # For answers to what is no request at all; those to requests are never held back.
         self._error_bucket = TokenBucket(per_s=20, burst=40)
+        self.reload(settings, files)
 
     @property
     def active(self) -> int:
@@ -91,10 +96,11 @@ class TftpServer:
         self._sockets.append(sock)
         self.loop.add_reader(sock, self.guarded, lambda: self._read(sock), _nothing)
 
-    def reload(self, settings: TftpSettings, root: Root) -> None:
+    def reload(self, settings: TftpSettings, files: Files) -> None:
         """Use other settings, and another root, for the transfers that begin from now on."""
         self.settings = settings
-        self._root = root
+        self._files = files
+        self._ports = PortRange(*settings.port_range) if settings.port_range else (0,)
 
     def close(self) -> None:
         """End every transfer with outcome "stopped", and listen no more."""
@@ -156,16 +162,28 @@ class TftpServer:
             case Rrq():
                 self._on_read_request(packet, client, reply)
             case Wrq(filename=name):
-                self._refuse(
-                    client, reply, name, error(TftpError.ACCESS_VIOLATION), "a write request"
-                )
-            case _:  # RFC 1350 has nothing else sent to this port; answering could loop
-                self.dropped += 1
+                self._refuse(client, reply, name, write_refusal(self.settings), "a write request")
+            case _:
+                self._on_other(packet, client)
+
+    def _on_other(self, packet: Packet, client: Address) -> None:
+        session = self._shared_session(client)
+        if session is not None:
+            self.guarded(lambda: session.on_packet(packet), session.stop)
+        else:  # RFC 1350 has nothing of this kind sent here; answering could loop
+            self.dropped += 1
+
+    def _shared_session(self, client: Address) -> Session | None:
+        """Return the client's transfer if its packets come to the request port."""
+        session = self._sessions.get(client)
+        return session if session is not None and session.is_on_shared_port else None
 
     def _on_malformed(
         self, malformed: MalformedPacket, datagram: bytes, client: Address, reply: "_Reply"
     ) -> None:
-        if len(datagram) < 4 or malformed.reason == "short" or not self.allows_error():
+        is_request = len(datagram) >= 4 and malformed.reason != "short"
+        # An ERROR to a client with a transfer on this very port would end that.
+        if not is_request or self._shared_session(client) or not self.allows_error():
             self.dropped += 1
             return
         self._refuse(client, reply, b"", error(TftpError.ILLEGAL_OPERATION), str(malformed))
@@ -185,20 +203,26 @@ class TftpServer:
             self._refuse(client, reply, name, error(TftpError.ILLEGAL_OPERATION), why)
             return
         try:
-            self._begin(request, relative_path(name), client, reply)
+            self._begin(request, client, reply)
         except MalformedPacket as malformed:
             self._refuse(client, reply, name, error(TftpError.ILLEGAL_OPERATION), str(malformed))
         except FileRefused as refused:
-            self._refuse(client, reply, name, _refusal(refused), str(refused))
+            self._refuse(client, reply, name, refusal(refused, self.settings), str(refused))
         except OSError as failure:  # out of descriptors, an address that went away, a bad disk
+            why = failure.strerror or str(failure)
+            if failure.errno == errno.EADDRINUSE:  # a limit too: see _is_full
+                self._tell_refused(client, name, TftpError.UNDEFINED, why)
+                return
             busy = error(TftpError.UNDEFINED, "Server can't start the transfer")
-            self._refuse(client, reply, name, busy, failure.strerror or str(failure))
+            self._refuse(client, reply, name, busy, why)
 
     def _is_full(self, client: Address, request: Rrq) -> bool:
         """Whether a limit is reached. Then silence: a client asks again, and may find room."""
         settings = self.settings
         if len(self._sessions) >= settings.max_transfers:
             why = f"max_transfers = {settings.max_transfers} reached"
+        elif settings.port_range and len(self._sessions) >= _size(settings.port_range):
+            why = "every port of port_range is in use"
         elif self._sessions_of[client[0]] >= settings.max_transfers_per_client:
             why = f"max_transfers_per_client = {settings.max_transfers_per_client} reached"
         else:
@@ -206,17 +230,27 @@ class TftpServer:
         self._tell_refused(client, request.filename, TftpError.UNDEFINED, why)
         return True
 
-    def _begin(self, request: Rrq, path: bytes, client: Address, reply: "_Reply") -> None:
-        file = self._root.open(path)
+    def _begin(self, request: Rrq, client: Address, reply: "_Reply") -> None:
+        settings, name = self.settings, self.interface.name
+        path = requested_path(
+            self._files, settings, request.filename, client=client[0], interface=name
+        )
+        file = open_for(self._files, settings, path)
         try:
-            sock = open_transfer_socket(self.interface, reply.local)
+            port = self._open_port(client, reply)
         except OSError:
             file.close()
             raise
-        session = Session(self, request, client, sock, file)
+        session = Session(self, request, client, port=port, path=path, file=file)
         self._sessions[client] = session
         self._sessions_of[client[0]] += 1
         self.guarded(session.start, session.stop)
+
+    def _open_port(self, client: Address, reply: "_Reply") -> Port:
+        if self.settings.single_port:
+            return SharedPort(reply.sock, reply.ancillary)
+        sock = open_transfer_socket(self.interface, reply.local, self._ports)
+        return OwnPort(self, sock, client)
 
     def _refuse(
         self, client: Address, reply: "_Reply", name: bytes, answer: Error, why: str
@@ -237,26 +271,24 @@ class TftpServer:
 
 
 class _Reply:
-    """Where an ERROR from the request port goes, and from which of our addresses (T1)."""
+    """Where an answer from the request port goes, and from which of our addresses (T1)."""
 
     def __init__(self, sock: socket.socket, local: str, client: Address) -> None:
-        self._sock = sock
-        self._client = client
+        self.sock = sock
         self.local = local
+        self._client = client
+
+    @property
+    def ancillary(self) -> Ancillary:
+        source = _PKTINFO.pack(0, socket.inet_aton(self.local), bytes(4))
+        return [(socket.IPPROTO_IP, IP_PKTINFO, source)]
 
     def send(self, answer: Error) -> None:
-        source = _PKTINFO.pack(0, socket.inet_aton(self.local), bytes(4))
-        send(self._sock, bytes(answer), self._client, [(socket.IPPROTO_IP, IP_PKTINFO, source)])
+        send(self.sock, bytes(answer), self._client, self.ancillary)
 
 
-def _refusal(refused: FileRefused) -> Error:
-    """Return the ERROR for a refused file; the text gives nothing of this machine away."""
-    match refused:
-        case FileNotFound():
-            return error(TftpError.NOT_FOUND)
-        case FileForbidden():
-            return error(TftpError.ACCESS_VIOLATION)
-    return error(TftpError.UNDEFINED)
+def _size(port_range: tuple[int, int]) -> int:
+    return port_range[1] - port_range[0] + 1
 
 
 def _nothing() -> None:

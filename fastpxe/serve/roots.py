@@ -1,0 +1,119 @@
+"""The directories that files are served from: one for each interface."""
+
+import errno
+import logging
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from fastpxe.errors import FileForbidden, FileNotFound, StartError
+from fastpxe.serve.blocks import OpenFile, Root
+from fastpxe.serve.requested import Files
+from fastpxe.tftp import TftpSettings
+
+log = logging.getLogger("fastpxe")
+
+DEFAULT_ROOT = "/tftpboot"
+FALLBACK_ROOT = "./tftpboot"
+
+
+class Roots:
+    """The roots of the interfaces named, opened; a context manager that closes them.
+
+    Raises StartError when one can't be opened.
+    """
+
+    def __init__(self, settings: TftpSettings, interfaces: Iterable[str]) -> None:
+        self._by_path: dict[str | None, Files] = {}
+        self._by_interface: dict[str, Files] = {}
+        with ExitStack() as stack:
+            for interface in interfaces:
+                path = settings.roots.get(interface, settings.root)
+                if path is None and settings.dialect == "dnsmasq":
+                    log.warning("no tftp-root for %s: every request there is refused", interface)
+                if path not in self._by_path:
+                    self._by_path[path] = _open(path, settings)
+                    stack.callback(self._by_path[path].close)
+                self._by_interface[interface] = self._by_path[path]
+            self._stack = stack.pop_all()
+
+    def __getitem__(self, interface: str) -> Files:
+        return self._by_interface[interface]
+
+    def all(self) -> list[Files]:
+        """Each root once."""
+        return list(self._by_path.values())
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class MissingRoot:
+    """A root that wasn't there at start (no_fail): looked for at each request."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self, path: bytes) -> OpenFile:
+        with self._found() as root:
+            return root.open(path)
+
+    def has_folder(self, path: bytes) -> bool:
+        with self._found() as root:
+            return root.has_folder(path)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _found(self) -> Root:
+        try:
+            return Root(self.path)
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as failure:
+            raise FileNotFound("the root is missing", failure.errno or 0) from failure
+
+
+class NoRoot:
+    """What an interface has that no root is configured for, where none may be made up."""
+
+    path = ""
+
+    def open(self, path: bytes) -> OpenFile:  # noqa: ARG002 - any path is refused
+        raise FileForbidden("no tftp-root is set for this interface", errno.EACCES)
+
+    def has_folder(self, path: bytes) -> bool:  # noqa: ARG002 - there is none
+        return False
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _open(path: str | None, settings: TftpSettings) -> Files:
+    if path is None and settings.dialect == "dnsmasq":
+        return NoRoot()
+    wanted = path or FALLBACK_ROOT
+    try:
+        return Root(path or _default_root())
+    except OSError as error:
+        if not settings.no_fail:
+            text = f"TFTP root {wanted}: {error.strerror}; set [tftp] root = …"
+            raise StartError(text) from error
+    log.warning("TFTP root %s is missing: nothing is served from there until it is made", wanted)
+    return MissingRoot(wanted)
+
+
+def _default_root() -> str:
+    """/tftpboot, or ./tftpboot, which is made."""
+    if Path(DEFAULT_ROOT).is_dir():
+        return DEFAULT_ROOT
+    fallback = Path(FALLBACK_ROOT)
+    if not fallback.is_dir():
+        fallback.mkdir()
+        log.warning("made %s: put the boot files there", fallback.resolve())
+    return FALLBACK_ROOT
