@@ -41,11 +41,13 @@ def requests(capture: bytes) -> Iterator[Captured]:
         raise CaptureError("neither an Ethernet nor a Linux cooked capture") from None
 
 
+_LINKTYPE_RAW = 101  # in files; dpkt's DLT_RAW is the number inside BSD kernels
+
 _LINKS = {
     dpkt.pcap.DLT_EN10MB: dpkt.ethernet.Ethernet,
     dpkt.pcap.DLT_LINUX_SLL: dpkt.sll.SLL,
     dpkt.pcap.DLT_LINUX_SLL2: dpkt.sll2.SLL2,
-    dpkt.pcap.DLT_RAW: dpkt.ip.IP,
+    _LINKTYPE_RAW: dpkt.ip.IP,
 }
 
 

@@ -1,0 +1,138 @@
+"""What `explain` says of a fastpxe.toml: each rule's fate, and the boot as the firmware goes it."""
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packets import discover
+
+from fastpxe import config, policy
+from fastpxe.clients import Client
+from fastpxe.errors import MalformedPacket
+from fastpxe.explain import Explanation, Step
+from fastpxe.explain_native import Place, explain_boot, explain_packet
+
+PLACE = Place(address=IPv4Address("10.0.0.2"), network=IPv4Network("10.0.0.0/24"))
+
+
+def boot(text: str, client: Client) -> Explanation:
+    return explain_boot(policy.build(config.parse(text, "test"), []), client, PLACE)
+
+
+def fates(step: Step) -> list[tuple[str, str]]:
+    return [(candidate.name, candidate.verdict) for candidate in step.candidates]
+
+
+RULES = """
+[[boot]]
+name = "a"
+arch = "bios"
+file = "a"
+[[boot]]
+name = "b"
+arch = "uefi-x64"
+file = "b.efi"
+[[boot]]
+name = "c"
+file = "c"
+"""
+
+
+def test_the_first_that_holds_won_those_before_lost_the_rest_is_not_reached() -> None:
+    steps = boot(RULES, Client(arch=7)).steps
+    assert fates(steps[0]) == [("a", "lost"), ("b", "won"), ("c", "not reached")]
+
+
+def test_uefi_goes_on_to_4011_and_gets_an_ack() -> None:
+    first, second = boot(RULES, Client(arch=7)).steps
+    assert first.to == "255.255.255.255:68"
+    assert second.title == "REQUEST on port 4011"
+    assert second.to == "192.0.2.100:4011"
+    assert second.reply is not None
+    assert second.reply.file == "b.efi"
+
+
+def test_a_direct_answer_needs_no_second_step() -> None:
+    (only,) = boot(RULES.replace('"b.efi"', '"b.efi"\nstyle = "direct"'), Client(arch=7)).steps
+    assert only.reply is not None
+
+
+def test_a_boot_that_leads_into_ipxe_is_followed_there() -> None:
+    text = '[[boot]]\nipxe = true\nfile = "script.ipxe"\n[[boot]]\nfile = "undionly.kpxe"\n'
+    first, second = boot(text, Client(arch=0)).steps
+    assert first.reply is not None
+    assert first.reply.file == "undionly.kpxe"
+    assert second.title == "DISCOVER of iPXE, started from undionly.kpxe"
+    assert second.reply is not None
+    assert second.reply.file == "script.ipxe"
+
+
+def test_silence_has_its_reason() -> None:
+    (only,) = boot('[[boot]]\narch = "bios"\nfile = "a"\n', Client(arch=11)).steps
+    assert only.reply is None
+    assert only.silence == "no rule names this architecture"
+
+
+@pytest.mark.parametrize(
+    ("rule", "client", "why"),
+    [
+        ('arch = "bios"\nfile = "x"', Client(), "the rule wants bios (0)"),
+        ('ipxe = true\nfile = "x"', Client(), "it is not iPXE"),
+        ('mac = "00:11:22:*"\nfile = "x"', Client(), "MAC address: 52:54:00:12:34:56"),
+        ('uuid = "4c4c*"\nfile = "x"', Client(), "UUID: 03020100-"),
+        ('uuid = "4c4c*"\nfile = "x"', Client(uuid=None), "UUID: none is given"),
+        ('subnet = "172.16.0.0/12"\nfile = "x"', Client(), "subnet: 10.0.0.2 is in none"),
+        ('vendor_class = "PXE"\nfile = "x"', Client(), "vendor class: 'PXEClient:Arch"),
+        ('user_class = "FOG"\nfile = "x"', Client(), "user class: none is given"),
+        ('url = "http://10.0.0.1/x.efi"', Client(), "UEFI PXE takes a TFTP file"),
+        ('url = "http://10.0.0.1/x.efi"', Client(arch=0), "BIOS firmware takes a TFTP file"),
+        ('file = "x"', Client(arch=16), "UEFI HTTP Boot takes a URL"),
+        ('file = "ipxe.efi"', Client(ipxe=True), "for ever; say ipxe = true"),
+        ('file = "x"', Client(arch=0, mac=bytes.fromhex("b827eb000001")), 'arch = "rpi"'),
+    ],
+)
+def test_a_rule_that_lost_says_by_which_condition(rule: str, client: Client, why: str) -> None:
+    step = boot(f"[[boot]]\n{rule}\n", client).steps[0]
+    assert why in step.candidates[0].why
+
+
+def test_a_recorded_packet_is_explained_as_it_came() -> None:
+    compiled = policy.build(config.parse(RULES, "test"), [])
+    explanation = explain_packet(compiled, discover(arch=0), PLACE)
+    assert explanation.steps[0].reply is not None
+    assert explanation.identity is not None
+
+
+def test_what_is_no_request_is_refused() -> None:
+    with pytest.raises(MalformedPacket):
+        explain_packet(policy.build(config.parse(RULES, "test"), []), b"x" * 300, PLACE)
+
+
+CLIENTS = st.builds(
+    Client,
+    arch=st.sampled_from([0, 6, 7, 9, 11, 16, 25, 41, 999]),
+    mac=st.sampled_from([bytes.fromhex(m) for m in ("525400123456", "b827eb000001")]),
+    uuid=st.sampled_from([None, bytes(16), bytes(range(16))]),
+    ipxe=st.booleans(),
+    user_class=st.sampled_from([b"", b"FOG", b"\x03FOG", b"iPXE"]),
+)
+CONDITIONS = st.sampled_from(
+    ['arch = "uefi-x64"', 'arch = ["bios", 25]', "ipxe = true", "ipxe = false",
+     'mac = "52:54:*"', 'mac = "b8:27:eb:00:00:01"', 'uuid = "0001*"', 'user_class = "FOG"',
+     'vendor_class = "*Arch:00007*"', 'subnet = "10.0.0.0/8"', 'arch = "rpi"', ""]
+)  # fmt: skip
+ANSWERS = st.sampled_from(
+    ['file = "x"', 'file = "ipxe.efi"', 'url = "http://10.0.0.1/x.efi"', "ignore = true"]
+)
+
+
+@given(st.lists(st.tuples(CONDITIONS, ANSWERS), max_size=6), CLIENTS)
+def test_the_reasons_agree_with_the_matcher(rules: list[tuple[str, str]], client: Client) -> None:
+    """explain_step raises when they don't."""
+    text = "".join(
+        f"[[boot]]\n{condition}\n{answer}\n"
+        for condition, answer in rules
+        if not (condition == "ipxe = false" and answer.startswith("url"))
+    )
+    assert boot(text, client).steps
