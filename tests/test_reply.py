@@ -535,6 +535,10 @@ def test_P31_the_uefi_of_a_raspberry_pi_is_uefi() -> None:
     assert EVERY.hear(discover(11, chaddr=PI_MAC)).rule == "arm64 direct"
 
 
+def test_P31_ipxe_on_a_raspberry_pi_is_ipxe() -> None:
+    assert EVERY.hear(ipxe_discover(0, chaddr=PI_MAC)).rule == "ipxe"
+
+
 @pytest.mark.parametrize("sign", PI_SIGNS)
 def test_P32_the_pi_reply_holds_the_text_in_43_and_66_after_it(sign: str) -> None:
     reply = EVERY.hear(PI_SIGNS[sign]).reply
@@ -769,6 +773,8 @@ HOSTILE = [
         Row(25, f"giaddr {giaddr}", discover(giaddr=IPv4Address(giaddr)), "bad_giaddr")
         for giaddr in BAD_RELAYS
     ),
+    Row(26, "hops 16", discover(hops=16), "x64"),
+    Row(26, "hops 17", discover(hops=17), "bad_hops"),
     Row(26, "hops 255", discover(hops=255), "bad_hops"),
     *(
         Row(27, f"ciaddr {ciaddr}", discover(ciaddr=IPv4Address(ciaddr)), "bad_ciaddr")
