@@ -85,9 +85,9 @@ url = "http://192.0.2.1/f.efi"
 server = "192.0.2.9"
 style = "direct"
 """)
-    assert rule == Rule(
-        name="all",
-        match=Match(
+    assert (rule.name, rule.match, rule.boot) == (
+        "all",
+        Match(
             arches=(0, 7),
             macs=(parse_mac("18:66:da:*"),),
             uuids=parse_uuid("4c4c4544*"),
@@ -96,7 +96,7 @@ style = "direct"
             subnets=(IPv4Network("10.0.0.0/8"), IPv4Network("192.0.2.0/24")),
             ipxe=False,
         ),
-        boot=Boot(
+        Boot(
             file="f.efi",
             url="http://192.0.2.1/f.efi",
             server=IPv4Address("192.0.2.9"),

@@ -9,6 +9,7 @@ import pytest
 import reference
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from packets import (
     CLIENT,
     GUID,
@@ -23,11 +24,11 @@ from packets import (
 )
 from responder import Responder
 
-from fastpxe import policy
+from fastpxe import config, policy
 from fastpxe.config import Config, Dhcp
 from fastpxe.identity import Pattern, microsoft_order
 from fastpxe.policy import Compiled
-from fastpxe.rules import Boot, Match, Rule, Text
+from fastpxe.rules import Match, Text
 from fastpxe.tftp import TftpSettings
 
 
@@ -361,11 +362,10 @@ def asked(draw: st.DrawFn) -> Asked:
 
 
 def compiled(matches: list[Match]) -> Compiled:
-    rules = tuple(
-        Rule(name=str(i), match=match, boot=Boot(file="f")) for i, match in enumerate(matches)
-    )
-    config = Config(source="test", interfaces=(), dhcp=Dhcp(), tftp=TftpSettings(), rules=rules)
-    return policy.build(config, [OUR_ADDRESS])
+    (plain,) = config.parse('[[boot]]\nfile = "f"', "test").rules
+    rules = tuple(structs.replace(plain, name=str(i), match=m) for i, m in enumerate(matches))
+    read = Config(source="test", interfaces=(), dhcp=Dhcp(), tftp=TftpSettings(), rules=rules)
+    return policy.build(read, [OUR_ADDRESS])
 
 
 def first_by_scan(matches: list[Match], client: Asked) -> int:
