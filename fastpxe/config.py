@@ -105,7 +105,10 @@ def parse(text: str, source: str) -> Config:
         raise _syntax_error(error, source) from None
     try:
         document = msgspec.convert(data, Document)
-        rules = tuple(_rule(i, table) for i, table in enumerate(document.boot))
+        rules = tuple(
+            _rule(i, table, f"{source}:{_line_of(text, f'boot[{i}]')}")
+            for i, table in enumerate(document.boot)
+        )
         _check_dhcp(document.dhcp, rules)
         _check_tftp(document.tftp)
     except msgspec.ValidationError as error:
@@ -128,7 +131,7 @@ def parse(text: str, source: str) -> Config:
 # --- rules -------------------------------------------------------------------------------------
 
 
-def _rule(index: int, table: BootTable) -> Rule:
+def _rule(index: int, table: BootTable, where: str) -> Rule:
     key = f"boot[{index}]"
     match = Match(
         arches=tuple(_arches(f"{key}.arch", table.arch)),
@@ -147,7 +150,7 @@ def _rule(index: int, table: BootTable) -> Rule:
         ignore=table.ignore,
     )
     _check_boot(key, match, boot)
-    return Rule(name=table.name or key, match=match, boot=boot)
+    return Rule(name=table.name or key, where=where, match=match, boot=boot)
 
 
 def _many(value: Any) -> tuple[Any, ...]:

@@ -93,12 +93,13 @@ def explain_step(
         address=int(place.address), netmask=int(place.network.netmask),
     )  # fmt: skip
     request = Request(datagram)
-    candidates = tuple(_candidates(compiled, request, place, rule))
     word = REASONS[reason]
+    is_decided_by_rules = word in ("answered", "no_rule", "unknown_arch", "denied")
+    candidates = _candidates(compiled, request, place, rule) if is_decided_by_rules else ()
     return Step(
         title=title,
         request=decode(datagram),
-        candidates=candidates,
+        candidates=tuple(candidates),
         silence=_SILENCE.get(word, word) if reason else "",
         reply=None if reason else decode(reply),
         to="" if reason else f"{IPv4Address(to)}:{to_port}",

@@ -64,8 +64,9 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One [[boot]] entry."""
+    """One [[boot]] entry. `where` is its "file:line"."""
 
     name: str
+    where: str
     match: Match
     boot: Boot

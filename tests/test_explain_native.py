@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packets import discover
+from packets import CLIENT, discover
 
 from fastpxe import config, policy
 from fastpxe.clients import Client
@@ -102,6 +102,14 @@ def test_a_recorded_packet_is_explained_as_it_came() -> None:
     explanation = explain_packet(compiled, discover(arch=0), PLACE)
     assert explanation.steps[0].reply is not None
     assert explanation.identity is not None
+
+
+def test_a_packet_for_the_dhcp_server_is_not_matched_against_rules() -> None:
+    compiled = policy.build(config.parse(RULES, "test"), [])
+    to_the_dhcp_server = discover(arch=7, options={53: b"\x03", 54: CLIENT.packed})
+    (step,) = explain_packet(compiled, to_the_dhcp_server, PLACE).steps
+    assert step.candidates == ()
+    assert step.silence == "this REQUEST is for the DHCP server that gives the address"
 
 
 def test_what_is_no_request_is_refused() -> None:

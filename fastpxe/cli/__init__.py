@@ -1,0 +1,44 @@
+"""The `fastpxe` command: the only reader of arguments, the only printer, the only exit."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from fastpxe import __version__
+from fastpxe.cli import check, explain, serve
+from fastpxe.errors import ConfigError, FastpxeError
+
+EXIT_FAILED = 1
+EXIT_REFUSED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit status: 0, 1 for what failed, 2 for a refused configuration."""
+    parsed = parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = parsed.run
+    try:
+        return run(parsed)
+    except ConfigError as error:
+        print(f"fastpxe: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except FastpxeError as error:
+        print(f"fastpxe: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:  # `fastpxe explain … | head`
+        sys.stderr.close()
+        return EXIT_FAILED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="fastpxe",
+        description="Network boot beside a DHCP server that you don't own: proxyDHCP and TFTP.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  sudo fastpxe serve -c /etc/fastpxe.toml",
+    )
+    top.add_argument("--version", action="version", version=f"fastpxe {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for command in (serve, check, explain):
+        command.add(commands)
+    return top

@@ -1,0 +1,166 @@
+"""`fastpxe explain`."""
+
+import argparse
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+import msgspec
+
+from fastpxe import capture, explain, explain_native, policy
+from fastpxe.cli.source import Commands, add_json, add_source, load
+from fastpxe.clients import Client
+from fastpxe.errors import FastpxeError
+from fastpxe.explain import Explanation
+from fastpxe.explain_native import Place
+from fastpxe.identity import microsoft_order, parse_mac, parse_uuid
+from fastpxe.rules import ARCH_NAMES
+
+
+class BadClient(FastpxeError):  # noqa: N818 - what it is
+    """A client that was described wrongly."""
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "explain",
+        help="say what a client would get, from which rule, and why not from the others",
+        description=(
+            "Say what a client would get: the rule that wins, why the others don't, and the\n"
+            "exact answer, decoded and as hex. The client is described by flags, and then its\n"
+            "whole boot is followed; or it is a packet (--hex), or every request of a capture."
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  fastpxe explain -c fastpxe.toml --arch uefi-x64 --mac 18:66:da:01:02:03\n"
+            "  fastpxe explain --arch bios --ipxe\n"
+            "  fastpxe explain -c fastpxe.toml --uuid 4c4c4544-0038-3610-804e-c4c04f4a5831\n"
+            "  fastpxe explain -c fastpxe.toml --pcap boot.pcap --json"
+        ),
+    )
+    add_source(command)
+    add_client(command)
+    command.add_argument("--hex", metavar="HEX", help="a DHCP message as hex digits")
+    command.add_argument(
+        "--port",
+        type=int,
+        choices=(67, 4011),
+        default=67,
+        help="where the --hex message was heard; default %(default)s",
+    )
+    command.add_argument("--pcap", metavar="FILE", help="explain every request of this capture")
+    command.add_argument(
+        "--address",
+        type=IPv4Interface,
+        default=IPv4Interface("192.0.2.2/24"),
+        metavar="ADDRESS/BITS",
+        help="our address on the client's network; default %(default)s",
+    )
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def add_client(command: argparse.ArgumentParser) -> None:
+    """Add the flags that describe a client."""
+    command.add_argument(
+        "--arch",
+        default="uefi-x64",
+        metavar="NAME",
+        help="name or number of its architecture; default %(default)s",
+    )
+    command.add_argument("--mac", default="52:54:00:12:34:56", help="its MAC address")
+    command.add_argument("--uuid", help="its UUID as its label says it, or as 17 bytes of wire")
+    command.add_argument("--vendor-class", default="", help="option 60, else its firmware's own")
+    command.add_argument("--user-class", default="", help="option 77; iPXE implies --ipxe")
+    command.add_argument("--ipxe", action="store_true", help="it is iPXE")
+    command.add_argument(
+        "--relay",
+        type=IPv4Address,
+        default=IPv4Address(0),
+        help="it is behind this relay (giaddr)",
+    )
+
+
+def client_of(parsed: argparse.Namespace) -> Client:
+    """The client that the flags describe. Raises BadClient."""
+    try:
+        mac = parse_mac(parsed.mac)
+        return Client(
+            arch=_arch(parsed.arch),
+            mac=mac.value,
+            uuid=_uuid(parsed.uuid) if parsed.uuid else bytes(range(16)),
+            vendor_class=parsed.vendor_class,
+            user_class=b"" if parsed.user_class == "iPXE" else parsed.user_class.encode(),
+            ipxe=parsed.ipxe or parsed.user_class == "iPXE",
+            giaddr=parsed.relay,
+        )
+    except ValueError as error:
+        raise BadClient(str(error)) from None
+
+
+def _arch(text: str) -> int:
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    if text not in ARCH_NAMES:
+        raise ValueError(f"no architecture {text!r}; known: {', '.join(ARCH_NAMES)}")
+    return ARCH_NAMES[text][0]
+
+
+def _uuid(text: str) -> bytes:
+    """The wire's bytes: a label's text has its first fields the other way round."""
+    straight = parse_uuid(text)[0].value
+    is_wire = len(text.replace(":", "").replace("-", "")) == 34
+    return straight if is_wire else microsoft_order(straight)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Print the explanation, or several."""
+    found = list(explanations(parsed))
+    if parsed.json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        return 0
+    for number, explanation in enumerate(found):
+        if number:
+            print()
+        for line in explain.text(explanation):
+            print(line)
+    return 0
+
+
+def explanations(parsed: argparse.Namespace) -> Iterator[Explanation]:
+    """One for a client or a message, one for each request of a capture."""
+    compiled = policy.build(load(parsed), [])
+    place = Place(address=parsed.address.ip, network=parsed.address.network)
+    if parsed.pcap:
+        for request in capture.requests(_read(parsed.pcap)):
+            yield explain_native.explain_packet(
+                compiled,
+                request.payload,
+                place,
+                port=request.port,
+                source=request.source,
+                source_port=request.source_port,
+            )
+    elif parsed.hex:
+        source_port = 68 if parsed.port == 67 else 4011
+        yield explain_native.explain_packet(
+            compiled, _bytes(parsed.hex), place, port=parsed.port, source_port=source_port
+        )
+    else:
+        yield explain_native.explain_boot(compiled, client_of(parsed), place)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise BadClient(f"{path}: {error.strerror}") from None
+
+
+def _bytes(digits: str) -> bytes:
+    try:
+        return bytes.fromhex(digits.replace(":", ""))
+    except ValueError:
+        raise BadClient("--hex takes hex digits, such as 0101060012345678…") from None

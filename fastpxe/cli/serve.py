@@ -1,0 +1,49 @@
+"""`fastpxe serve`."""
+
+import argparse
+import logging
+import sys
+
+from fastpxe.cli.source import Commands, add_source, load
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "serve",
+        help="answer PXE clients and serve their files",
+        description=(
+            "Answer PXE clients on UDP 67 and 4011 and serve their files on UDP 69.\n"
+            "Without a configuration: every interface that is up, the boot files of FOG 1.6, and\n"
+            "/tftpboot, or ./tftpboot when there is none. SIGHUP reads the configuration again;\n"
+            "a bad one is refused and the old one goes on."
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  sudo fastpxe serve\n"
+            "  sudo fastpxe serve -c fastpxe.toml\n"
+            "  sudo kill -HUP $(pidof -x fastpxe)"
+        ),
+    )
+    add_source(command)
+    command.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning"),
+        default="info",
+        help="what to log: debug adds repeats of ignored clients; default %(default)s",
+    )
+    command.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Serve until a signal."""
+    from fastpxe.serve import app  # noqa: PLC0415 - `fastpxe --help` needs no event loop
+
+    logging.basicConfig(
+        level=parsed.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    app.run(lambda: load(parsed))
+    return 0
