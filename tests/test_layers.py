@@ -19,7 +19,7 @@ OUTSIDE = {
 OUTSIDE_C = {"libc.time", "libc.stdio", "posix"}
 
 SOURCES = sorted(path for pattern in ("*.py", "*.pyx", "*.pxd") for path in PACKAGE.rglob(pattern))
-SHELL = ("serve/", "cli.py", "__main__.py")
+SHELL = ("serve/", "cli/", "__main__.py")
 CORE = [path for path in SOURCES if not str(path.relative_to(PACKAGE)).startswith(SHELL)]
 
 # Modules with functions but without a test file of their own, and why.
@@ -109,7 +109,7 @@ def test_no_reason_is_left_of_a_module_that_is_gone() -> None:
 
 
 def file_of_tests(name: str) -> Path:
-    path = TESTS / name
+    path = TESTS / name.removesuffix("/__init__")
     return path.with_name(f"test_{path.name.removeprefix('_')}.py")
 
 
