@@ -1,0 +1,99 @@
+"""The directives that give names of hosts, which dhcp-boot and pxe-service may use for servers.
+
+Sources:
+  dnsmasq 2.90, its manual and its behaviour; hosts(5).
+"""
+
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
+
+from fastpxe.dnsmasq.addresses import read_ipv4, read_ipv6
+from fastpxe.dnsmasq.draft import Draft
+from fastpxe.dnsmasq.lines import Written, as_text, fields, split
+
+Directive = Callable[[Written, Draft], None]
+
+ETC_HOSTS = "/etc/hosts"
+
+
+def host_record(line: Written, draft: Draft) -> None:
+    """NAMES, then an IPv4 and an IPv6 address; digits alone are a time to live."""
+    if split(line.value or "")[1] is None:
+        raise line.refused("it needs a name and an address; write NAME,192.0.2.1")
+    names: list[str] = []
+    address: IPv4Address | None = None
+    for field in fields(line.value or ""):
+        if (found := read_ipv4(field)) is not None:
+            address = found
+        elif read_ipv6(field) is not None or field.isdecimal():
+            continue
+        elif not field.strip(". "):
+            raise line.refused("a name is empty; write NAME,192.0.2.1")
+        else:
+            names.append(as_text(field))
+    if address is not None:
+        draft.names += [(name, address) for name in names]
+
+
+def addn_hosts(line: Written, draft: Draft) -> None:
+    draft.names_files.append(line)
+
+
+def no_hosts(_: Written, draft: Draft) -> None:
+    draft.reads_etc_hosts = False
+
+
+def expand_hosts(_: Written, draft: Draft) -> None:
+    draft.expands_hosts = True
+
+
+def domain(line: Written, draft: Draft) -> None:
+    """The domain that expand-hosts appends; one with a range is for those addresses alone."""
+    name, subnet = split(line.value or "")
+    if subnet is None and name != "#":
+        draft.domain = as_text(name)
+    else:
+        draft.note(line, "only a domain for all hosts is appended to the names in hosts files")
+
+
+def hosts_file_names(content: bytes, domain: str = "") -> Iterator[tuple[str, IPv4Address]]:
+    """The names of a hosts file. With a domain, one without a dot is there with it, too."""
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):
+        words = line.partition("#")[0].split()
+        address = read_ipv4(words[0]) if words else None
+        if address is None:
+            continue
+        for name in words[1:]:
+            if domain and "." not in name:
+                yield f"{name}.{domain}", address
+            yield name, address
+
+
+def resolve(names: list[tuple[str, IPv4Address]]) -> dict[str, IPv4Address]:
+    """What each name, in lower case, stands for when several lines have it.
+
+    dnsmasq finds the newest line that was the first to name its address, else the newest.
+    """
+    addresses: set[IPv4Address] = set()
+    firsts: set[str] = set()
+    table: dict[str, IPv4Address] = {}
+    for written, address in names:
+        name = written.removesuffix(".").lower()
+        is_first = address not in addresses
+        addresses.add(address)
+        if is_first or name not in firsts:
+            table[name] = address
+        if is_first:
+            firsts.add(name)
+    return table
+
+
+NAME_LINES: dict[str, Directive] = {
+    "addn-hosts": addn_hosts,
+    "domain": domain,
+    "domain-suffix": domain,
+    "expand-hosts": expand_hosts,
+    "host-record": host_record,
+    "hostsdir": addn_hosts,
+    "no-hosts": no_hosts,
+}
