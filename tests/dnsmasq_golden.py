@@ -44,6 +44,10 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
         return f"{Path(self.config).stem}/{self.name}"
 
     @property
+    def datagram(self) -> bytes:
+        return bytes.fromhex(self.request_hex)
+
+    @property
     def arrival(self) -> Arrival:
         assert self.request is not None
         return Arrival(

@@ -11,38 +11,30 @@ from fastpxe.dnsmasq.decision import Decision
 from fastpxe.dnsmasq.message import FILE, OPTIONS_AT, SNAME, Message, walk
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.dnsmasq.option_names import IPV4, by_code
+from fastpxe.dnsmasq.render import fill, template
 from fastpxe.wire import Option
 
 HEX_MAX = 14  # bytes of a value; more are cut
 
-# Where a request goes no further than the warning that is the reason, and where to no word at all.
-WARNED = frozenset({"no-range", "no-address"})
-UNSEEN = frozenset({"interface", "port"})
+WARNED = frozenset({"no-range", "no-address"})  # the warning is all there is
 
 
-def lines(config: DnsmasqConfig, message: Message, decision: Decision, reply: bytes) -> list[str]:
-    """All lines, without syslog's prefix. `reply` is what was rendered, empty for silence.
-
-    Without log-dhcp only those without a transaction number are there, and PXE(…).
-    """
-    return list(each_line(config, message, decision, reply))
-
-
-def each_line(
-    config: DnsmasqConfig, message: Message, decision: Decision, reply: bytes
-) -> Iterator[str]:
-    if decision.reason in UNSEEN or not (decision.candidates or decision.reason in WARNED):
-        return
+def lines(config: DnsmasqConfig, message: Message, decision: Decision) -> Iterator[str]:
+    """All lines, without syslog's prefix."""
     if decision.reason in WARNED:
         yield decision.why
+        return
+    if not decision.candidates:  # dropped before anything was looked at
         return
     xid = message.xid
     yield from (f"{xid} {line}" for line in request_lines(config, message, decision))
     if decision.reason == "bis":
         yield decision.why
-    yield from decision.warnings
     if decision.reply is None:
         return
+    layout = template(decision.reply)
+    reply = fill(layout, decision.reply, message)
+    yield from (*decision.warnings, *layout.warnings)
     yield f"{xid} PXE({decision.interface}) {client(message, decision, reply)}"
     yield f"{xid} tags: {', '.join(newest_first(decision))}"
     if decision.reason == "ignored":

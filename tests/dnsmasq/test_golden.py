@@ -41,14 +41,20 @@ def deviation(exchange: Exchange) -> str:
     return NEVER_ARRIVED if exchange.note.startswith("ENV:") else ""
 
 
+def replay(exchange: Exchange) -> Answer | Silence:
+    return engine(exchange.config, exchange.env).answer(exchange.datagram, exchange.arrival)
+
+
+def found(name: str) -> Exchange:
+    return next(exchange for exchange in PACKETS if exchange.id == name)
+
+
 SAME = [exchange for exchange in PACKETS if not deviation(exchange)]
 
 
 @pytest.mark.parametrize("exchange", SAME, ids=[exchange.id for exchange in SAME])
 def test_the_answer_is_dnsmasqs(exchange: Exchange) -> None:
-    answer = engine(exchange.config, exchange.env).answer(
-        bytes.fromhex(exchange.request_hex), exchange.arrival
-    )
+    answer = replay(exchange)
     to = expected_destination(exchange)
     if to is None:
         assert isinstance(answer, Silence), answer
@@ -57,3 +63,31 @@ def test_the_answer_is_dnsmasqs(exchange: Exchange) -> None:
     assert (answer.to, answer.to_port) == to
     if exchange.reply is not None:
         assert answer.data.hex() == exchange.reply_hex
+
+
+def test_a_ciaddr_that_nobody_vouches_for_is_not_written_to() -> None:
+    exchange = found("range-multi/req4011-foreign-ciaddr")
+    answer = replay(exchange)
+    assert isinstance(answer, Answer)
+    assert expected_destination(exchange) == (IPv4Address("10.77.0.5"), 67)
+    assert (str(answer.to), answer.to_port) == ("10.88.0.50", 68)
+
+
+def test_an_empty_menu_text_is_sent_empty() -> None:
+    answer = replay(found("parse-ok-empty-menu/arch0"))
+    assert isinstance(answer, Answer)
+    assert bytes.fromhex("0903800000") in answer.data  # 43.9: type 0x8000, no text
+
+
+def test_a_pool_gives_nothing() -> None:
+    for exchange in PACKETS:
+        if deviation(exchange) == NO_LEASES:
+            answer = replay(exchange)
+            assert isinstance(answer, Silence)
+            assert answer.reason == "pool"
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_what_dnsmasq_refuses_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError):
+        config(path)
