@@ -174,6 +174,7 @@ cdef class Matcher:
     cdef uint32_t open_count
     cdef Index by_mac
     cdef Index by_uuid
+    cdef bint takes_any_arch  # some rule is open to every architecture
     cdef uint8_t *arch_slots  # 65,536: arch number -> slot; 0 = no rule names it
 
     cdef load_rules(self, rules, reply_count, bytearray pool)

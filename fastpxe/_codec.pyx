@@ -540,6 +540,7 @@ cdef class Matcher:
         for i, (arches, ipxe, tests, replies) in enumerate(rules):
             rule = &self.rules[i]
             rule.ipxe = ipxe
+            self.takes_any_arch |= not arches and ipxe != 1
             for arch in arches:
                 if not self.arch_slots[<uint16_t>arch]:
                     slots += 1

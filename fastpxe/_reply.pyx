@@ -389,7 +389,8 @@ cdef class Policy(Responder):
         outcome.rule = self.matcher.find(message, outcome.kind, outcome.arch, subnet)
         if outcome.rule < 0:
             outcome.reason = NO_RULE
-            if outcome.arch < 0 or not self.matcher.arch_slots[outcome.arch]:
+            if not self.matcher.takes_any_arch and (
+                    outcome.arch < 0 or not self.matcher.arch_slots[outcome.arch]):
                 outcome.reason = UNKNOWN_ARCH
             return 0
         outcome.reply = self.matcher.rules[outcome.rule].replies[outcome.kind]

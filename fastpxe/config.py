@@ -17,11 +17,14 @@ from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
 from fastpxe.tftp import TftpSettings
+from fastpxe.wire import Arch
 
 T = TypeVar("T")
 
 Texts = str | tuple[str, ...]
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
+RPI_FILE_MAX = 127  # the header field; option 67 would not fit beside a Pi's option 43
+ARCHES_MAX = 63  # the matcher has a bit for each
 
 
 class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,10 +108,12 @@ def parse(text: str, source: str) -> Config:
         raise _syntax_error(error, source) from None
     try:
         document = msgspec.convert(data, Document)
+        lines = [at for at, table in _tables(text) if table == "boot"]
         rules = tuple(
-            _rule(i, table, f"{source}:{_line_of(text, f'boot[{i}]')}")
+            _rule(i, table, f"{source}:{lines[i] if i < len(lines) else 1}")
             for i, table in enumerate(document.boot)
         )
+        _check_arches(rules)
         _check_dhcp(document.dhcp, rules)
         _check_tftp(document.tftp)
     except msgspec.ValidationError as error:
@@ -202,7 +207,7 @@ def _server(key: str, value: str | None) -> IPv4Address | None:
         address = IPv4Address(value)
     except ValueError:
         raise _Wrong(key, f'{value!r} is no IPv4 address; write "192.0.2.10"') from None
-    if address.is_unspecified or address.is_multicast or address == IPv4Address(0xFFFFFFFF):
+    if address.is_unspecified or address.is_loopback or int(address) >= 0xE0000000:
         raise _Wrong(key, f"{value} can't be a server's address; leave it out for this machine")
     return address
 
@@ -215,6 +220,8 @@ def _check_boot(key: str, match: Match, boot: Boot) -> None:
     for name, value in (("file", boot.file), ("url", boot.url)):
         if value is not None:
             _check_name(f"{key}.{name}", value)
+    if boot.file and Arch.RPI in match.arches and len(boot.file) > RPI_FILE_MAX:
+        raise _Wrong(f"{key}.file", f"a Raspberry Pi takes at most {RPI_FILE_MAX} characters")
     if boot.file and re.match(r"https?://", boot.file):
         raise _Wrong(f"{key}.file", "this is a URL: write url instead of file")
     if boot.url and not re.match(r"https?://[^/]", boot.url):
@@ -231,6 +238,14 @@ def _check_name(key: str, value: str) -> None:
         raise _Wrong(key, f"{value!r}: boot file names are printable ASCII")
     if len(value) > FILE_MAX:
         raise _Wrong(key, f"{len(value)} characters; option 67 holds {FILE_MAX}")
+
+
+def _check_arches(rules: tuple[Rule, ...]) -> None:
+    named: set[int] = set()
+    for i, rule in enumerate(rules):
+        named.update(rule.match.arches)
+        if len(named) > ARCHES_MAX:
+            raise _Wrong(f"boot[{i}].arch", f"more than {ARCHES_MAX} different architectures")
 
 
 def _check_dhcp(dhcp: Dhcp, rules: tuple[Rule, ...]) -> None:
@@ -303,6 +318,14 @@ def _explain(message: str) -> _Wrong:
     known = {"": Document, "dhcp": Dhcp, "tftp": TftpSettings, "boot": BootTable}[table]
     inner = f"{key}.{unknown[1]}" if key else unknown[1]
     return _Wrong(inner, f"unknown key; {_suggest(unknown[1], known.__struct_fields__)}")
+
+
+def _tables(text: str) -> Iterator[tuple[int, str]]:
+    """The line and name of each [table] or [[table]]."""
+    for at, line in enumerate(text.splitlines(), 1):
+        table = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?", line)
+        if table:
+            yield at, table[1]
 
 
 def _line_of(text: str, key: str) -> int:

@@ -351,3 +351,26 @@ def test_any_text_is_a_config_or_an_error_with_its_place(text: str) -> None:
         assert error.where.startswith("test.toml")  # noqa: PT017 - the only exception that is allowed
     else:
         assert found.source == "test.toml"
+
+
+def test_ten_thousand_hosts_know_their_lines() -> None:
+    text = "".join(f'[[boot]]\nmac = "52:54:00:00:{n >> 8:02x}:{n & 255:02x}"\nfile = "f"\n'
+                   for n in range(10_000))  # fmt: skip
+    assert config.parse(text, "f.toml").rules[9_999].where == "f.toml:29998"
+
+
+def test_more_architectures_than_the_matcher_has_bits_are_refused() -> None:
+    text = f"[[boot]]\nfile = 'a'\n[[boot]]\narch = {list(range(64))}\nfile = 'b'\n"
+    with pytest.raises(ConfigError, match=r"f\.toml:4: boot\[1\]\.arch: more than 63"):
+        config.parse(text, "f.toml")
+
+
+def test_a_file_too_long_for_a_pi_is_refused() -> None:
+    text = f'[[boot]]\narch = "rpi"\nfile = "{"x" * 128}"\n'
+    with pytest.raises(ConfigError, match=r"f\.toml:3: boot\[0\]\.file: a Raspberry Pi takes"):
+        config.parse(text, "f.toml")
+
+
+def test_loopback_is_no_server() -> None:
+    with pytest.raises(ConfigError, match=r"boot\[0\]\.server"):
+        config.parse('[[boot]]\nserver = "127.0.0.1"\nfile = "x"\n', "f.toml")

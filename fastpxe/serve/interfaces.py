@@ -37,7 +37,8 @@ def all_interfaces() -> list[Interface]:
             if a.family == socket.AF_INET
         )
         state = states.get(name)
-        if networks and state is not None and state.isup:
+        # "up" is the operator's word; psutil's isup waits for a carrier, which a switch may delay.
+        if networks and state is not None and "up" in state.flags.split(","):
             index = socket.if_nametoindex(name.partition(":")[0])
             found.append(Interface(name=name, index=index, networks=networks, mtu=state.mtu))
     return found
