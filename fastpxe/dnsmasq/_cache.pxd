@@ -45,6 +45,7 @@ cdef class AnswerCache(Responder):
     cdef Mask macs[PATTERNS_MAX]
     cdef uint32_t mac_count
     cdef bint keeps_mac
+    cdef bint keeps_ciaddr
     cdef Mask identities[PATTERNS_MAX]
     cdef uint32_t identity_count
     cdef uint32_t networks[64][2]

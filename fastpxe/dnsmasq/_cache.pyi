@@ -17,6 +17,7 @@ class AnswerCache(Responder):
         known_macs: Collection[bytes],
         networks: Collection[tuple[int, int]],
         keeps_mac: bool,
+        keeps_ciaddr: bool,
         seed: int,
     ) -> None: ...
     def __len__(self) -> int: ...

@@ -38,16 +38,19 @@ cdef class AnswerCache(Responder):
     blanked: codes of options whose value no test of the configuration reads.
     macs, identities: masks over chaddr and option 97 as (htype or -1, value, mask): tests whose
       outcome stands in for the bytes. known_macs: MAC addresses that are told apart one by one.
-    keeps_mac: tell every MAC apart. networks: (address, netmask) by which ciaddr is judged.
+    keeps_mac, keeps_ciaddr: tell every MAC, or every ciaddr apart. networks: (address, netmask)
+      by which ciaddr is judged otherwise, at most 64.
     seed: random, so that nobody outside can make keys collide.
     """
 
-    def __init__(self, ask, *, blanked, macs, identities, known_macs, networks, keeps_mac, seed):
+    def __init__(self, ask, *, blanked, macs, identities, known_macs, networks, keeps_mac,
+                 keeps_ciaddr, seed):
         if self.answers != NULL:
             raise TypeError("an AnswerCache is made once")
         self.ask = ask
         self.seed = seed
         self.keeps_mac = keeps_mac or len(macs) > PATTERNS_MAX
+        self.keeps_ciaddr = keeps_ciaddr
         for code in blanked:
             self.blanked[<uint8_t>code] = 1
         if len(identities) > PATTERNS_MAX:
@@ -143,6 +146,8 @@ cdef class AnswerCache(Responder):
         add(&self.key, about, 2)
         add(&self.key, <const uint8_t *>&arrival.address, 4)
         add(&self.key, <const uint8_t *>&within, sizeof(within))
+        if self.keeps_ciaddr:
+            add(&self.key, at + AT_CIADDR, 4)
         add(&self.key, at + AT_OP, 4)         # op, htype, hlen, hops
         add(&self.key, at + AT_FLAGS, 2)
         add(&self.key, at + AT_GIADDR, 4)
@@ -166,6 +171,8 @@ cdef class AnswerCache(Responder):
         while True:
             step = next_tlv(&tlv)
             if step != STEP_VALUE:
+                about[0] = <uint8_t>(tlv.at < tlv.end)    # an END stands there, or none does
+                add(&self.key, about, 1)
                 return step == STEP_END
             if tlv.code == OPT_OVERLOAD:
                 return False

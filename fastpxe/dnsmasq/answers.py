@@ -1,0 +1,167 @@
+"""What dnsmasq would answer, for the server: an Engine behind an AnswerCache for each interface."""
+
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
+
+import msgspec
+
+from fastpxe._codec import REASONS
+from fastpxe._reply import Responder
+from fastpxe.dnsmasq._cache import AnswerCache
+from fastpxe.dnsmasq.cache_rules import cache_rules
+from fastpxe.dnsmasq.decision import Decision as Decided
+from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
+from fastpxe.dnsmasq.logged import lines, mac_text, shown_hardware
+from fastpxe.dnsmasq.message import Message, read
+from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
+from fastpxe.errors import MalformedPacket
+from fastpxe.events import Decision
+from fastpxe.wire import DHCP_SERVER_PORT
+
+LABELS_MAX = 65_536  # beyond, decisions are told without their line
+XID, MAC, UUID = "\0x", "\0m", "\0u"  # in a label's lines, for what differs between clients
+
+# dnsmasq's reasons for silence, as the counters name them.
+_REASONS = {
+    "short": "short", "op": "not_a_request", "hlen": "bad_hlen", "htype": "bad_hlen",
+    "cookie": "bad_magic", "bootp": "not_pxe", "not-pxe": "not_pxe", "no-arch": "unknown_arch",
+    "message-type": "wrong_type", "ignored": "denied", "item-ignored": "denied",
+    "bis": "credentials", "unknown-item": "unserved_item", "item-range": "unserved_item",
+    "no-destination": "no_destination",
+}  # fmt: skip
+_NUMBERS = {word: number for number, word in enumerate(REASONS)}
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What a log needs of a decision. `lines` are dnsmasq's, without names of clients."""
+
+    rule: str = ""
+    file: str = ""
+    reason: str = ""
+    lines: tuple[str, ...] = ()
+
+
+class DnsmasqAnswers:
+    """A dnsmasq configuration on the interfaces of this machine.
+
+    `seed` is random, and known to nobody outside.
+    """
+
+    def __init__(
+        self, config: DnsmasqConfig, interfaces: Sequence[Interface], *, seed: int
+    ) -> None:
+        self.config = config
+        self.engine = Engine(config, interfaces)
+        self._seed = seed
+        self._labels = [Label()]
+        self._numbers = {self._labels[0]: 0}
+        self._caches: dict[str, AnswerCache] = {}
+
+    def responder(self, interface: str) -> Responder:
+        if interface not in self._caches:
+            question = Question(self, interface)
+            rules = cache_rules(self.engine)
+            self._caches[interface] = AnswerCache(question, seed=self._seed, **rules)
+        return self._caches[interface]
+
+    def rule_of(self, decision: Decision) -> str:
+        return self._labels[decision.rule].rule
+
+    def file_of(self, decision: Decision) -> str:
+        return self._labels[decision.rule].file
+
+    def reason_of(self, decision: Decision) -> str:
+        return self._labels[decision.rule].reason or REASONS[decision.reason]
+
+    def details(self, decision: Decision) -> Iterable[str]:
+        """The lines that dnsmasq would log of this client."""
+        for line in self._labels[decision.rule].lines:
+            named = line.replace(XID, str(decision.xid), 1).replace(MAC, mac_text(decision.chaddr))
+            yield named.replace(UUID, decision.identity.hex(":"))
+
+    def number_of(self, label: Label) -> int:
+        """The number under which a label is kept; there are as many as kinds of decisions."""
+        if label not in self._numbers:
+            if len(self._labels) >= LABELS_MAX:
+                return 0
+            self._numbers[label] = len(self._labels)
+            self._labels.append(label)
+        return self._numbers[label]
+
+
+class Question:
+    """What an interface's cache calls when it remembers no answer."""
+
+    def __init__(self, answers: DnsmasqAnswers, interface: str) -> None:
+        self._answers = answers
+        self._interface = interface
+
+    def __call__(
+        self, datagram: bytes, port: int, source: int, source_port: int, address: int
+    ) -> tuple[int, bytes, int, int, int, int, int, int, int, bool, int]:
+        """Decide; the answer in the terms of AnswerCache."""
+        config = self._answers.config
+        arrival = Arrival(
+            interface=self._interface,
+            port=config.network.server_port if port == DHCP_SERVER_PORT else port,
+            source=IPv4Address(source),
+            source_port=source_port,
+            destination=IPv4Address(address),
+        )
+        answer = self._answers.engine.answer(datagram, arrival)
+        message = _read(datagram)
+        label = self._answers.number_of(label_of(config, answer, message))
+        arch = -1 if message is None or message.arch is None else message.arch
+        kind = 0 if message is None else message.message_type
+        is_ipxe = message is not None and b"iPXE" in (message.user_class or b"")
+        if isinstance(answer, Silence):
+            reason = _NUMBERS[_REASONS.get(answer.reason, "no_rule")]
+            return reason, b"", 0, 0, label, label, 0, arch, kind, is_ipxe, 0
+        siaddr = int.from_bytes(answer.data[20:24])
+        return (
+            0, answer.data, int(answer.to), answer.to_port, label, label, siaddr, arch, kind,
+            is_ipxe, answer.delay_s * 1000,
+        )  # fmt: skip
+
+
+def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message | None) -> Label:
+    """What the log says of an answer."""
+    reason = answer.reason if isinstance(answer, Silence) else ""
+    decision = answer.decision
+    if decision is None or message is None:
+        return Label(reason=reason)
+    return Label(
+        rule=rule_of(decision),
+        file="" if decision.reply is None else decision.reply.file.decode("latin-1"),
+        reason=reason,
+        lines=nameless(config, message, decision) if config.log_dhcp else (),
+    )
+
+
+def rule_of(decision: Decided) -> str:
+    """The line that gave the file, as "file:line"."""
+    if decision.item is not None:
+        return str(decision.item.where)
+    if decision.services is not None and decision.services.single is not None:
+        return str(decision.services.single.where)
+    if decision.boot is not None and decision.boot.winner is not None:
+        return str(decision.boot.winner.where)
+    return ""
+
+
+def nameless(config: DnsmasqConfig, message: Message, decision: Decided) -> tuple[str, ...]:
+    """What dnsmasq would log, with marks in the place of xid, MAC and UUID."""
+    mac, uuid = mac_text(shown_hardware(message)), (message.uuid or b"").hex(":")
+    found = []
+    for line in lines(config, message, decision):
+        marked = re.sub(rf"^{message.xid} ", f"{XID} ", line).replace(mac, MAC)
+        found.append(marked.replace(uuid, UUID) if uuid else marked)
+    return tuple(found)
+
+
+def _read(datagram: bytes) -> Message | None:
+    try:
+        return read(datagram)
+    except MalformedPacket:
+        return None

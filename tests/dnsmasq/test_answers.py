@@ -1,0 +1,145 @@
+"""The cache in front of the engine says of other machines what the engine says of them."""
+
+from collections import defaultdict
+from ipaddress import IPv4Address
+
+import pytest
+from dnsmasq_golden import DISK, Exchange, config, interfaces, recorded
+
+from fastpxe._codec import REASONS
+from fastpxe.dnsmasq.answers import DnsmasqAnswers
+from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
+from fastpxe.dnsmasq.read import read_config
+from fastpxe.events import Decision
+from fastpxe.wire import PXE_PORT
+
+SEED = 1
+EXCHANGES: dict[tuple[str, str], list[Exchange]] = defaultdict(list)
+for one in recorded():
+    if not one.startup_failed:
+        EXCHANGES[one.config, one.env].append(one)
+
+
+def renamed(datagram: bytes, number: int) -> bytes:
+    """The same request of another machine: xid, secs, MAC and the GUID's last bytes differ."""
+    other = bytearray(datagram)
+    other[4:10] = number.to_bytes(6)
+    if len(other) >= 44 and other[2] == 6:
+        other[30:34] = number.to_bytes(4)
+    at = other.find(b"\x61\x11", 240)
+    if at > 0 and at + 19 <= len(other):
+        other[at + 15 : at + 19] = number.to_bytes(4)
+    return bytes(other)
+
+
+def compare(answers: DnsmasqAnswers, engine: Engine, datagram: bytes, arrival: Arrival) -> None:
+    """The responder's decision against a fresh one of the engine."""
+    network = answers.config.network
+    role = 67 if arrival.port == network.server_port else arrival.port
+    reason, reply, to, to_port, *_ = answers.responder(arrival.interface).decide(
+        datagram, port=role, source=int(arrival.source), source_port=arrival.source_port,
+        address=0x0A580001,
+    )  # fmt: skip
+    expected = engine.answer(datagram, arrival)
+    if isinstance(expected, Answer):
+        assert reason == 0
+        assert reply.hex() == expected.data.hex()
+        assert (IPv4Address(to), to_port) == (expected.to, expected.to_port)
+    else:
+        assert reason != 0
+        assert reply == b""
+
+
+@pytest.mark.parametrize("key", list(EXCHANGES), ids=" ".join)
+def test_remembered_answers_are_those_of_the_engine(key: tuple[str, str]) -> None:
+    path, env = key
+    answers = DnsmasqAnswers(config(path), interfaces(env), seed=SEED)
+    engine = Engine(config(path), interfaces(env))
+    for exchange in EXCHANGES[key]:
+        for number in range(3):
+            datagram = exchange.datagram if number == 0 else renamed(exchange.datagram, number)
+            if exchange.arrival.port in (engine.config.network.server_port, PXE_PORT):
+                compare(answers, engine, datagram, exchange.arrival)
+
+
+def fog(text: str = "") -> DnsmasqAnswers:
+    written = f"port=0\nlog-dhcp\npxe-prompt=P,0\ndhcp-boot=b\ndhcp-range=10.88.0.1,proxy\n{text}"
+    disk = type(DISK)(lambda _: written.encode(), lambda _: None)
+    return DnsmasqAnswers(read_config(["fog.conf"], disk=disk), interfaces(), seed=SEED)
+
+
+DISCOVER = next(e for e in EXCHANGES["configs/seed1.conf", ""] if e.name == "disc-arch0-seeduuid")
+
+
+def hits(answers: DnsmasqAnswers, *datagrams: bytes) -> int:
+    cache = answers.responder("dqs0")
+    for datagram in datagrams:
+        cache.decide(datagram, address=0x0A580001)
+    found: int = cache.hits  # type: ignore[attr-defined] - an AnswerCache, which a Responder hides
+    return found
+
+
+def test_a_storm_of_like_machines_is_decided_once() -> None:
+    storm = [renamed(DISCOVER.datagram, number) for number in range(100)]
+    assert hits(fog(), *storm) == 99
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["dhcp-mac=set:x,52:54:00:*:*:*", "dhcp-match=set:x,97,00:44:45:*:4c", "dhcp-match=set:x,97"],
+)
+def test_tests_by_mask_need_no_answer_of_their_own_for_each_machine(line: str) -> None:
+    storm = [renamed(DISCOVER.datagram, number) for number in range(100)]
+    assert hits(fog(f"{line}\ndhcp-boot=tag:x,y\n"), *storm) >= 98
+
+
+@pytest.mark.parametrize(
+    "line", ["dhcp-host=52:54:00:00:00:01,set:x", "dhcp-match=set:x,97,1", "dhcp-host=id:a,set:x"]
+)
+def test_tests_by_name_tell_machines_apart(line: str) -> None:
+    answers = fog(f"{line}\ndhcp-boot=tag:x,y\n")
+    engine = Engine(answers.config, interfaces())
+    for number in range(5):
+        compare(answers, engine, renamed(DISCOVER.datagram, number), DISCOVER.arrival)
+
+
+def test_a_request_cut_short_is_decided_each_time() -> None:
+    assert hits(fog(), *[DISCOVER.datagram[:250]] * 5) == 0
+
+
+def test_more_answers_than_there_is_room_for_are_forgotten_together() -> None:
+    answers = fog("dhcp-match=set:x,200\ndhcp-boot=tag:x,y\n")
+    end = DISCOVER.datagram.rindex(b"\xff")
+    each = [DISCOVER.datagram[:end] + b"\xc8\x02" + n.to_bytes(2) + b"\xff" for n in range(5000)]
+    hits(answers, *each)
+    assert 0 < len(answers.responder("dqs0")) < 4097  # type: ignore[arg-type] - see above
+
+
+def decision(answers: DnsmasqAnswers, datagram: bytes) -> Decision:
+    """As the ring tells it, with this client's names."""
+    reason, _, to, to_port, rule, reply = answers.responder("dqs0").decide(datagram)
+    return Decision(
+        reason=reason, message_type=1, ipxe=False, arch=0, rule=rule, reply=reply, to=to,
+        to_port=to_port, siaddr=0, xid=int.from_bytes(datagram[4:8]), interface=1, port=67,
+        htype=1, chaddr=datagram[28:34], identity=datagram[datagram.find(b"\x61\x11") + 2 :][:17],
+    )  # fmt: skip
+
+
+def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> None:
+    answers = fog()
+    decision(answers, DISCOVER.datagram)
+    other = renamed(DISCOVER.datagram, 7)
+    told = decision(answers, other)
+    assert answers.rule_of(told) == "fog.conf:4"
+    assert answers.file_of(told) == "b"
+    lines = list(answers.details(told))
+    assert f"{told.xid} PXE(dqs0) {told.chaddr.hex(':')} proxy" in lines
+    assert any(told.identity.hex(":") in line for line in lines)
+    assert not any("\0" in line for line in lines)
+
+
+def test_silence_has_dnsmasq_s_reason() -> None:
+    answers = fog("dhcp-ignore=tag:dqs0\n")
+    told = decision(answers, DISCOVER.datagram)
+    assert REASONS[told.reason] == "denied"
+    assert answers.reason_of(told) == "ignored"
