@@ -66,9 +66,10 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DhcpEvent(Event, frozen=True, kw_only=True):
-    """Something that a DHCP message led to."""
+    """Something that a DHCP message led to. `details` are further lines for the log."""
 
     sender: Sender
+    details: tuple[str, ...] = ()
 
 
 class Answered(DhcpEvent, frozen=True, kw_only=True):

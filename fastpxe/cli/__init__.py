@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fastpxe import __version__
 from fastpxe.cli import check, explain, serve
+from fastpxe.cli.source import split_options
 from fastpxe.errors import ConfigError, FastpxeError
 
 EXIT_FAILED = 1
@@ -14,7 +15,11 @@ EXIT_REFUSED = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status: 0, 1 for what failed, 2 for a refused configuration."""
-    parsed = parser().parse_args(arguments)
+    own, options = split_options(sys.argv[1:] if arguments is None else arguments)
+    parsed = parser().parse_args(own)
+    if options and "dnsmasq_options" not in parsed:
+        parser().error("only commands that take a configuration take dnsmasq's options after --")
+    parsed.dnsmasq_options = options
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
         return run(parsed)

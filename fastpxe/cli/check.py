@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from fastpxe import check_native, findings, policy
-from fastpxe.cli.source import Commands, add_json, add_source, load
+from fastpxe.cli.source import Commands, add_json, add_source, load_native
 from fastpxe.config import Config
 from fastpxe.errors import FileRefused, MalformedPacket
 from fastpxe.paths import relative_path
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Print the findings."""
-    config = load(parsed)
+    config = load_native(parsed)
     found = check_native.check(config, policy.build(config, []), is_served(config))
     if parsed.json:
         print(msgspec.json.format(msgspec.json.encode({"findings": found})).decode())

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from fastpxe import capture, explain, explain_native, policy
-from fastpxe.cli.source import Commands, add_json, add_source, load
+from fastpxe.cli.source import Commands, add_json, add_source, load_native
 from fastpxe.clients import Client
 from fastpxe.errors import FastpxeError
 from fastpxe.explain import Explanation
@@ -131,7 +131,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def explanations(parsed: argparse.Namespace) -> Iterator[Explanation]:
     """One for a client or a message, one for each request of a capture."""
-    compiled = policy.build(load(parsed), [])
+    compiled = policy.build(load_native(parsed), [])
     place = Place(address=parsed.address.ip, network=parsed.address.network)
     if parsed.pcap:
         for request in capture.requests(_read(parsed.pcap)):

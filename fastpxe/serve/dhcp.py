@@ -14,10 +14,9 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from fastpxe._codec import REASONS
+from fastpxe.answers import Answers
 from fastpxe.events import Answered, Decision, Delayed, DhcpEvent, Event, Ignored, Notice, Sender
 from fastpxe.identity import format_mac
-from fastpxe.policy import Compiled
 from fastpxe.serve._mmsg import DhcpPort, Ring
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.sockets import IP_PKTINFO
@@ -44,27 +43,28 @@ class DhcpServer:
         self,
         loop: asyncio.AbstractEventLoop,
         sockets: list[DhcpSocket],
-        compiled: Compiled,
+        answers: Answers,
         saw: Callable[[Event], None],
     ) -> None:
         self._loop = loop
         self._saw = saw
-        self._compiled = compiled
+        self._answers = answers
         self._ring = Ring()
         self._lost_told = 0
         self._telling: asyncio.TimerHandle | None = None
         self._names = {s.interface.index: s.interface.name for s in sockets}
+        self._interfaces = [s.interface.name for s in sockets]
         self._sockets = [s.sock for s in sockets]
         self._ports = [self._port(s) for s in sockets]
         for one, port in zip(sockets, self._ports, strict=True):
             loop.add_reader(one.sock.fileno(), self._readable, port, one.sock)
 
-    def reload(self, compiled: Compiled) -> None:
+    def reload(self, answers: Answers) -> None:
         """Answer by another policy from the next batch on."""
         self._tell(len(self._ring))  # what was decided by the old policy is named by it
-        self._compiled = compiled
-        for port in self._ports:
-            port.policy = compiled.native
+        self._answers = answers
+        for port, interface in zip(self._ports, self._interfaces, strict=True):
+            port.policy = answers.responder(interface)
 
     def counts(self) -> Counter[str]:
         """How many datagrams ended how: "answered", a reason of _codec.REASONS, or "unsent"."""
@@ -91,7 +91,7 @@ class DhcpServer:
             int(network.ip),
             int(network.netmask),
             one.port,
-            self._compiled.native,
+            self._answers.responder(one.interface.name),
             self._ring,
         )
 
@@ -127,14 +127,16 @@ class DhcpServer:
             ipxe=decision.ipxe,
             uuid=decision.identity,
         )
+        details = tuple(self._answers.details(decision))
         if decision.reason:
-            return Ignored(interface=interface, sender=sender, reason=REASONS[decision.reason])
-        reply = self._compiled.replies[decision.reply]
+            reason = self._answers.reason_of(decision)
+            return Ignored(interface=interface, sender=sender, details=details, reason=reason)
         return Answered(
             interface=interface,
             sender=sender,
-            rule=self._compiled.rules[decision.rule].name,
-            file=(reply.file or reply.bootfile.rstrip(b"\0")).decode("ascii"),
+            details=details,
+            rule=self._answers.rule_of(decision),
+            file=self._answers.file_of(decision),
             server=IPv4Address(decision.siaddr),
             to=(IPv4Address(decision.to), decision.to_port),
         )

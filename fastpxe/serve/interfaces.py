@@ -28,20 +28,26 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
 
 def all_interfaces() -> list[Interface]:
     """Every up interface that has an IPv4 address, loopback included."""
-    found = []
     states = psutil.net_if_stats()
-    for name, addresses in psutil.net_if_addrs().items():
-        networks = tuple(
+    networks: dict[str, list[IPv4Interface]] = {}
+    for label, addresses in psutil.net_if_addrs().items():
+        name = label.partition(":")[0]  # "eth0:1" is an address of eth0 with a label
+        networks.setdefault(name, []).extend(
             IPv4Interface(f"{a.address}/{a.netmask or 32}")
             for a in addresses
             if a.family == socket.AF_INET
         )
-        state = states.get(name)
+    return [
+        Interface(
+            name=name,
+            index=socket.if_nametoindex(name),
+            networks=tuple(found),
+            mtu=states[name].mtu,
+        )
         # "up" is the operator's word; psutil's isup waits for a carrier, which a switch may delay.
-        if networks and state is not None and "up" in state.flags.split(","):
-            index = socket.if_nametoindex(name.partition(":")[0])
-            found.append(Interface(name=name, index=index, networks=networks, mtu=state.mtu))
-    return found
+        for name, found in networks.items()
+        if found and name in states and "up" in states[name].flags.split(",")
+    ]
 
 
 def interfaces_matching(patterns: tuple[str, ...]) -> list[Interface]:

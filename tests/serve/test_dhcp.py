@@ -19,8 +19,8 @@ from netns import CLONE_NEWNET, Namespace, check, in_a_thread, libc
 from packets import Reply, discover, discovery, request_4011, tlv
 
 from fastpxe import config, policy
+from fastpxe.answers import NativeAnswers
 from fastpxe.events import Answered, Event, Ignored
-from fastpxe.policy import Compiled
 from fastpxe.serve._mmsg import DhcpPort, Ring
 from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.interfaces import Interface
@@ -165,8 +165,9 @@ def interface_of(name: str, *addresses: IPv4Address) -> Interface:
     return Interface(name=name, index=socket.if_nametoindex(name), networks=networks, mtu=1500)
 
 
-def compiled(text: str) -> Compiled:
-    return policy.build(config.parse(text, "test.toml"), [SERVER, SECOND, OTHER_CABLE])
+def compiled(text: str) -> NativeAnswers:
+    own = [SERVER, SECOND, OTHER_CABLE]
+    return NativeAnswers(policy.build(config.parse(text, "test.toml"), own))
 
 
 @pytest.fixture(scope="module")
@@ -390,7 +391,7 @@ def test_a_full_ring_keeps_the_oldest_and_counts_what_is_lost(wire: Wire) -> Non
         int(network.ip),
         int(network.netmask),
         67,
-        compiled(TEXT).native,
+        compiled(TEXT).responder("eth0"),
         ring,
     )
     wire.socket().send(*(discover(xid=xid) for xid in range(10)))

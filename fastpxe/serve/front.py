@@ -1,0 +1,185 @@
+"""A configuration, of either syntax, as the server needs it: sockets, answers, files, notices."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from fastpxe import policy
+from fastpxe.answers import Answers, NativeAnswers
+from fastpxe.config import Config
+from fastpxe.dnsmasq.answers import DnsmasqAnswers
+from fastpxe.dnsmasq.model import DnsmasqConfig
+from fastpxe.dnsmasq.model import Interface as Addresses
+from fastpxe.dnsmasq.tftp import notices as tftp_notices
+from fastpxe.dnsmasq.tftp import tftp_settings
+from fastpxe.errors import ConfigError, StartError
+from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
+from fastpxe.tftp import TftpSettings
+from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT
+
+RECEIVE_BUFFER = 64 << 20
+
+
+class Front(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be served.
+
+    source: where the configuration came from; `size` what is in it, for people.
+    interfaces: those to listen on. ports: the role of each DHCP port (67 or 4011) and its number.
+    files: boot files that are handed out from here, each with the rule that does.
+    notices: what the operator should be told at start.
+    tells_answers, tells_refusals: whether answers, and refused files, are logged.
+    """
+
+    source: str
+    size: str
+    interfaces: tuple[Interface, ...]
+    ports: tuple[tuple[int, int], ...]
+    receive_buffer: int
+    share_ports: bool
+    multicast: str | None
+    answers: Answers
+    tftp: TftpSettings
+    files: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...] = ()
+    tells_answers: bool = True
+    tells_refusals: bool = True
+
+    @property
+    def sockets(self) -> tuple[object, ...]:
+        """What can't change while sockets stay open."""
+        names = tuple(interface.name for interface in self.interfaces)
+        return (
+            names, self.ports, self.receive_buffer, self.share_ports, self.multicast,
+            self.tftp.enabled, self.tftp.interfaces,
+        )  # fmt: skip
+
+
+Load = Callable[[], Config | DnsmasqConfig]
+
+
+def front_of(config: Config | DnsmasqConfig) -> Front:
+    """Compile a configuration for this machine. Raises ConfigError and StartError."""
+    return _native(config) if isinstance(config, Config) else _dnsmasq(config)
+
+
+def _native(config: Config) -> Front:
+    own = [network.ip for interface in all_interfaces() for network in interface.networks]
+    try:
+        compiled = policy.build(config, own)
+    except ValueError as error:
+        raise ConfigError(str(error), where=config.source) from error
+    return Front(
+        source=config.source,
+        size=_count(len(config.rules), "rule"),
+        interfaces=tuple(select_interfaces(config.interfaces)),
+        ports=tuple((port, port) for port in config.dhcp.ports),
+        receive_buffer=config.dhcp.receive_buffer,
+        share_ports=config.dhcp.share_ports,
+        multicast=config.dhcp.multicast,
+        answers=NativeAnswers(compiled),
+        tftp=config.tftp,
+        files=tuple(
+            (rule.boot.file, f"rule {rule.name!r}")
+            for rule in config.rules
+            if rule.boot.file and rule.boot.server is None
+        ),
+    )
+
+
+def _dnsmasq(config: DnsmasqConfig) -> Front:
+    present = all_interfaces()
+    answers = DnsmasqAnswers(
+        config,
+        [Addresses(name=i.name, networks=i.networks) for i in present],
+        seed=secrets.randbits(63) | 1,
+    )
+    served = _listened(present, answers)
+    network = config.network
+    lines = sum(map(len, (config.boots, config.services, config.ranges)))
+    ports = [(DHCP_SERVER_PORT, network.server_port)]
+    if config.is_pxe_enabled:
+        ports.append((PXE_PORT, PXE_PORT))
+    return Front(
+        source=_source(config),
+        size=_count(lines, "boot line"),
+        interfaces=served,
+        ports=tuple(ports) if config.ranges else (),
+        receive_buffer=RECEIVE_BUFFER,
+        share_ports=network.bind_interfaces or network.bind_dynamic,
+        multicast=None,
+        answers=answers,
+        tftp=tftp_settings(config),
+        files=_files(config, {str(n.ip) for i in present for n in i.networks}),
+        notices=tuple(_notices(config)),
+        tells_answers=not config.quiet_dhcp or config.log_dhcp,
+        tells_refusals=not config.quiet_tftp,
+    )
+
+
+def _listened(present: Sequence[Interface], answers: DnsmasqAnswers) -> tuple[Interface, ...]:
+    """The interfaces that the configuration lets in; loopback only where a range covers it."""
+    places = answers.engine.ranges.places
+    served = tuple(
+        interface
+        for interface in present
+        if not places[interface.name].refused
+        and (places[interface.name].candidates or not interface.address.is_loopback)
+    )
+    if not served:
+        names = ", ".join(interface.name for interface in present) or "none is up"
+        raise StartError(
+            f"interface=, listen-address= or except-interface= leave no interface of this machine "
+            f"({names}); name one that is up with an IPv4 address"
+        )
+    return served
+
+
+def _files(config: DnsmasqConfig, own: set[str]) -> tuple[tuple[str, str], ...]:
+    """Boot files that clients are sent to fetch from this machine."""
+    files = [
+        (boot.file, str(boot.where))
+        for boot in config.boots
+        if boot.file and (boot.server.address is None or str(boot.server.address) in own)
+        and not boot.server.name and "://" not in boot.file
+    ]  # fmt: skip
+    files += [
+        (service.basename if "." in service.basename else f"{service.basename}.0",
+         str(service.where))
+        for service in config.services
+        if service.basename and not service.server.name
+        and (service.server.address is None or str(service.server.address) in own)
+    ]  # fmt: skip
+    return tuple(files)
+
+
+def _notices(config: DnsmasqConfig) -> list[str]:
+    found = tftp_notices(config)
+    if not config.ranges:
+        found.append("no dhcp-range: no DHCP request is answered; add dhcp-range=ADDRESS,proxy")
+    elif not any(line.is_proxy for line in config.ranges):
+        found.append(
+            "no dhcp-range is a proxy: fastpxe leases no addresses and so answers nobody; "
+            "write dhcp-range=ADDRESS,proxy"
+        )
+    elif not config.is_pxe_enabled:
+        found.append(
+            "neither pxe-prompt nor pxe-service: no client is answered, as in dnsmasq; "
+            'add pxe-prompt="Booting",1'
+        )
+    found += [f"{note.where}: {note.key}: {note.why}" for note in config.notes]
+    return found
+
+
+def _source(config: DnsmasqConfig) -> str:
+    """The files that the lines came from, in the order in which they were read."""
+    files = dict.fromkeys(
+        line.where.file
+        for lines in (config.ranges, config.boots, config.services, config.vendor_options)
+        for line in lines
+    )
+    return ", ".join(files) or "dnsmasq's syntax"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

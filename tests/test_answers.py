@@ -1,0 +1,44 @@
+"""What the native front end tells of its decisions."""
+
+from fastpxe import config, policy
+from fastpxe._codec import REASONS
+from fastpxe.answers import NativeAnswers
+from fastpxe.events import Decision
+
+TEXT = '[[boot]]\nname = "short"\narch = "bios"\nfile = "a"\n[[boot]]\nfile = "{long}"\n'
+
+
+def answers() -> NativeAnswers:
+    text = TEXT.format(long="b" * 200)
+    return NativeAnswers(policy.build(config.parse(text, "test"), []))
+
+
+def decision(*, rule: int, reply: int, reason: int = 0) -> Decision:
+    return Decision(
+        reason=reason, message_type=1, ipxe=False, arch=0, rule=rule, reply=reply, to=0, to_port=68,
+        siaddr=0, xid=0, interface=1, port=67, htype=1, chaddr=bytes(6), identity=b"",
+    )  # fmt: skip
+
+
+def test_a_decision_is_named_by_rule_and_file() -> None:
+    made = answers()
+    reply = made.compiled.kinds[0][0]
+    assert made.rule_of(decision(rule=0, reply=reply)) == "short"
+    assert made.file_of(decision(rule=0, reply=reply)) == "a"
+
+
+def test_a_file_too_long_for_the_header_is_named_from_option_67() -> None:
+    made = answers()
+    assert made.file_of(decision(rule=1, reply=made.compiled.kinds[1][0])) == "b" * 200
+
+
+def test_every_reason_has_its_word_and_no_detail() -> None:
+    made = answers()
+    for number, word in enumerate(REASONS):
+        assert made.reason_of(decision(rule=-1, reply=-1, reason=number)) == word
+    assert list(made.details(decision(rule=0, reply=0))) == []
+
+
+def test_all_interfaces_are_answered_alike() -> None:
+    made = answers()
+    assert made.responder("eth0") is made.responder("eth1")
