@@ -8,13 +8,18 @@ from pathlib import Path
 import msgspec
 
 from fastpxe import capture, explain, explain_native, policy
-from fastpxe.cli.source import Commands, add_json, add_source, load_native
+from fastpxe.cli.source import Commands, add_json, add_source, load
 from fastpxe.clients import Client
+from fastpxe.config import Config
+from fastpxe.dnsmasq import explain as dnsmasq_explain
+from fastpxe.dnsmasq.engine import Arrival, Engine
+from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
 from fastpxe.errors import FastpxeError
 from fastpxe.explain import Explanation
 from fastpxe.explain_native import Place
 from fastpxe.identity import microsoft_order, parse_mac, parse_uuid
 from fastpxe.rules import ARCH_NAMES
+from fastpxe.serve.interfaces import all_interfaces
 
 
 class BadClient(FastpxeError):  # noqa: N818 - what it is
@@ -37,7 +42,8 @@ def add(commands: Commands) -> None:
             "  fastpxe explain -c fastpxe.toml --arch uefi-x64 --mac 18:66:da:01:02:03\n"
             "  fastpxe explain --arch bios --ipxe\n"
             "  fastpxe explain -c fastpxe.toml --uuid 4c4c4544-0038-3610-804e-c4c04f4a5831\n"
-            "  fastpxe explain -c fastpxe.toml --pcap boot.pcap --json"
+            "  fastpxe explain -c fastpxe.toml --pcap boot.pcap --json\n"
+            "  fastpxe explain --dnsmasq-conf /etc/dnsmasq.d/ltsp.conf --arch uefi-x64"
         ),
     )
     add_source(command)
@@ -54,9 +60,8 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--address",
         type=IPv4Interface,
-        default=IPv4Interface("192.0.2.2/24"),
         metavar="ADDRESS/BITS",
-        help="our address on the client's network; default %(default)s",
+        help="our address on the client's network; default: one that fits the configuration",
     )
     add_json(command)
     command.set_defaults(run=run)
@@ -131,25 +136,60 @@ def run(parsed: argparse.Namespace) -> int:
 
 def explanations(parsed: argparse.Namespace) -> Iterator[Explanation]:
     """One for a client or a message, one for each request of a capture."""
-    compiled = policy.build(load_native(parsed), [])
-    place = Place(address=parsed.address.ip, network=parsed.address.network)
+    config = load(parsed)
+    asked = (
+        _Native(config, parsed.address)
+        if isinstance(config, Config)
+        else _Dnsmasq(config, parsed.address)
+    )
     if parsed.pcap:
         for request in capture.requests(_read(parsed.pcap)):
-            yield explain_native.explain_packet(
-                compiled,
-                request.payload,
-                place,
-                port=request.port,
-                source=request.source,
-                source_port=request.source_port,
-            )
+            yield asked.packet(request.payload, request.port, request.source, request.source_port)
     elif parsed.hex:
         source_port = 68 if parsed.port == 67 else 4011
-        yield explain_native.explain_packet(
-            compiled, _bytes(parsed.hex), place, port=parsed.port, source_port=source_port
-        )
+        yield asked.packet(_bytes(parsed.hex), parsed.port, IPv4Address(0), source_port)
     else:
-        yield explain_native.explain_boot(compiled, client_of(parsed), place)
+        yield asked.boot(client_of(parsed))
+
+
+class _Native:
+    """A fastpxe.toml to be explained."""
+
+    def __init__(self, config: Config, address: IPv4Interface | None) -> None:
+        self._compiled = policy.build(config, [])
+        self._place = Place()
+        if address is not None:
+            self._place = Place(address=address.ip, network=address.network)
+
+    def boot(self, client: Client) -> Explanation:
+        return explain_native.explain_boot(self._compiled, client, self._place)
+
+    def packet(
+        self, payload: bytes, port: int, source: IPv4Address, source_port: int
+    ) -> Explanation:
+        return explain_native.explain_packet(
+            self._compiled, payload, self._place, port=port, source=source, source_port=source_port
+        )
+
+
+class _Dnsmasq:
+    """A dnsmasq configuration to be explained."""
+
+    def __init__(self, config: DnsmasqConfig, address: IPv4Interface | None) -> None:
+        present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]
+        interfaces, self._interface = dnsmasq_explain.place(config, present, address)
+        self._engine = Engine(config, interfaces)
+
+    def boot(self, client: Client) -> Explanation:
+        return dnsmasq_explain.explain_boot(self._engine, client, self._interface)
+
+    def packet(
+        self, payload: bytes, port: int, source: IPv4Address, source_port: int
+    ) -> Explanation:
+        arrival = Arrival(
+            interface=self._interface, port=port, source=source, source_port=source_port
+        )
+        return dnsmasq_explain.explain_packet(self._engine, payload, arrival)
 
 
 def _read(path: str) -> bytes:
