@@ -1,9 +1,9 @@
-"""What `explain` says of a dnsmasq configuration: tags, winners, losers, and each step of a boot."""
+"""What `explain` says of a dnsmasq configuration: tags, winners, losers, each step of a boot."""
 
 from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
-from dnsmasq_golden import config, interfaces, recorded
+from dnsmasq_golden import Exchange, config, interfaces, recorded
 
 from fastpxe.clients import Client
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
@@ -44,8 +44,10 @@ def test_a_bios_client_is_followed_through_its_menu_and_into_the_loop_of_ipxe() 
         "DISCOVER on port 67",
         "REQUEST on port 4011 for the menu's entry 'Boot to FOG' (type 32768)",
         "DISCOVER on port 67, of iPXE that was started from undionly.kpxe",
-        "REQUEST on port 4011 for the menu's entry 'Boot to FOG' (type 32768), "
-        "of iPXE that was started from undionly.kpxe",
+        (
+            "REQUEST on port 4011 for the menu's entry 'Boot to FOG' (type 32768), "
+            "of iPXE that was started from undionly.kpxe"
+        ),
     ]
 
 
@@ -73,7 +75,7 @@ EXCHANGES = [e for e in recorded() if not e.startup_failed]
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=[e.id for e in EXCHANGES])
-def test_any_packet_is_explained_with_the_answer_that_is_sent(exchange) -> None:  # type: ignore[no-untyped-def] - an Exchange
+def test_any_packet_is_explained_with_the_answer_that_is_sent(exchange: Exchange) -> None:
     engine = Engine(config(exchange.config), interfaces(exchange.env))
     explanation = explain_packet(engine, exchange.datagram, exchange.arrival)
     answer = engine.answer(exchange.datagram, exchange.arrival)
