@@ -3,20 +3,20 @@
 Two make it: a fastpxe.toml (NativeAnswers) and dnsmasq's syntax (fastpxe.dnsmasq.answers).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from fastpxe._codec import REASONS
 from fastpxe._reply import Responder
-from fastpxe.events import Decision
+from fastpxe.events import Decision, Labelled
 from fastpxe.policy import Compiled
 
 
-class Answers(Protocol):
-    """Everything that a DHCP server asks of a configuration while it serves."""
+class Names(Protocol):
+    """What the numbers in one worker's decisions mean, as its parent knows it."""
 
-    def responder(self, interface: str) -> Responder:
-        """What answers on that interface."""
+    def learn(self, label: Labelled) -> None:
+        """Take in what the worker said of its numbers."""
 
     def rule_of(self, decision: Decision) -> str:
         """The rule or line that an answer came from."""
@@ -31,14 +31,36 @@ class Answers(Protocol):
         """Further lines for the log."""
 
 
+class Answers(Protocol):
+    """A configuration, compiled: what a worker answers by."""
+
+    def responder(self, interface: str) -> Responder:
+        """What answers on that interface."""
+
+    def announce_to(self, send: Callable[[Labelled], None]) -> None:
+        """From now on, say what new numbers in decisions mean."""
+
+    def names(self) -> Names:
+        """Names for the decisions of one worker; each worker has numbers of its own."""
+
+
 class NativeAnswers:
-    """A compiled fastpxe.toml: the same on every interface."""
+    """A compiled fastpxe.toml: the same on every interface, and its own Names."""
 
     def __init__(self, compiled: Compiled) -> None:
         self.compiled = compiled
 
     def responder(self, interface: str) -> Responder:  # noqa: ARG002 - rules know no interface
         return self.compiled.native
+
+    def announce_to(self, send: Callable[[Labelled], None]) -> None:
+        """Nothing is to say: numbers of rules and replies mean the same in every worker."""
+
+    def names(self) -> Names:
+        return self
+
+    def learn(self, label: Labelled) -> None:
+        """There is nothing to learn."""
 
     def rule_of(self, decision: Decision) -> str:
         return self.compiled.rules[decision.rule].name

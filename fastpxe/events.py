@@ -9,7 +9,7 @@ Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "repl
 
 
 class Decision(NamedTuple):
-    """What the packet path decided on one DHCP datagram, as serve._mmsg.Ring hands it out.
+    """What the packet path decided on one DHCP datagram, as serve._mmsg.Board hands it out.
 
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
     _codec.REASONS, 0 for answered; `interface` is the interface's index.
@@ -42,7 +42,7 @@ class Delayed(NamedTuple):
     source: int
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Anything worth telling. `interface` is where it was heard."""
 
     interface: str
@@ -111,6 +111,19 @@ class TransferRefused(Event, frozen=True, kw_only=True):
     file: str
     code: int
     why: str
+
+
+class Labelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the numbers of a worker's decisions mean: told once, before the first of them.
+
+    A decision whose rule is `number` has this rule, file, reason and log lines.
+    """
+
+    number: int
+    rule: str
+    file: str
+    reason: str
+    lines: tuple[str, ...]
 
 
 class Notice(Event, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ import sys
 
 from fastpxe.cli.source import Commands, add_source, load
 
+WORKERS_MAX = 64
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
@@ -33,17 +35,31 @@ def add(commands: Commands) -> None:
         default="info",
         help="what to log: debug adds repeats of ignored clients; default %(default)s",
     )
+    command.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="worker processes; default: the cores that this process may use",
+    )
     command.set_defaults(run=run)
+
+
+def _workers(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"1 to {WORKERS_MAX}")
+    return number
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Serve until a signal."""
-    from fastpxe.serve import app  # noqa: PLC0415 - `fastpxe --help` needs no event loop
+    from fastpxe.serve import supervisor  # noqa: PLC0415 - `fastpxe --help` needs no event loop
+    from fastpxe.serve.cores import usable_cores  # noqa: PLC0415 - see above
 
     logging.basicConfig(
         level=parsed.log_level.upper(),
         format="%(asctime)s %(levelname)s %(message)s",
         stream=sys.stderr,
     )
-    app.run(lambda: load(parsed))
+    supervisor.run(lambda: load(parsed), parsed.workers or usable_cores())
     return 0

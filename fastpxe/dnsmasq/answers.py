@@ -1,7 +1,7 @@
 """What dnsmasq would answer, for the server: an Engine behind an AnswerCache for each interface."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
 
 import msgspec
@@ -16,7 +16,7 @@ from fastpxe.dnsmasq.logged import lines, mac_text, shown_hardware
 from fastpxe.dnsmasq.message import Message, read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
 from fastpxe.errors import MalformedPacket
-from fastpxe.events import Decision
+from fastpxe.events import Decision, Labelled
 from fastpxe.wire import DHCP_SERVER_PORT
 
 LABELS_MAX = 65_536  # beyond, decisions are told without their line
@@ -42,6 +42,35 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
 
 
+class DnsmasqNames:
+    """The labels of one worker's decisions, by number."""
+
+    def __init__(self) -> None:
+        self._labels: dict[int, Labelled] = {}
+
+    def learn(self, label: Labelled) -> None:
+        self._labels[label.number] = label
+
+    def rule_of(self, decision: Decision) -> str:
+        label = self._labels.get(decision.rule)
+        return "" if label is None else label.rule
+
+    def file_of(self, decision: Decision) -> str:
+        label = self._labels.get(decision.rule)
+        return "" if label is None else label.file
+
+    def reason_of(self, decision: Decision) -> str:
+        label = self._labels.get(decision.rule)
+        return REASONS[decision.reason] if label is None or not label.reason else label.reason
+
+    def details(self, decision: Decision) -> Iterable[str]:
+        """The lines that dnsmasq would log of this client."""
+        label = self._labels.get(decision.rule)
+        for line in () if label is None else label.lines:
+            named = line.replace(XID, str(decision.xid), 1).replace(MAC, mac_text(decision.chaddr))
+            yield named.replace(UUID, decision.identity.hex(":"))
+
+
 class DnsmasqAnswers:
     """A dnsmasq configuration on the interfaces of this machine.
 
@@ -54,8 +83,8 @@ class DnsmasqAnswers:
         self.config = config
         self.engine = Engine(config, interfaces)
         self._seed = seed
-        self._labels = [Label()]
-        self._numbers = {self._labels[0]: 0}
+        self._numbers: dict[Label, int] = {}
+        self._announce: Callable[[Labelled], None] = _to_nobody
         self._caches: dict[str, AnswerCache] = {}
 
     def responder(self, interface: str) -> Responder:
@@ -65,29 +94,33 @@ class DnsmasqAnswers:
             self._caches[interface] = AnswerCache(question, seed=self._seed, **rules)
         return self._caches[interface]
 
-    def rule_of(self, decision: Decision) -> str:
-        return self._labels[decision.rule].rule
+    def announce_to(self, send: Callable[[Labelled], None]) -> None:
+        self._announce = send
 
-    def file_of(self, decision: Decision) -> str:
-        return self._labels[decision.rule].file
-
-    def reason_of(self, decision: Decision) -> str:
-        return self._labels[decision.rule].reason or REASONS[decision.reason]
-
-    def details(self, decision: Decision) -> Iterable[str]:
-        """The lines that dnsmasq would log of this client."""
-        for line in self._labels[decision.rule].lines:
-            named = line.replace(XID, str(decision.xid), 1).replace(MAC, mac_text(decision.chaddr))
-            yield named.replace(UUID, decision.identity.hex(":"))
+    def names(self) -> DnsmasqNames:
+        return DnsmasqNames()
 
     def number_of(self, label: Label) -> int:
-        """The number under which a label is kept; there are as many as kinds of decisions."""
-        if label not in self._numbers:
-            if len(self._labels) >= LABELS_MAX:
+        """The number under which a label is known; there are as many as kinds of decisions."""
+        number = self._numbers.get(label)
+        if number is None:
+            if len(self._numbers) >= LABELS_MAX:
                 return 0
-            self._numbers[label] = len(self._labels)
-            self._labels.append(label)
-        return self._numbers[label]
+            number = self._numbers[label] = len(self._numbers) + 1
+            self._announce(
+                Labelled(
+                    number=number,
+                    rule=label.rule,
+                    file=label.file,
+                    reason=label.reason,
+                    lines=label.lines,
+                )
+            )
+        return number
+
+
+def _to_nobody(label: Labelled) -> None:
+    """Announce to nobody: there is no parent to be told."""
 
 
 class Question:

@@ -1,13 +1,16 @@
 """Socket batches: what recvmmsg and sendmmsg need, and what the packet path leaves to be told."""
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastpxe._codec cimport REASON_COUNT
 from fastpxe._reply cimport Outcome, Responder
 
 cdef enum:
     BATCH = 64                # beyond 16 nothing is gained (docs/adr), nothing lost either
     DATAGRAM_MAX = 2048       # a longer one is no DHCP message of any firmware
     IDENTITY_MAX = 255        # option 97 is never cut
+    LATENCY_STEPS = 16        # buckets of a histogram between one power of two and the next
+    LATENCY_BUCKETS = 1024
 
 cdef struct Record:           # one decision, for people
     Outcome outcome
@@ -20,12 +23,25 @@ cdef struct Record:           # one decision, for people
     uint8_t identity_size     # option 97
     uint8_t identity[IDENTITY_MAX]
 
-cdef class Ring:
+cdef struct PortCounts:       # of one socket of one worker
+    uint64_t received
+    uint64_t unsent
+    uint64_t reasons[REASON_COUNT]
+    uint64_t latency[LATENCY_BUCKETS]
+
+cdef struct Shared:           # the memory that a worker and its parent have in common
+    uint64_t head             # next record to write; only the worker writes it
+    uint64_t tail             # next to read; only the parent writes it
+    uint64_t lost
+
+cdef class Board:
+    cdef void *memory
+    cdef size_t memory_size
+    cdef Shared *shared
+    cdef PortCounts *ports
     cdef Record *records
+    cdef uint32_t port_count
     cdef uint32_t mask
-    cdef uint64_t head        # next to write
-    cdef uint64_t tail        # next to read
-    cdef readonly uint64_t lost
 
     cdef void push(self, Responder policy, const Outcome *outcome, uint32_t interface,
                    uint16_t port) noexcept nogil

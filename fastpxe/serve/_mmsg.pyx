@@ -1,9 +1,9 @@
 """Drain a DHCP socket in batches: recvmmsg, Policy.answer for each datagram, sendmmsg.
 
 The only C code that makes system calls. No Python object is made per packet; what people want to
-know goes into a Ring, which the event loop empties later.
+know goes onto a Board in memory that is shared with the parent process, which reads it later.
 
-Sources: recvmmsg(2), sendmmsg(2), ip(7) for IP_PKTINFO.
+Sources: recvmmsg(2), sendmmsg(2), ip(7) for IP_PKTINFO, socket(7) for SO_TIMESTAMPNS.
 """
 
 cimport cython
@@ -22,7 +22,32 @@ from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 from fastpxe._codec import REASONS
 from fastpxe.events import Decision, Delayed
 
+cdef extern from "<time.h>" nogil:
+    cdef struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int, timespec *)
+    int CLOCK_REALTIME
+
+cdef extern from "<sys/mman.h>" nogil:
+    void *mmap(void *, size_t, int, int, int, long)
+    int munmap(void *, size_t)
+    int PROT_READ, PROT_WRITE, MAP_SHARED, MAP_ANONYMOUS
+    void *MAP_FAILED
+
+cdef extern from *:
+    """
+    /* One process writes, another reads: the record must be whole before the number says so. */
+    #define read_shared(at) __atomic_load_n((at), __ATOMIC_ACQUIRE)
+    #define write_shared(at, value) __atomic_store_n((at), (value), __ATOMIC_RELEASE)
+    #define highest_bit(value) (63 - __builtin_clzll(value))
+    """
+    uint64_t read_shared(const uint64_t *at) noexcept nogil
+    void write_shared(uint64_t *at, uint64_t value) noexcept nogil
+    int highest_bit(uint64_t value) noexcept nogil
+
 cdef extern from "<sys/socket.h>" nogil:
+    int SOL_SOCKET, SO_TIMESTAMPNS
     cdef struct iovec:
         void *iov_base
         size_t iov_len
@@ -41,8 +66,6 @@ cdef extern from "<sys/socket.h>" nogil:
         size_t cmsg_len
         int cmsg_level
         int cmsg_type
-    cdef struct timespec:
-        pass
     cmsghdr *CMSG_FIRSTHDR(msghdr *)
     cmsghdr *CMSG_NXTHDR(msghdr *, cmsghdr *)
     unsigned char *CMSG_DATA(cmsghdr *)
@@ -78,7 +101,7 @@ cdef extern from "<poll.h>" nogil:
     short POLLOUT
 
 cdef enum:
-    CONTROL_SIZE = 64         # room for one in_pktinfo, checked in DhcpPort.__init__
+    CONTROL_SIZE = 128        # room for in_pktinfo and timespec, checked in DhcpPort.__init__
     ROUNDS_MAX = 16           # batches a wake-up, so that TFTP and signals get their turn
     SEND_WAIT_MS = 20         # how long a full send queue is waited for
 
@@ -97,40 +120,53 @@ cdef struct Buffers:
 
 
 @cython.final
-cdef class Ring:
-    """Decisions that wait to be told; when it is full, new ones are only counted as lost.
+cdef class Board:
+    """What a worker tells: its decisions one by one, and counts for each of its sockets.
 
-    `size` is rounded up to a power of two.
+    The memory is shared with processes forked later. One of them pushes (by a DhcpPort), one
+    takes. When `size` decisions (rounded up to a power of two) wait, new ones are counted as lost.
     """
 
-    def __init__(self, uint32_t size=8192):
+    def __init__(self, uint32_t ports=1, uint32_t size=8192):
         cdef uint32_t slots = 1
-        if self.records != NULL:
-            raise TypeError("a Ring is made once")
+        if self.memory != NULL:
+            raise TypeError("a Board is made once")
         while slots < size:
             slots *= 2
-        self.records = <Record *>calloc(slots, sizeof(Record))
-        if self.records == NULL:
+        self.memory_size = (sizeof(Shared) + ports * sizeof(PortCounts) + slots * sizeof(Record))
+        self.memory = mmap(NULL, self.memory_size, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0)
+        if self.memory == MAP_FAILED:
+            self.memory = NULL
             raise MemoryError
+        self.shared = <Shared *>self.memory
+        self.ports = <PortCounts *>(self.shared + 1)
+        self.records = <Record *>(self.ports + ports)
+        self.port_count = ports
         self.mask = slots - 1
 
     def __dealloc__(self):
-        free(self.records)
+        if self.memory != NULL:
+            munmap(self.memory, self.memory_size)
 
     def __len__(self):
-        return self.head - self.tail
+        return read_shared(&self.shared.head) - self.shared.tail
+
+    @property
+    def lost(self):
+        return self.shared.lost
 
     cdef void push(self, Responder policy, const Outcome *outcome, uint32_t interface,
                    uint16_t port) noexcept nogil:
         cdef const Message *message = &policy.scratch
+        cdef uint64_t head = self.shared.head
         cdef Record *record
         cdef const uint8_t *identity
         cdef uint32_t size
-        if self.head - self.tail > self.mask:
-            self.lost += 1
+        if head - read_shared(&self.shared.tail) > self.mask:
+            self.shared.lost += 1
             return
-        record = &self.records[self.head & self.mask]
-        self.head += 1
+        record = &self.records[head & self.mask]
         record.outcome = outcome[0]
         record.xid = get32(message.at + AT_XID)
         record.interface = interface
@@ -141,14 +177,17 @@ cdef class Ring:
         identity = option(message, OPT_UUID, &size)
         record.identity_size = <uint8_t>min(size, <uint32_t>IDENTITY_MAX)
         memcpy(record.identity, identity, record.identity_size)
+        write_shared(&self.shared.head, head + 1)
 
     def take(self, int most):
         """Up to `most` of the oldest decisions."""
+        cdef uint64_t head = read_shared(&self.shared.head)
+        cdef uint64_t tail = self.shared.tail
         cdef Record *record
         cdef list taken = []
-        while self.tail < self.head and len(taken) < most:
-            record = &self.records[self.tail & self.mask]
-            self.tail += 1
+        while tail < head and len(taken) < most:
+            record = &self.records[tail & self.mask]
+            tail += 1
             taken.append(Decision(
                 record.outcome.reason, record.outcome.message_type, record.outcome.is_ipxe != 0,
                 record.outcome.arch, record.outcome.rule, record.outcome.reply,
@@ -157,7 +196,45 @@ cdef class Ring:
                 PyBytes_FromStringAndSize(<char *>record.chaddr, min(<int>record.hlen, 16)),
                 PyBytes_FromStringAndSize(<char *>record.identity, record.identity_size),
             ))
+        write_shared(&self.shared.tail, tail)
         return taken
+
+    def counts(self, uint32_t port):
+        """How many datagrams of a socket ended with each reason, and how many couldn't be sent."""
+        cdef PortCounts *counts
+        if port >= self.port_count:
+            raise IndexError("no such port on this board")
+        counts = &self.ports[port]
+        found = {name: counts.reasons[i] for i, name in enumerate(REASONS)}
+        found["unsent"] = counts.unsent
+        return found
+
+    def latency(self, uint32_t port):
+        """The histogram of a socket: (nanoseconds up to which, count) for each bucket that counts.
+
+        From the kernel's receive time to the send; a bucket is a sixteenth of a power of two.
+        """
+        cdef uint64_t steps, shift
+        cdef int i
+        if port >= self.port_count:
+            raise IndexError("no such port on this board")
+        found = []
+        for i in range(LATENCY_BUCKETS):
+            if self.ports[port].latency[i]:
+                steps = i % LATENCY_STEPS
+                shift = i // LATENCY_STEPS
+                top = steps + 1 if shift == 0 else (LATENCY_STEPS + steps + 1) << (shift - 1)
+                found.append((top, self.ports[port].latency[i]))
+        return found
+
+
+cdef inline uint32_t latency_bucket(uint64_t ns) noexcept nogil:
+    """Which bucket a time belongs to: its highest bits, after the leading one."""
+    cdef int shift
+    if ns < LATENCY_STEPS:
+        return <uint32_t>ns
+    shift = highest_bit(ns) - 4           # so that 16 to 31 are left
+    return <uint32_t>(((shift + 1) << 4) + ((ns >> shift) & (LATENCY_STEPS - 1)))
 
 
 cdef inline bint is_worth_telling(int reason) noexcept nogil:
@@ -172,7 +249,8 @@ cdef class DhcpPort:
 
     fd: a non-blocking UDP socket with IP_PKTINFO on; it stays the caller's to close.
     interface: the interface's index. address, netmask: ours on it, as integers.
-    policy: what answers; assign a new one to reload. ring: where decisions are told.
+    policy: what answers; assign a new one to reload. board: where decisions are told, and
+    counted as those of its port number `index`.
     delayed: replies that the caller must take out, and send when their time has come.
     """
 
@@ -181,28 +259,32 @@ cdef class DhcpPort:
     cdef uint32_t address
     cdef uint32_t netmask
     cdef uint16_t port
-    cdef Ring ring
+    cdef Board board
+    cdef PortCounts *counted
+    cdef uint32_t index
     cdef Buffers *buffers
-    cdef uint64_t reasons[REASON_COUNT]
-    cdef readonly uint64_t received
-    cdef readonly uint64_t unsent
+    cdef uint64_t received_at[BATCH]
     cdef readonly list delayed
     cdef public Responder policy
 
     def __init__(self, int fd, uint32_t interface, uint32_t address, uint32_t netmask,
-                 uint16_t port, Responder policy not None, Ring ring not None):
+                 uint16_t port, Responder policy not None, Board board not None, uint32_t index=0):
         cdef int i
         if self.buffers != NULL:
             raise TypeError("a DhcpPort is made once")
-        if CMSG_SPACE(sizeof(in_pktinfo)) > CONTROL_SIZE:
-            raise SystemError("in_pktinfo is larger here than expected")
+        if CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(timespec)) > CONTROL_SIZE:
+            raise SystemError("in_pktinfo and timespec are larger here than expected")
+        if index >= board.port_count:
+            raise IndexError("no such port on this board")
         self.fd = fd
         self.interface = interface
         self.address = address
         self.netmask = netmask
         self.port = port
         self.policy = policy
-        self.ring = ring
+        self.board = board
+        self.index = index
+        self.counted = &board.ports[index]
         self.delayed = []
         self.buffers = <Buffers *>calloc(1, sizeof(Buffers))
         if self.buffers == NULL:
@@ -217,18 +299,28 @@ cdef class DhcpPort:
 
     def counts(self):
         """How many datagrams ended with each reason; "answered" are the replies rendered."""
-        return {name: self.reasons[i] for i, name in enumerate(REASONS)}
+        return self.board.counts(self.index)
+
+    @property
+    def received(self):
+        return self.counted.received
+
+    @property
+    def unsent(self):
+        return self.counted.unsent
 
     def drain(self):
         """Answer what waits, at most ROUNDS_MAX batches; the number of datagrams read."""
-        cdef int count = 0, got, _round
+        cdef int count = 0, got, replies, _round
         cdef Responder policy = self.policy
         for _round in range(ROUNDS_MAX):
             got = self.receive()
             if got <= 0:
                 break
             count += got
-            self.send(self.answer_batch(policy, got))
+            replies = self.answer_batch(policy, got)
+            self.send(replies)
+            self.time_replies(replies)
             if got < BATCH:
                 break
         return count
@@ -246,17 +338,18 @@ cdef class DhcpPort:
         cdef uint32_t size
         cdef Arrival arrival
         cdef Outcome outcome
-        self.received += got
+        self.counted.received += got
         for i in range(got):
             if self.buffers.received[i].msg_hdr.msg_flags & MSG_TRUNC:
-                self.reasons[<int>TOO_LONG] += 1
+                self.counted.reasons[<int>TOO_LONG] += 1
                 continue
-            self.read_arrival(&self.buffers.received[i].msg_hdr, &self.buffers.came[i], &arrival)
+            self.received_at[count] = self.read_arrival(
+                &self.buffers.received[i].msg_hdr, &self.buffers.came[i], &arrival)
             size = policy.answer(self.buffers.requests[i], self.buffers.received[i].msg_len,
                                  &arrival, self.buffers.rendered[count], &outcome)
-            self.reasons[outcome.reason] += 1
+            self.counted.reasons[outcome.reason] += 1
             if is_worth_telling(outcome.reason):
-                self.ring.push(policy, &outcome, self.interface, self.port)
+                self.board.push(policy, &outcome, self.interface, self.port)
             if size and outcome.delay_ms:
                 self.delayed.append(Delayed(
                     outcome.delay_ms / 1000,
@@ -267,10 +360,11 @@ cdef class DhcpPort:
                 count += 1
         return count
 
-    cdef void read_arrival(self, msghdr *header, Slot *slot, Arrival *arrival) noexcept:
-        """Whence it came, and as which of our addresses we were asked."""
+    cdef uint64_t read_arrival(self, msghdr *header, Slot *slot, Arrival *arrival) noexcept:
+        """Whence it came, and as which of our addresses we were asked; when, in nanoseconds."""
         cdef cmsghdr *control = CMSG_FIRSTHDR(header)
         cdef in_pktinfo *info
+        cdef uint64_t at = 0
         arrival.source = ntohl(slot.peer.sin_addr.s_addr)
         arrival.source_port = ntohs(slot.peer.sin_port)
         arrival.port = self.port
@@ -283,8 +377,10 @@ cdef class DhcpPort:
                 # unicast: a relay may ask a second address of this interface, and trusts only that.
                 if info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr:
                     arrival.address = ntohl(info.ipi_addr.s_addr)
-                return
+            elif control.cmsg_level == SOL_SOCKET and control.cmsg_type == SO_TIMESTAMPNS:
+                at = nanoseconds(<timespec *>CMSG_DATA(control))
             control = CMSG_NXTHDR(header, control)
+        return at
 
     cdef void address_reply(self, int index, uint32_t size, const Outcome *outcome,
                             uint32_t source) noexcept:
@@ -308,6 +404,17 @@ cdef class DhcpPort:
         info.ipi_ifindex = <int>self.interface
         info.ipi_spec_dst.s_addr = htonl(source)
 
+    cdef void time_replies(self, int count) noexcept:
+        """Note how long each reply of the batch took since the kernel had the request."""
+        cdef timespec now
+        cdef uint64_t sent_at
+        cdef int i
+        clock_gettime(CLOCK_REALTIME, &now)
+        sent_at = nanoseconds(&now)
+        for i in range(count):
+            if 0 < self.received_at[i] <= sent_at:    # the clock may have been set meanwhile
+                self.counted.latency[latency_bucket(sent_at - self.received_at[i])] += 1
+
     cdef void send(self, int count) noexcept:
         """Send the batch; one that the kernel refuses is counted and the rest still goes."""
         cdef int done = 0, sent
@@ -325,8 +432,12 @@ cdef class DhcpPort:
                 waiting.revents = 0
                 if errno == EAGAIN and poll(&waiting, 1, SEND_WAIT_MS) > 0:
                     continue
-            self.unsent += 1
+            self.counted.unsent += 1
             done += 1
+
+
+cdef inline uint64_t nanoseconds(const timespec *time) noexcept nogil:
+    return <uint64_t>time.tv_sec * 1000000000u + <uint64_t>time.tv_nsec
 
 
 cdef void attach(mmsghdr *message, Slot *slot, uint8_t *buffer, size_t size) noexcept:

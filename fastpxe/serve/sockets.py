@@ -7,6 +7,8 @@ import errno
 import os
 import socket
 import struct
+import sys
+from pathlib import Path
 
 import psutil
 
@@ -16,6 +18,8 @@ from fastpxe.serve.interfaces import Interface
 # <asm-generic/socket.h> and <linux/in.h>; Python's socket module doesn't name them on 3.11.
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
+SO_TIMESTAMPNS = 35
+SO_MEMINFO = 55
 IP_PKTINFO = 8
 IP_MTU_DISCOVER = 10
 IP_RECVERR = 11
@@ -31,19 +35,27 @@ _WAYS_OUT = {
 
 
 def open_port(
-    interface: Interface, port: int, *, receive_buffer: int, share: bool = False
+    interface: Interface,
+    port: int,
+    *,
+    receive_buffer: int,
+    share: bool = False,
+    group: bool = False,
 ) -> socket.socket:
     """Bind a UDP port on one interface: non-blocking, broadcast, IP_PKTINFO.
 
     receive_buffer is in bytes, and decides how large a boot storm the kernel can hold while one
     batch is answered. `share` lets another server that allows it have the port too; without it a
-    second fastpxe is refused here instead of answering every client twice. Raises StartError with
-    the way out.
+    second fastpxe is refused here instead of answering every client twice. `group`: one of several
+    sockets on this port, for workers (see fastpxe.serve.partition). Raises StartError with the way
+    out.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(share))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(group))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         # DF clear: boot ROMs behind a narrower link would wait for ever for what a router dropped.
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
@@ -59,6 +71,48 @@ def open_port(
 def receive_buffer_of(sock: socket.socket) -> int:
     """Bytes that the kernel granted; it reports twice what was asked, for its own book-keeping."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+
+
+def open_group(
+    interface: Interface, port: int, count: int, *, receive_buffer: int, share: bool = False
+) -> list[socket.socket]:
+    """Bind a port `count` times, for as many workers. Raises StartError.
+
+    A first socket that shares with nobody finds out whether the port is free: the others would
+    let a second fastpxe of the same user in.
+    """
+    if count == 1 or not share:
+        alone = open_port(interface, port, receive_buffer=receive_buffer, share=share)
+        if count == 1:
+            return [alone]
+        alone.close()
+    opened: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            opened.append(  # noqa: PERF401 - those before one that fails must be closed
+                open_port(interface, port, receive_buffer=receive_buffer, share=share, group=True)
+            )
+    except StartError:
+        for sock in opened:
+            sock.close()
+        raise
+    return opened
+
+
+def dropped_by_kernel(sock: socket.socket) -> int:
+    """Datagrams that found no room in the socket's buffer (sock_diag(7), SK_MEMINFO_DROPS)."""
+    info = sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 9 * 4)
+    return int.from_bytes(info[8 * 4 : 9 * 4], sys.byteorder)
+
+
+def full_buffers() -> int:
+    """Datagrams that found a full UDP buffer in this network namespace so far (RcvbufErrors)."""
+    names, values = (
+        line.split()
+        for line in Path("/proc/self/net/snmp").read_text().splitlines()
+        if line.startswith("Udp:")
+    )
+    return int(values[names.index("RcvbufErrors")])
 
 
 def join_group(sock: socket.socket, interface: Interface, group: str) -> None:

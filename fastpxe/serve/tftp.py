@@ -102,6 +102,12 @@ class TftpServer:
         self._files = files
         self._ports = PortRange(*settings.port_range) if settings.port_range else (0,)
 
+    def retire(self) -> None:
+        """Leave new requests to whoever reads the sockets next; transfers go on."""
+        for sock in self._sockets:
+            self.loop.remove_reader(sock)
+        self._sockets.clear()
+
     def close(self) -> None:
         """End every transfer with outcome "stopped", and listen no more."""
         for sock in self._sockets:

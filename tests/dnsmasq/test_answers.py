@@ -127,12 +127,14 @@ def decision(answers: DnsmasqAnswers, datagram: bytes) -> Decision:
 
 def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> None:
     answers = fog()
+    names = answers.names()
+    answers.announce_to(names.learn)
     decision(answers, DISCOVER.datagram)
     other = renamed(DISCOVER.datagram, 7)
     told = decision(answers, other)
-    assert answers.rule_of(told) == "fog.conf:4"
-    assert answers.file_of(told) == "b"
-    lines = list(answers.details(told))
+    assert names.rule_of(told) == "fog.conf:4"
+    assert names.file_of(told) == "b"
+    lines = list(names.details(told))
     assert f"{told.xid} PXE(dqs0) {told.chaddr.hex(':')} proxy" in lines
     assert any(told.identity.hex(":") in line for line in lines)
     assert not any("\0" in line for line in lines)
@@ -140,6 +142,15 @@ def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> Non
 
 def test_silence_has_dnsmasq_s_reason() -> None:
     answers = fog("dhcp-ignore=tag:dqs0\n")
+    names = answers.names()
+    answers.announce_to(names.learn)
     told = decision(answers, DISCOVER.datagram)
     assert REASONS[told.reason] == "denied"
-    assert answers.reason_of(told) == "ignored"
+    assert names.reason_of(told) == "ignored"
+
+
+def test_a_decision_of_unknown_number_is_told_by_its_reason_alone() -> None:
+    told = decision(fog("dhcp-ignore=tag:dqs0\n"), DISCOVER.datagram)
+    names = fog().names()
+    assert names.reason_of(told) == "denied"
+    assert (names.rule_of(told), names.file_of(told), list(names.details(told))) == ("", "", [])

@@ -1,5 +1,6 @@
 """The batch path over real sockets on loopback: nothing lost, nothing answered twice."""
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ from packets import OUR_ADDRESS, discover
 
 from fastpxe import config, policy
 from fastpxe._reply import Policy
-from fastpxe.serve._mmsg import DhcpPort, Ring
+from fastpxe.serve._mmsg import Board, DhcpPort
 from fastpxe.serve.interfaces import select_interfaces
 from fastpxe.serve.sockets import open_port
 
@@ -33,10 +34,10 @@ class Wire:
         self.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.client.bind(("127.0.0.2", 0))
         self.number = number
-        self.ring = Ring(256)
+        self.board = Board(1, 256)
         # Loopback sources are never answered: replies are for tests/serve/test_dhcp.py.
         self.port = DhcpPort(
-            self.server.fileno(), loopback.index, LOCALHOST, 0xFF000000, 4011, native(), self.ring
+            self.server.fileno(), loopback.index, LOCALHOST, 0xFF000000, 4011, native(), self.board
         )
 
     def send(self, *datagrams: bytes) -> None:
@@ -93,14 +94,38 @@ def test_a_new_policy_answers_from_the_next_drain_on(wire: Wire) -> None:
 
 def test_a_port_is_made_once(wire: Wire) -> None:
     with pytest.raises(TypeError):
-        wire.port.__init__(0, 1, 0, 0, 67, native(), wire.ring)  # type: ignore[misc] - the point is that a second call is refused
+        wire.port.__init__(0, 1, 0, 0, 67, native(), wire.board)  # type: ignore[misc] - the point is that a second call is refused
 
 
-def test_a_ring_is_made_once() -> None:
-    ring = Ring(8)
+def test_a_port_needs_its_place_on_the_board(wire: Wire) -> None:
+    with pytest.raises(IndexError):
+        DhcpPort(wire.server.fileno(), 1, LOCALHOST, 0, 67, native(), wire.board, 1)
+
+
+def test_a_board_is_made_once() -> None:
+    board = Board()
     with pytest.raises(TypeError):
-        ring.__init__(8)  # type: ignore[misc] - see above
+        board.__init__()  # type: ignore[misc] - see above
 
 
-def test_an_empty_ring_has_nothing_to_take() -> None:
-    assert Ring(8).take(10) == []
+def test_an_empty_board_has_nothing_to_take() -> None:
+    assert Board(1, 8).take(10) == []
+
+
+def test_a_board_has_only_the_ports_it_was_made_for() -> None:
+    with pytest.raises(IndexError):
+        Board(2).counts(2)
+    with pytest.raises(IndexError):
+        Board(2).latency(2)
+
+
+def test_a_board_is_shared_with_a_child() -> None:
+    wire = Wire()
+    wire.send(b"short")
+    pid = os.fork()
+    if pid == 0:
+        wire.port.drain()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert wire.board.counts(0)["short"] == 1
+    wire.close()

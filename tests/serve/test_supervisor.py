@@ -1,17 +1,24 @@
 """`fastpxe serve` in a namespace: start, reload, stop, and what it says when it can't."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Self
 
+import psutil
 import pytest
 from netns import Namespace, Process
 from packets import Reply, discover
+
+from fastpxe.serve.sockets import SO_RCVBUFFORCE
 
 pytestmark = pytest.mark.netns
 
@@ -206,3 +213,140 @@ def test_a_root_that_is_not_there_is_refused_with_the_key_to_set(wire: Wire) -> 
     )  # fmt: skip
     assert ran.returncode == 1
     assert "TFTP root /no/such/folder: No such file or directory; set [tftp] root" in ran.stderr
+
+
+# --- workers -------------------------------------------------------------------------------------
+
+MANY = '[[boot]]\narch = "uefi-x64"\nfile = "one.efi"\n'
+
+
+def workers_of(process: Process) -> list[int]:
+    """The worker processes of a running fastpxe, which stands behind timeout(1) and setpriv(1)."""
+    return [child.pid for child in psutil.Process(fastpxe_of(process)).children()]
+
+
+def fastpxe_of(process: Process) -> int:
+    for child in psutil.Process(process.popen.pid).children(recursive=True):
+        if "fastpxe" in child.cmdline() and child.children():
+            return child.pid
+    raise AssertionError(process.output())
+
+
+class Storm:
+    """A client that sends many DISCOVERs and collects what comes back, by xid."""
+
+    def __init__(self, wire: Wire, port: int = 68) -> None:
+        self.sock = wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.settimeout(LIMIT_S)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        self.sock.bind(("", port))
+        self.heard: Counter[int] = Counter()
+
+    def send(self, xids: range, to: str = "255.255.255.255", **fields: object) -> None:
+        for xid in xids:
+            self.sock.sendto(discover(arch=7, xid=xid, **fields), (to, 67))  # type: ignore[arg-type] - fields of a header, spelled at the call
+
+    def hear(self, count: int) -> None:
+        while sum(self.heard.values()) < count:
+            self.heard[int.from_bytes(self.sock.recv(2048)[4:8])] += 1
+
+    def hear_what_is_left(self) -> None:
+        self.sock.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.heard[int.from_bytes(self.sock.recv(2048)[4:8])] += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("to", "port", "fields"),
+    [("255.255.255.255", 68, {}), (SERVER, 67, {"giaddr": IPv4Address(CLIENT)}), (SERVER, 68, {})],
+    ids=["broadcast", "relayed", "unicast"],
+)
+def test_every_request_is_answered_once_whatever_the_number_of_workers(
+    wire: Wire, count: int, to: str, port: int, fields: dict[str, object]
+) -> None:
+    wire.write(MANY)
+    process = wire.start("-c", str(wire.config), "--workers", str(count))
+    with Storm(wire, port) as storm:
+        storm.send(range(2000), to, **fields)
+        storm.hear(2000)
+        storm.hear_what_is_left()
+    assert storm.heard == Counter(range(2000))
+    assert len(workers_of(process)) == count
+
+
+def test_a_killed_worker_is_replaced_and_what_was_queued_is_answered(wire: Wire) -> None:
+    wire.write(MANY)
+    process = wire.start("-c", str(wire.config), "--workers", "2")
+    first, second = workers_of(process)
+    os.kill(first, signal.SIGSTOP)  # so that its share waits in the kernel
+    with Storm(wire) as storm:
+        storm.send(range(1000))
+        storm.hear(500)
+        os.kill(first, signal.SIGKILL)
+        storm.hear(1000)
+    assert storm.heard == Counter(range(1000))
+    assert second in workers_of(process)
+    assert "ended by signal 9; another takes its place" in process.output()
+    assert process.stop(signal.SIGTERM) == 0
+    assert "stopped: answered 1000\n" in process.output()
+
+
+def test_a_reload_in_mid_storm_loses_and_doubles_no_answer(wire: Wire) -> None:
+    wire.write(MANY)
+    process = wire.start("-c", str(wire.config), "--workers", "2")
+    before = set(workers_of(process))
+    with Storm(wire) as storm:
+        for part in range(4):
+            storm.send(range(part * 500, part * 500 + 500))
+            os.kill(fastpxe_of(process), signal.SIGHUP)
+        storm.hear(2000)
+        storm.hear_what_is_left()
+    assert storm.heard == Counter(range(2000))
+    wire.wait_for(process, "reloaded:")
+    assert before.isdisjoint(workers_of(process))
+
+
+def test_the_workers_end_with_their_parent(wire: Wire) -> None:
+    process = wire.serve(MANY)
+    workers = [psutil.Process(pid) for pid in workers_of(process)]
+    os.kill(fastpxe_of(process), signal.SIGKILL)
+    _, alive = psutil.wait_procs(workers, timeout=LIMIT_S)
+    assert not alive
+
+
+def test_two_interfaces_answer_the_same_machine_each_with_its_own_address(wire: Wire) -> None:
+    wire.server.ip(f"link add eth1 type veth peer name eth1 netns {wire.client.path}")
+    wire.server.ip("addr add 10.99.1.1/24 dev eth1\nlink set eth1 up")
+    wire.client.ip("link set eth1 up")
+    wire.serve(MANY)
+    found = []
+    for cable in ("eth0", "eth1"):
+        with wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(LIMIT_S)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, cable.encode())
+            sock.bind(("", 68))
+            sock.sendto(discover(arch=7), ("255.255.255.255", 67))
+            found.append(str(Reply(sock.recv(2048)).siaddr))
+    assert found == [SERVER, "10.99.1.1"]
+
+
+def test_a_second_fastpxe_is_refused_though_workers_share_ports(wire: Wire) -> None:
+    wire.write(MANY)
+    wire.start("-c", str(wire.config), "--workers", "2")
+    second = subprocess.run(
+        wire.server.command(*FASTPXE, "-c", str(wire.config), "--workers", "2"),
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert second.returncode == 1
+    assert "UDP port 67 on eth0 is held by" in second.stderr

@@ -1,0 +1,130 @@
+"""The sockets of a running server, dealt out to its workers, and the folders that it serves."""
+
+import logging
+import socket
+from contextlib import ExitStack
+
+from fastpxe.errors import FileRefused, MalformedPacket
+from fastpxe.paths import relative_path
+from fastpxe.serve.dhcp import DhcpSocket
+from fastpxe.serve.front import Front
+from fastpxe.serve.interfaces import Interface, interfaces_matching
+from fastpxe.serve.partition import share_by_source_port, share_by_xid
+from fastpxe.serve.requested import Files
+from fastpxe.serve.roots import Roots
+from fastpxe.serve.sockets import (
+    dropped_by_kernel,
+    full_buffers,
+    join_group,
+    open_group,
+    receive_buffer_of,
+)
+from fastpxe.wire import PXE_PORT, TFTP_PORT
+
+log = logging.getLogger("fastpxe")
+
+
+class Listening:
+    """Every port on every interface, bound once for each worker; `stack` closes them.
+
+    Raises StartError.
+    """
+
+    def __init__(self, front: Front, workers: int, stack: ExitStack) -> None:
+        self._workers = workers
+        self._full_before = full_buffers()
+        self._stack = stack
+        self._dhcp: list[list[DhcpSocket]] = [[] for _ in range(workers)]
+        self._tftp: list[list[DhcpSocket]] = [[] for _ in range(workers)]
+        self._tftp_interfaces = _tftp_interfaces(front)
+        self.port_numbers = [number for _, number in front.ports]
+        for interface in front.interfaces:
+            for role, number in front.ports:
+                group = self._open(front, interface, number)
+                self._deal(self._dhcp, interface, role, group)
+                if len(group) > 1:
+                    share_by_xid(group)
+                if role == PXE_PORT and front.multicast:
+                    for sock in group:
+                        join_group(sock, interface, front.multicast)
+        if front.tftp.enabled and self._tftp_interfaces:
+            self.port_numbers.append(TFTP_PORT)
+            for interface in self._tftp_interfaces:
+                group = self._open(front, interface, TFTP_PORT)
+                self._deal(self._tftp, interface, TFTP_PORT, group)
+                if len(group) > 1:
+                    share_by_source_port(group)
+
+    def share(self, index: int) -> tuple[list[DhcpSocket], list[DhcpSocket]]:
+        """The DHCP and the TFTP sockets of a worker."""
+        return self._dhcp[index], self._tftp[index]
+
+    def open_roots(self, front: Front) -> Roots:
+        """Open the TFTP roots, none when TFTP is off, and name the boot files that they lack."""
+        names = [i.name for i in self._tftp_interfaces] if front.tftp.enabled else []
+        roots = Roots(front.tftp, names)
+        if front.tftp.unique_root is None:  # else it depends on the client
+            for files in roots.all():
+                _warn_of_missing_files(front, files)
+        return roots
+
+    def dropped(self) -> int:
+        """Datagrams that the kernel had no room for: at most so many, with several workers.
+
+        A socket's own count then holds what its filter left to the other workers, so the count of
+        full buffers on this machine, other programs' included, is the better bound.
+        """
+        sockets = (one.sock for share in (*self._dhcp, *self._tftp) for one in share)
+        return min(sum(map(dropped_by_kernel, sockets)), full_buffers() - self._full_before)
+
+    def _open(self, front: Front, interface: Interface, port: int) -> list[socket.socket]:
+        wanted = front.receive_buffer
+        group = open_group(
+            interface,
+            port,
+            self._workers,
+            receive_buffer=wanted,
+            share=front.share_ports and port != TFTP_PORT,
+        )
+        for sock in group:
+            self._stack.enter_context(sock)
+        granted = receive_buffer_of(group[0])
+        if granted < wanted:
+            log.warning(
+                "port %d on %s holds %d waiting packets, not %d: a larger storm loses packets; "
+                "grant CAP_NET_ADMIN, or: sysctl -w net.core.rmem_max=%d",
+                port, interface.name, granted * 2 // 1280, wanted * 2 // 1280, wanted,
+            )  # fmt: skip
+        return group
+
+    @staticmethod
+    def _deal(
+        shares: list[list[DhcpSocket]],
+        interface: Interface,
+        port: int,
+        group: list[socket.socket],
+    ) -> None:
+        for share, sock in zip(shares, group, strict=True):
+            share.append(DhcpSocket(interface, port, sock))
+
+
+def _tftp_interfaces(front: Front) -> list[Interface]:
+    patterns = front.tftp.interfaces
+    chosen = interfaces_matching(patterns) if patterns else list(front.interfaces)
+    if front.tftp.enabled and not chosen:
+        log.warning("no interface %s is up: no file is served", " or ".join(patterns))
+    for name in front.tftp.roots.keys() - {interface.name for interface in chosen}:
+        log.warning("[tftp] roots: no file is served on %s", name)
+    return chosen
+
+
+def _warn_of_missing_files(front: Front, files: Files) -> None:
+    """A client that is told of a file which isn't there gives up at once: say so beforehand."""
+    missing: dict[str, str] = {}
+    for file, rule in front.files:
+        try:
+            files.open(relative_path(file.encode("latin-1", "replace"))).close()
+        except (FileRefused, MalformedPacket, OSError):
+            missing.setdefault(file, rule)
+    for file, rule in missing.items():
+        log.warning("%s is not under %s: clients of %s can't boot", file, files.path, rule)

@@ -1,0 +1,76 @@
+"""Deal datagrams out to workers that each have a socket of their own on the same port.
+
+SO_REUSEPORT alone is wrong for a broadcast: every socket gets a copy, and clients as many answers.
+So each socket has a filter that keeps its own share, and the group picks by the same number for
+unicast, where the kernel would else choose a socket whose filter then drops the datagram.
+
+Sources: socket(7), <linux/filter.h>. A filter's data starts at the UDP header, the group's at the
+payload; both reach the IP header at SKF_NET_OFF.
+"""
+
+import ctypes
+import socket
+import struct
+
+SO_ATTACH_FILTER = 26
+SO_ATTACH_REUSEPORT_CBPF = 51
+
+_LOAD_WORD, _LOAD_HALF, _LOAD_LENGTH = 0x20, 0x28, 0x80
+_MODULO, _JUMP_EQUAL, _JUMP_AT_LEAST = 0x94, 0x15, 0x35
+_RETURN, _RETURN_A = 0x06, 0x16
+_NETWORK = 0xFFF00000  # SKF_NET_OFF: offsets from the IP header, here without options
+_ALL, _NOTHING = 0xFFFFFFFF, 0
+
+_UDP = 20
+_XID = _NETWORK + _UDP + 8 + 4
+_SOURCE_PORT = _NETWORK + _UDP
+_SHORTEST = 8 + 8  # UDP header, and a message as far as its xid
+
+Instruction = tuple[int, int, int, int]
+
+
+def share_by_xid(group: list[socket.socket]) -> None:
+    """Give socket i the DHCP messages whose xid is i modulo their number."""
+    _share(group, (_LOAD_WORD, 0, 0, _XID))
+
+
+def share_by_source_port(group: list[socket.socket]) -> None:
+    """Give socket i the TFTP requests whose source port is i modulo their number."""
+    _share(group, (_LOAD_HALF, 0, 0, _SOURCE_PORT))
+
+
+def _share(group: list[socket.socket], load: Instruction) -> None:
+    """Attach a filter to each socket and the same choice to the group, in the order of binding."""
+    count = len(group)
+    for index, sock in enumerate(group):
+        short = _ALL if index == 0 else _NOTHING  # what is too short is still counted, by one
+        _attach(
+            sock,
+            SO_ATTACH_FILTER,
+            [
+                (_LOAD_LENGTH, 0, 0, 0),
+                (_JUMP_AT_LEAST, 1, 0, _SHORTEST),
+                (_RETURN, 0, 0, short),
+                load,
+                (_MODULO, 0, 0, count),
+                (_JUMP_EQUAL, 0, 1, index),
+                (_RETURN, 0, 0, _ALL),
+                (_RETURN, 0, 0, _NOTHING),
+            ],
+        )
+    choose = [
+        (_LOAD_LENGTH, 0, 0, 0),
+        (_JUMP_AT_LEAST, 1, 0, _SHORTEST - 8),
+        (_RETURN, 0, 0, 0),
+        load,
+        (_MODULO, 0, 0, count),
+        (_RETURN_A, 0, 0, 0),
+    ]
+    _attach(group[0], SO_ATTACH_REUSEPORT_CBPF, choose)
+
+
+def _attach(sock: socket.socket, option: int, program: list[Instruction]) -> None:
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    head = struct.pack("@HP", len(program), ctypes.addressof(buffer))
+    sock.setsockopt(socket.SOL_SOCKET, option, head)

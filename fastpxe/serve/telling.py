@@ -1,0 +1,138 @@
+"""From a worker to its parent: decisions on a board, events and labels through a pipe.
+
+A worker never waits for its parent: what doesn't fit is counted as lost.
+"""
+
+import socket
+from collections.abc import Callable
+from ipaddress import IPv4Address
+
+import msgspec
+
+from fastpxe.answers import Names
+from fastpxe.events import (
+    Answered,
+    Decision,
+    Event,
+    Ignored,
+    Labelled,
+    Notice,
+    Sender,
+    TransferDone,
+    TransferRefused,
+)
+from fastpxe.identity import format_mac
+from fastpxe.serve._mmsg import Board
+
+_PIPE_BUFFER = 1 << 20
+_LARGEST = 1 << 16
+
+Sent = TransferDone | TransferRefused | Notice | Labelled
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
+
+
+def _decode_hook(kind: type, value: object) -> object:
+    if kind is IPv4Address and isinstance(value, str):
+        return IPv4Address(value)
+    raise TypeError(kind)
+
+
+_decoder = msgspec.msgpack.Decoder(Sent, dec_hook=_decode_hook)
+
+
+class EventPipe:
+    """A pair of sockets: the worker sends events, the parent receives them."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+        )
+        self._writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIPE_BUFFER)
+        self.lost = 0
+
+    def send(self, event: Event | Labelled) -> None:
+        """Tell the parent, unless it is too far behind; DHCP's events go over the board."""
+        try:
+            self._writer.send(_encoder.encode(event))
+        except OSError:
+            self.lost += 1
+
+    def receive(self) -> Sent | None:
+        """The next event, or None when none waits."""
+        try:
+            datagram = self._reader.recv(_LARGEST)
+        except BlockingIOError:
+            return None
+        event: Sent = _decoder.decode(datagram)
+        return event
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+class Teller:
+    """Reads what one worker tells, and calls `saw` with an Event for each thing."""
+
+    def __init__(
+        self,
+        board: Board,
+        pipe: EventPipe,
+        interfaces: dict[int, str],
+        names: Names,
+        saw: Callable[[Event], None],
+    ) -> None:
+        self._board = board
+        self._pipe = pipe
+        self._interfaces = interfaces
+        self._names = names
+        self._saw = saw
+        self._lost_told = 0
+
+    def tell(self, most: int) -> int:
+        """Tell up to `most` decisions and all events that wait; how many there were."""
+        # Labels come through the pipe, and before the decisions that refer to them.
+        told = 0
+        decisions = self._board.take(most)
+        while (event := self._pipe.receive()) is not None:
+            told += 1
+            if isinstance(event, Labelled):
+                self._names.learn(event)
+            else:
+                self._saw(event)
+        for decision in decisions:
+            self._saw(self._event(decision))
+        self._tell_lost()
+        return told + len(decisions)
+
+    def _tell_lost(self) -> None:
+        count = self._board.lost - self._lost_told
+        if count:
+            self._lost_told += count
+            self._saw(Notice(interface="", text=f"{count} answers were too many to log"))
+
+    def _event(self, decision: Decision) -> Answered | Ignored:
+        interface = self._interfaces[decision.interface]
+        sender = Sender(
+            mac=format_mac(decision.htype, decision.chaddr),
+            xid=decision.xid,
+            port=decision.port,
+            message_type=decision.message_type,
+            arch=None if decision.arch < 0 else decision.arch,
+            ipxe=decision.ipxe,
+            uuid=decision.identity,
+        )
+        details = tuple(self._names.details(decision))
+        if decision.reason:
+            reason = self._names.reason_of(decision)
+            return Ignored(interface=interface, sender=sender, details=details, reason=reason)
+        return Answered(
+            interface=interface,
+            sender=sender,
+            details=details,
+            rule=self._names.rule_of(decision),
+            file=self._names.file_of(decision),
+            server=IPv4Address(decision.siaddr),
+            to=(IPv4Address(decision.to), decision.to_port),
+        )

@@ -1,0 +1,97 @@
+"""A worker process: it answers and serves, and tells its parent; it never logs or resolves.
+
+SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish the transfers, then stop.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+from typing import NamedTuple
+
+import uvloop
+
+from fastpxe.serve._mmsg import Board
+from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
+from fastpxe.serve.front import Front
+from fastpxe.serve.roots import Roots
+from fastpxe.serve.telling import EventPipe
+from fastpxe.serve.tftp import TftpServer
+
+RETIRE_LIMIT_S = 120  # for transfers of a worker that was replaced
+RETIRE_LOOK_S = 0.1
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Tools(NamedTuple):
+    """What a worker works with, opened by its parent. `tftp` is like `dhcp`, on port 69."""
+
+    front: Front
+    roots: Roots
+    dhcp: list[DhcpSocket]
+    tftp: list[DhcpSocket]
+    board: Board
+    pipe: EventPipe
+
+
+def start(tools: Tools) -> int:
+    """Fork a worker; its process id."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        _leave_with(parent)
+        uvloop.run(_work(tools))
+        status = 0
+    finally:
+        os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
+
+
+def _leave_with(parent: int) -> None:
+    """End when the parent does, however it does, and take signals as a worker."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it ended before prctl
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent tells us
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+async def _work(tools: Tools) -> None:
+    loop = asyncio.get_running_loop()
+    stopped, retired = asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_signal_handler(signal.SIGUSR1, retired.set)
+    tools.front.answers.announce_to(tools.pipe.send)
+    dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.board)
+    tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
+    waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    dhcp.close()
+    if not stopped.is_set():
+        await _retire(tftp, stopped)
+    for server in tftp:
+        server.close()
+    for wait in waits:
+        wait.cancel()
+
+
+def _tftp_server(loop: asyncio.AbstractEventLoop, tools: Tools, one: DhcpSocket) -> TftpServer:
+    files = tools.roots[one.interface.name]
+    server = TftpServer(loop, one.interface, tools.front.tftp, files, tools.pipe.send)
+    server.listen(one.sock)
+    return server
+
+
+async def _retire(servers: list[TftpServer], stopped: asyncio.Event) -> None:
+    """Wait until the last transfer has ended, within limits."""
+    for server in servers:
+        server.retire()
+    end = asyncio.get_running_loop().time() + RETIRE_LIMIT_S
+    while any(server.active for server in servers) and not stopped.is_set():
+        if asyncio.get_running_loop().time() > end:
+            return
+        await asyncio.sleep(RETIRE_LOOK_S)

@@ -1,0 +1,60 @@
+"""What a worker tells its parent: all of it while there is room, and how much was lost."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+
+from fastpxe import config, policy
+from fastpxe.answers import NativeAnswers
+from fastpxe.events import Event, Labelled, Notice, TransferDone, TransferRefused
+from fastpxe.serve._mmsg import Board
+from fastpxe.serve.telling import EventPipe, Teller
+
+DONE = TransferDone(
+    interface="eth0",
+    client=(IPv4Address("10.0.0.9"), 2070),
+    file="a.efi",
+    options={"blksize": 1468},
+    size_bytes=9,
+    duration_s=0.5,
+    retransmits=0,
+    outcome="done",
+)
+REFUSED = TransferRefused(
+    interface="eth0", client=(IPv4Address("10.0.0.9"), 2070), file="a", code=1, why="no such file"
+)
+NOTICE = Notice(interface="eth0", text="look")
+LABEL = Labelled(number=1, rule="f:1", file="a", reason="", lines=("x",))
+
+
+@pytest.fixture
+def pipe() -> Iterator[EventPipe]:
+    pipe = EventPipe()
+    yield pipe
+    pipe.close()
+
+
+@pytest.mark.parametrize("event", [DONE, REFUSED, NOTICE, LABEL], ids=lambda e: type(e).__name__)
+def test_an_event_arrives_as_it_was_sent(pipe: EventPipe, event: Event | Labelled) -> None:
+    pipe.send(event)
+    assert pipe.receive() == event
+    assert pipe.receive() is None
+
+
+def test_a_worker_never_waits_for_a_parent_that_is_behind(pipe: EventPipe) -> None:
+    for _ in range(100_000):
+        pipe.send(DONE)
+    assert pipe.lost > 0
+    assert pipe.receive() == DONE
+
+
+def test_events_are_told_and_labels_learned(pipe: EventPipe) -> None:
+    told: list[Event] = []
+    answers = NativeAnswers(policy.build(config.parse("", "test"), []))
+    teller = Teller(Board(), pipe, {1: "eth0"}, answers, told.append)
+    for event in (LABEL, DONE, NOTICE):
+        pipe.send(event)
+    assert teller.tell(100) == 3
+    assert told == [DONE, NOTICE]
+    assert teller.tell(100) == 0
