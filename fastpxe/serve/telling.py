@@ -4,6 +4,7 @@ A worker never waits for its parent: what doesn't fit is counted as lost.
 """
 
 import socket
+import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -23,6 +24,8 @@ from fastpxe.events import (
 )
 from fastpxe.identity import format_mac
 from fastpxe.serve._mmsg import Board
+
+LOST_EVERY_S = 1
 
 _PIPE_BUFFER = 1 << 20
 _LARGEST = 1 << 16
@@ -89,6 +92,7 @@ class Teller:
         self._names = names
         self._saw = saw
         self._lost_told = 0
+        self._lost_told_at = 0.0
 
     def tell(self, most: int) -> int:
         """Tell up to `most` decisions and all events that wait; how many there were."""
@@ -108,8 +112,10 @@ class Teller:
 
     def _tell_lost(self) -> None:
         count = self._board.lost - self._lost_told
-        if count:
+        now = time.monotonic()
+        if count and now > self._lost_told_at + LOST_EVERY_S:
             self._lost_told += count
+            self._lost_told_at = now
             self._saw(Notice(interface="", text=f"{count} answers were too many to log"))
 
     def _event(self, decision: Decision) -> Answered | Ignored:

@@ -55,6 +55,7 @@ def _leave_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it ended before prctl
         os._exit(0)
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent tells us
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
