@@ -20,14 +20,18 @@ def read_arguments(arguments: Sequence[str]) -> Iterator[Written]:
     Quotes and comments mean nothing here: what the shell left is the value.
     """
     rest = iter(enumerate(arguments, 1))
+    are_over = False
     for number, argument in rest:
         where = Where(SOURCE, number)
-        if argument.startswith("--") and argument != "--":
+        if are_over or argument[:1] != "-" or argument == "-":
+            if argument.strip():
+                raise _refused(where, argument, "is no option; write --KEY or --KEY=VALUE")
+        elif argument == "--":
+            are_over = True
+        elif argument.startswith("--"):
             yield _long(where, argument, rest)
-        elif argument.startswith("-") and argument not in ("-", "--"):
+        else:
             yield from _letters(where, argument, rest)
-        elif argument != "--":
-            raise _refused(where, argument, "is no option; write --KEY or --KEY=VALUE")
 
 
 def _long(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> Written:

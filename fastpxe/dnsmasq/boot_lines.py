@@ -13,10 +13,9 @@ from fastpxe.dnsmasq.lines import (
     as_bytes,
     as_text,
     fields,
-    is_digits,
-    number,
     plain,
     split,
+    whole_number,
 )
 from fastpxe.dnsmasq.model import (
     Boot,
@@ -78,8 +77,8 @@ def pxe_service(line: Written, draft: Draft) -> None:
     if menu is None:
         raise line.refused("it needs a client type and a menu text; write x86PC,TEXT,FILE")
     menu, kind, server = (*fields(menu, at_most=3), "", "")[:3]
-    is_number = is_digits(kind)
-    has_file = sum(service.basename is not None for service in draft.services)
+    number = whole_number(kind)
+    with_file = sum(service.basename is not None for service in draft.services)
     draft.services.append(
         Service(
             where=line.where,
@@ -87,8 +86,8 @@ def pxe_service(line: Written, draft: Draft) -> None:
             tags=tags_and_rest[0],
             csa=_csa(line, csa),
             menu=as_text(menu),
-            basename=None if is_number else as_text(kind),
-            type=number(kind) & 0xFFFF if is_number else FIRST_SERVICE + has_file & 0xFFFF,
+            basename=None if number is not None else as_text(kind),
+            type=(FIRST_SERVICE + with_file if number is None else number) & 0xFFFF,
             server=_server(server),
         )
     )
@@ -98,8 +97,9 @@ def pxe_service(line: Written, draft: Draft) -> None:
 def _csa(line: Written, field: str) -> int:
     if field.lower() in CSA_NAMES:
         return CSA_NAMES.index(field.lower())
-    if is_digits(field):
-        return number(field)
+    number = whole_number(field)
+    if number is not None:
+        return number
     raise line.refused(
         f'"{as_text(field)}" is no client type; write x86PC, BC_EFI, x86-64_EFI, IA32_EFI,'
         " ARM64_EFI or the number of an architecture"
@@ -109,9 +109,7 @@ def _csa(line: Written, field: str) -> int:
 def pxe_prompt(line: Written, draft: Draft) -> None:
     tags, value = _tags_and_value(line, "write the prompt after the tags: tag:TAG,TEXT,SECONDS")
     prompt, timeout = split(value)
-    seconds = WAIT
-    if timeout is not None and is_digits(timeout):
-        seconds = number(timeout) & 0xFF
+    seconds = whole_number(timeout) if timeout is not None else None
     draft.vendor_options.append(
         VendorOption(
             where=line.where,
@@ -119,7 +117,7 @@ def pxe_prompt(line: Written, draft: Draft) -> None:
             tags=tags,
             vendor_class=None,
             code=PROMPT,
-            value=bytes([seconds]) + as_bytes(prompt),
+            value=bytes([WAIT if seconds is None else seconds & 0xFF]) + as_bytes(prompt),
         )
     )
     draft.is_pxe_enabled = True
@@ -167,10 +165,11 @@ def dhcp_pxe_vendor(line: Written, draft: Draft) -> None:
 
 def dhcp_reply_delay(line: Written, draft: Draft) -> None:
     tags, value = _tags_and_value(line, "write the seconds after the tags: tag:TAG,2")
-    if not is_digits(value):
+    seconds = whole_number(value)
+    if seconds is None:
         raise line.refused(f'"{as_text(value)}" is no number of seconds; write 2, or tag:TAG,2')
     draft.reply_delays.append(
-        ReplyDelay(where=line.where, text=line.text, tags=tags, seconds=number(value))
+        ReplyDelay(where=line.where, text=line.text, tags=tags, seconds=seconds)
     )
 
 

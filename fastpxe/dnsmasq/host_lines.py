@@ -8,15 +8,18 @@ import re
 from ipaddress import IPv4Address
 
 import msgspec
+from msgspec.structs import replace
 
 from fastpxe.dnsmasq.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.draft import Draft
 from fastpxe.dnsmasq.hexadecimal import CHADDR_SIZE, read_hex
-from fastpxe.dnsmasq.lines import Written, as_bytes, as_text, fields, plain
+from fastpxe.dnsmasq.lines import Written, as_bytes, as_text, fields, plain, read_values
 from fastpxe.dnsmasq.model import Host, HostMac, Tag
 from fastpxe.dnsmasq.tag_fields import read_tag
 
 ANY_CLIENT_ID = b"*"
+ETC_ETHERS = "/etc/ethers"
+ETHERNET_SIZE = 6
 LABEL_MAX = 63
 
 _LEASE_TIME = re.compile(r"[0-9 ]*|[0-9 ]+[wdhmsWDHMS]|infinite")
@@ -58,6 +61,43 @@ def dhcp_host(line: Written, draft: Draft) -> None:
             ignores=host.ignores,
         )
     )
+
+
+def read_ethers(content: bytes, draft: Draft) -> None:
+    """/etc/ethers: a MAC address, and the name or address of its host (ethers(5)).
+
+    A host that dhcp-host names is known by that MAC address from here on, and by no client id. A
+    line that can't be read is left out, with a note.
+    """
+    for line in read_values(content, ETC_ETHERS, "read-ethers"):
+        if isinstance(line, Written) and line.text[:1] not in ("#", "+"):
+            _read_ether(line, draft)
+
+
+def _read_ether(line: Written, draft: Draft) -> None:
+    words = plain(line.value or "").partition("#")[0].split()
+    mac = read_hex(words[0], CHADDR_SIZE) if words else None
+    if mac is None or not mac.is_valid or len(mac.octets) != ETHERNET_SIZE or len(words) < 2:
+        draft.note(line, "this line is left out: it is no MAC address and host")
+        return
+    address = read_ipv4(words[1])
+    name = "" if address is not None else words[1].partition(".")[0]
+    found = Host(
+        where=line.where,
+        text=line.text,
+        macs=(HostMac(None, mac.pattern(), is_exact=True),),
+        client_ids=(ANY_CLIENT_ID,),
+        name=name,
+        address=address,
+        sets=(),
+        tags=(),
+        ignores=False,
+    )
+    for at, host in enumerate(draft.hosts):
+        if (address and host.address == address) or (name and host.name.lower() == name.lower()):
+            draft.hosts[at] = replace(host, macs=found.macs, client_ids=found.client_ids)
+            return
+    draft.hosts.append(found)
 
 
 def _read_with_colon(line: Written, host: _Draft, field: str) -> None:

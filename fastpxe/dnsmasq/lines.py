@@ -2,12 +2,13 @@
 
 Text is kept as one character for each byte of the file. A character that stood in quotes and would
 mean something to a directive is held with bit 8 set, so that neither the search for a comma nor
-the guess at a value's type sees it: `plain`, `text` and `is_digits` see what was meant.
+the guess at a value's type sees it; `plain`, `as_text` and `as_bytes` give what was meant.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour: lines of 1024 bytes, `#` after white space, quotes.
 """
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -155,19 +156,18 @@ def as_text(value: str) -> str:
     return _decode(plain(value))
 
 
-def is_digits(value: str) -> bool:
-    """Decimal digits only, quoted or not. An empty text is: it counts as 0."""
-    return all("0" <= char <= "9" for char in plain(value))
+def whole_number(value: str) -> int | None:
+    """A number of digits only, quoted or not; an empty text counts as 0. None for anything else."""
+    digits = plain(value)
+    return leading_number(digits) if re.fullmatch("[0-9]*", digits) else None
 
 
-def number(value: str) -> int:
-    """The leading decimal digits as C's atoi reads them, wrapped to 32 bits."""
-    digits = plain(value).lstrip(_SPACES)
-    sign = -1 if digits.startswith("-") else 1
-    digits = digits[1:] if digits[:1] in ("-", "+") else digits
-    end = next((i for i, char in enumerate(digits) if not "0" <= char <= "9"), len(digits))
-    magnitude = sign * min(int(digits[:end] or "0"), LONG_MAX)
-    return (magnitude + (1 << INT_BITS - 1)) % (1 << INT_BITS) - (1 << INT_BITS - 1)
+def leading_number(value: str) -> int:
+    """What C's atoi makes of a text, wrapped to 32 bits; 0 when it doesn't start with a number."""
+    found = re.match("([+-]?)0*([0-9]{1,20})", value)  # 20 digits are too many already
+    wide = max(-LONG_MAX - 1, min(int(found[1] + found[2]) if found else 0, LONG_MAX))
+    half = 1 << INT_BITS - 1
+    return (wide + half) % (2 * half) - half
 
 
 def _hide(char: str) -> str:

@@ -4,6 +4,7 @@ Sources:
   dnsmasq 2.90, its manual and its behaviour; hosts(5).
 """
 
+import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 
@@ -25,11 +26,7 @@ def host_record(line: Written, draft: Draft) -> None:
     for field in fields(line.value or ""):
         if (found := read_ipv4(field)) is not None:
             address = found
-        elif read_ipv6(field) is not None or field.isdecimal():
-            continue
-        elif not field.strip(". "):
-            raise line.refused("a name is empty; write NAME,192.0.2.1")
-        else:
+        elif read_ipv6(field) is None and not re.fullmatch("[0-9]*", field):
             names.append(as_text(field))
     if address is not None:
         draft.names += [(name, address) for name in names]

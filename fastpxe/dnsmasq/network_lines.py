@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fastpxe.dnsmasq.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.draft import Draft
-from fastpxe.dnsmasq.lines import Written, as_text, fields, is_digits, number, plain, split
+from fastpxe.dnsmasq.lines import Written, as_text, fields, plain, split, whole_number
 from fastpxe.dnsmasq.model import TftpRoot
 
 Directive = Callable[[Written, Draft], None]
@@ -105,9 +105,10 @@ def _names(line: Written) -> tuple[str, ...]:
 
 
 def _port(line: Written, field: str) -> int:
-    if not is_digits(field) or not 0 <= number(field) <= PORT_MAX:
+    port = whole_number(field)
+    if port is None or not 0 <= port <= PORT_MAX:
         raise line.refused(f'"{as_text(field)}" is no port; write a number up to {PORT_MAX}')
-    return number(field)
+    return port
 
 
 # --- TFTP ---------------------------------------------------------------------------------------
@@ -152,13 +153,14 @@ def tftp_max(line: Written, draft: Draft) -> None:
 
 
 def tftp_mtu(line: Written, draft: Draft) -> None:
-    draft.tftp = replace(draft.tftp, mtu=_count(line))
+    draft.tftp = replace(draft.tftp, mtu=_count(line) or None)
 
 
 def _count(line: Written) -> int:
-    if not is_digits(line.value or ""):
+    count = whole_number(line.value or "")
+    if count is None:
         raise line.refused(f'"{as_text(line.value or "")}" is no number; write one such as 50')
-    return number(line.value or "")
+    return max(count, 0)
 
 
 # --- switches -----------------------------------------------------------------------------------

@@ -19,8 +19,7 @@ from fastpxe.dnsmasq.lines import (
     as_bytes,
     as_text,
     fields,
-    is_digits,
-    number,
+    leading_number,
     plain,
     split,
 )
@@ -35,7 +34,7 @@ _NUMBER = re.compile(r"(?=.*[0-9])[0-9-]*")
 _ADDRESSES = re.compile(r"(?!/)(?=.*[0-9])[0-9.,/ ]*")
 _ADDRESSES_6 = re.compile(r"[0-9a-fA-F:.,\[\] ]*")
 _WIDTH = {"b": 1, "s": 2, "i": 4}
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 VALUE_MAX = 255
 VENDOR_VALUE_MAX = 253
@@ -85,7 +84,7 @@ def read_name(line: Written, value: str, *, is_match: bool) -> tuple[OptionName,
 def _read_field(line: Written, name: OptionName, field: str, *, is_match: bool) -> bool:
     """Take one field; yes when it was the option itself."""
     if re.fullmatch("[0-9]*", field):
-        name.code = number(field)
+        name.code = leading_number(field)
         name.known = UNKNOWN if name.is_inside else by_code(IPV4, name.code)
         return True
     if field.startswith("option:"):
@@ -96,10 +95,10 @@ def _read_field(line: Written, name: OptionName, field: str, *, is_match: bool) 
         name.vendor_class = field[7:]
         _refuse_inside(line, "vendor:", is_wrong=is_match or name.encap is not None)
     elif field.startswith("encap:"):
-        name.encap = number(field[6:])
+        name.encap = leading_number(field[6:])
         _refuse_inside(line, "encap:", is_wrong=is_match or name.vendor_class is not None)
     elif field.startswith("vi-encap:"):
-        name.enterprise = number(field[9:])
+        name.enterprise = leading_number(field[9:])
         return is_match
     else:
         name.tags.append(re.sub("^(tag|net|set):", "", field))
@@ -121,8 +120,8 @@ def _read_ipv6(line: Written, name: OptionName, field: str, *, is_match: bool) -
     name.is_ipv6 = True
     if name.vendor_class is not None or name.encap is not None:
         raise line.refused("an IPv6 option can't be inside vendor: or encap:; leave those out")
-    if is_digits(field):
-        name.code = number(field)
+    if re.fullmatch("[0-9]*", field):
+        name.code = leading_number(field)
         name.known = UNKNOWN if name.is_inside else by_code(IPV6, name.code)
         return True
     return _read_known(name, by_name(IPV6, field), is_match=is_match)
@@ -155,8 +154,8 @@ def _guess(line: Written, name: OptionName, value: str, *, is_match: bool) -> Op
         return _text(name, value)
     if (_HEX_OR_WILD if is_match else _HEX).fullmatch(value):
         return _hex(value)
-    if known.kind == "time" and value:
-        return OptionValue("number", _seconds(value, width).to_bytes(4))
+    if known.kind == "time" and re.search("[0-9]", value):
+        return OptionValue("number", _seconds(value).to_bytes(4))
     if _NUMBER.fullmatch(value):
         return _number(line, known, value, width)
     if name.is_ipv6 and ":" in value and _ADDRESSES_6.fullmatch(value):
@@ -187,7 +186,7 @@ def _hex(value: str) -> OptionValue:
 
 
 def _number(line: Written, known: KnownOption, value: str, width: str) -> OptionValue:
-    numeric = number(value) & 0xFFFFFFFF
+    numeric = leading_number(value) & 0xFFFFFFFF
     if width:
         size = _WIDTH[width]
     elif known.is_internal:
@@ -202,9 +201,9 @@ def _number(line: Written, known: KnownOption, value: str, width: str) -> Option
     return OptionValue("number", (numeric & ((1 << 8 * size) - 1)).to_bytes(size))
 
 
-def _seconds(value: str, width: str) -> int:
-    unit = _SECONDS.get((value + width)[-1:].lower(), 1)
-    return number(value) * unit & 0xFFFFFFFF
+def _seconds(value: str) -> int:
+    unit = _SECONDS.get(value[-1].lower(), 1)
+    return leading_number(value) * unit & 0xFFFFFFFF
 
 
 def _addresses(line: Written, name: OptionName, value: str) -> OptionValue:
@@ -233,7 +232,7 @@ def _address(line: Written, text: str, prefix: str | None) -> bytes:
         )
     if prefix is None:
         return address.packed
-    length = number(prefix)
+    length = leading_number(prefix)
     return bytes([length & 0xFF]) + address.packed[: min(max(-(-length // 8), 0), 4)]
 
 
@@ -254,6 +253,6 @@ def _text(name: OptionName, value: str) -> OptionValue:
         return OptionValue("text", as_bytes(value))
     data = b"\0" if name.code == 120 else b""
     for domain in fields(value):
-        labels = as_text(domain).rstrip(".").encode(errors="surrogateescape").split(b".")
+        labels = as_text(domain).lower().rstrip(".").encode(errors="surrogateescape").split(b".")
         data += b"".join(bytes([len(label) & 0x3F]) + label for label in labels if label) + b"\0"
     return OptionValue("names", data)

@@ -18,6 +18,13 @@ from fastpxe.dnsmasq.tag_fields import has_test_prefix, read_tag, without_set
 FIELDS_MAX = 8
 WRITE = "write 192.0.2.0,proxy or 192.0.2.0,proxy,255.255.255.0"
 
+PREFIX_MIN = 64
+PREFIX_MAX = 128
+
+_IPV6_MODES = frozenset(
+    ("static", "ra-only", "slaac", "ra-names", "ra-advrouter", "ra-stateless", "off-link")
+)
+
 # A first field of these characters is an address, and never a tag.
 _ADDRESS_LIKE = re.compile(r"[0-9a-fA-F.: ]*")
 _LEASE_TIME = re.compile(r"[0-9]*[wdhms]?|infinite|deprecated", re.IGNORECASE)
@@ -33,6 +40,7 @@ def dhcp_range(line: Written, draft: Draft) -> None:
     if len(parts) < 2:
         raise line.refused(f"it needs an address and what to do with it; {WRITE}")
     if read_ipv6(parts[0]) is not None:
+        _check_ipv6(line, parts[1:])
         draft.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
         return
     start = read_ipv4(parts[0])
@@ -49,7 +57,7 @@ def dhcp_range(line: Written, draft: Draft) -> None:
             end=None if parts[1] in ("proxy", "static") else max(start, end),
             netmask=netmask,
             is_proxy=parts[1] == "proxy",
-            sets=tags.sets,
+            sets=tags.sets or None,
             tags=tuple(tags.tests),
         )
     )
@@ -63,7 +71,7 @@ def _read_tags(line: Written) -> tuple[_Tags, list[str]]:
         if rest is None or _ADDRESS_LIKE.fullmatch(value.partition(",")[0]):
             return tags, fields(value, at_most=FIELDS_MAX)
         if not has_test_prefix(field):
-            if tags.sets is not None:
+            if tags.sets:
                 raise line.refused("a range sets one tag; write the further ones as tag-if lines")
             tags.sets = without_set(field)
         elif field[4:]:
@@ -91,6 +99,18 @@ def _netmask(
         raise line.refused(f"{start} and {end} are not in one network of mask {netmask}")
     has_broadcast = rest[1:] and read_ipv4(rest[1]) is not None
     return netmask, rest[2:] if has_broadcast else rest[1:]
+
+
+def _check_ipv6(line: Written, parts: list[str]) -> None:
+    """The second address, the modes, the prefix length and the lease time are in this order."""
+    rest = parts[1:] if read_ipv6(parts[0]) is not None else parts
+    while rest and (rest[0] in _IPV6_MODES or rest[0].startswith("constructor:")):
+        rest = rest[1:]
+    if rest and re.fullmatch("[0-9]{0,3}", rest[0]) and int(rest[0] or "0") <= PREFIX_MAX:
+        if int(rest[0] or "0") < PREFIX_MIN:
+            raise line.refused(f"an IPv6 prefix has at least {PREFIX_MIN} bits; write 64")
+        rest = rest[1:]
+    _check_lease_time(line, rest)
 
 
 def _check_lease_time(line: Written, rest: list[str]) -> None:

@@ -15,8 +15,9 @@ from fastpxe.dnsmasq.arguments import read_arguments
 from fastpxe.dnsmasq.directives import DIRECTIVES
 from fastpxe.dnsmasq.draft import Draft
 from fastpxe.dnsmasq.files import DEBIAN_LEFTOVERS, Disk, chosen
+from fastpxe.dnsmasq.host_lines import ETC_ETHERS, read_ethers
 from fastpxe.dnsmasq.keys import KEYS, Key
-from fastpxe.dnsmasq.lines import Written, as_text, fields, is_digits, read_lines, read_values
+from fastpxe.dnsmasq.lines import Written, as_text, fields, read_lines, read_values, whole_number
 from fastpxe.dnsmasq.model import DnsmasqConfig, Note, Where
 from fastpxe.dnsmasq.name_lines import ETC_HOSTS, hosts_file_names, resolve
 from fastpxe.errors import ConfigError
@@ -125,6 +126,8 @@ class _Reader:
     # --- what is read last ----------------------------------------------------------------------
 
     def finish(self) -> DnsmasqConfig:
+        if self.draft.reads_etc_ethers:
+            read_ethers(self.disk.read(ETC_ETHERS) or b"", self.draft)
         for line in self.draft.hosts_files:
             self._read_values(line, "dhcp-host")
         for line in self.draft.options_files:
@@ -191,5 +194,5 @@ def _unknown(name: str) -> str:
 
 
 def _check_number(line: Written) -> None:
-    if line.value is not None and not is_digits(line.value):
+    if line.value is not None and whole_number(line.value) is None:
         raise line.refused(f'"{as_text(line.value)}" is no number')
