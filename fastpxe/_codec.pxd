@@ -43,7 +43,7 @@ cdef enum Reason:             # why a datagram got no answer; names in _codec.RE
     NOT_PXE, WRONG_TYPE, BAD_GIADDR, BAD_CIADDR, BAD_SOURCE, OWN_PACKET
     FOR_OTHER_SERVER, CHOSE_US, OTHER_SERVER_ID, HTTP_ON_4011, TOO_EARLY
     CREDENTIALS, UNSERVED_ITEM, NO_RULE, UNKNOWN_ARCH, DENIED_BY_RULE, NO_DESTINATION
-    TOO_LONG, REASON_COUNT
+    TOO_LONG, MAC_LIMIT, RELAY_LIMIT, REASON_COUNT
 
 cdef enum Family:             # of option 60
     FAMILY_NONE, FAMILY_PXE, FAMILY_HTTP
@@ -155,6 +155,15 @@ cdef inline Tlv tlv_over(const uint8_t *at, uint32_t size) noexcept nogil:
     tlv.size = 0
     tlv.value = at
     return tlv
+
+
+cdef inline uint32_t hash_of(const uint8_t *at, uint32_t size) noexcept nogil:
+    """FNV-1a: short keys, and tables whose size no client decides."""
+    cdef uint32_t h = 2166136261u
+    cdef uint32_t i
+    for i in range(size):
+        h = (h ^ at[i]) * 16777619u
+    return h ^ (h >> 15)
 
 
 cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogil

@@ -23,7 +23,7 @@ REASONS = (
     "own_packet",
     "for_other_server", "chose_us", "other_server_id", "http_on_4011", "too_early",
     "credentials", "unserved_item", "no_rule", "unknown_arch", "denied", "no_destination",
-    "too_long",
+    "too_long", "mac_limit", "relay_limit",
 )
 
 cdef enum:                    # kinds of Test; those of one rule come sorted by kind
@@ -394,15 +394,6 @@ cdef int kind_of(const Message *message, int32_t arch) noexcept nogil:
     if message.is_ipxe:
         return KIND_IPXE
     return KIND_UEFI if is_uefi(arch) else KIND_BIOS
-
-
-cdef inline uint32_t hash_of(const uint8_t *at, uint32_t size) noexcept nogil:
-    """FNV-1a: short keys, and a table that only the operator fills."""
-    cdef uint32_t h = 2166136261u
-    cdef uint32_t i
-    for i in range(size):
-        h = (h ^ at[i]) * 16777619u
-    return h ^ (h >> 15)
 
 
 cdef inline bint masked_equal(const uint8_t *at, const uint8_t *value, const uint8_t *mask,

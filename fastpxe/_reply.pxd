@@ -15,6 +15,12 @@ cdef struct Arrival:          # how a datagram came in
     uint16_t port             # 67 or 4011: where it was heard
     uint32_t address          # ours on that interface: option 54 and source of the reply
     uint32_t netmask
+    uint32_t now_ms           # of any clock; it may wrap
+
+cdef struct Bucket:           # of a rate limit: thousandths of a request that may still come
+    uint32_t key
+    uint32_t at_ms
+    uint32_t tokens
 
 cdef struct Reply:
     uint8_t family
@@ -51,6 +57,9 @@ cdef inline void clear_outcome(Outcome *outcome) noexcept nogil:
     outcome.rule = -1
     outcome.reply = -1
 
+cdef enum:
+    BUCKETS = 16384           # two machines that share one take it from each other
+
 cdef class Policy(Responder):
     cdef Matcher matcher
     cdef const uint8_t *pool
@@ -62,7 +71,12 @@ cdef class Policy(Responder):
     cdef bint accept_foreign
     cdef bint echo_client_id
     cdef uint32_t min_secs
+    cdef uint32_t mac_limit   # requests a second; 0 = no limit
+    cdef uint32_t relay_limit
+    cdef Bucket *mac_buckets
+    cdef Bucket *relay_buckets
 
     cdef load_replies(self, replies, bytearray pool)
+    cdef int refuse_rate(self, const Message *message, const Arrival *arrival) noexcept nogil
     cdef int refuse(self, const Message *message, const Arrival *arrival,
                     uint32_t server_id) noexcept nogil

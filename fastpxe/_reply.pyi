@@ -18,6 +18,7 @@ class Responder:
         source_port: int = 68,
         address: int = 0,
         netmask: int = 0xFFFFFF00,
+        now_ms: int = 1,
     ) -> tuple[int, bytes, int, int, int, int]: ...
 
 @final
@@ -32,4 +33,6 @@ class Policy(Responder):
         accept_foreign: bool = False,
         echo_client_id: bool = False,
         min_secs: int = 0,
+        mac_limit: int = 0,
+        relay_limit: int = 0,
     ) -> None: ...

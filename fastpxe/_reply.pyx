@@ -124,6 +124,24 @@ cdef int set_destination(const Message *message, const Arrival *arrival,
     return ANSWERED
 
 
+cdef bint take_token(Bucket *buckets, uint32_t key, uint32_t limit, uint32_t now_ms) noexcept nogil:
+    """A token bucket of one second's requests; the key's own, or taken over from another's."""
+    cdef Bucket *bucket = &buckets[key & (BUCKETS - 1)]
+    cdef uint64_t tokens
+    if bucket.key != key or bucket.tokens == 0 and bucket.at_ms == 0:
+        bucket.key = key
+        tokens = <uint64_t>limit * 1000
+    else:
+        tokens = bucket.tokens + <uint64_t>(now_ms - bucket.at_ms) * limit
+        tokens = min(tokens, <uint64_t>limit * 1000)
+    bucket.at_ms = now_ms
+    bucket.tokens = <uint32_t>tokens
+    if tokens < 1000:
+        return False
+    bucket.tokens -= 1000
+    return True
+
+
 # ---------------------------------------------------------------------------------------------
 # RENDER: copy what the request fixes, fill what the reply says, never more than the client takes.
 # ---------------------------------------------------------------------------------------------
@@ -284,7 +302,7 @@ cdef class Responder:
         return 0
 
     def decide(self, bytes datagram not None, *, port=67, source=0, source_port=68, address=0,
-               netmask=0xFFFFFF00):
+               netmask=0xFFFFFF00, now_ms=1):
         """What becomes of a datagram: (reason, reply, to, to_port, rule, reply_index).
 
         `source`, `address` (ours on the interface), `netmask` and `to` are integers; `reason` is
@@ -299,6 +317,7 @@ cdef class Responder:
         arrival.source_port = source_port
         arrival.address = address
         arrival.netmask = netmask
+        arrival.now_ms = now_ms
         size = self.answer(<const uint8_t *>PyBytes_AS_STRING(datagram),
                            <uint32_t>PyBytes_GET_SIZE(datagram), &arrival, out, &outcome)
         reply = PyBytes_FromStringAndSize(<char *>out, size)
@@ -311,13 +330,14 @@ cdef class Policy(Responder):
 
     replies: (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
       bootfile): family 1 PXEClient, 2 HTTPClient; addresses as integers, 0 for our own.
-    own: this machine's addresses as integers.
+    own: this machine's addresses as integers. mac_limit, relay_limit: requests a second that one
+      MAC, or one relay, is answered; 0 for no limit.
 
     fastpxe.policy builds these from a Config. ValueError for what can't be rendered.
     """
 
     def __init__(self, rules, replies, *, own=(), honour_override=False, accept_foreign=False,
-                 echo_client_id=False, min_secs=0):
+                 echo_client_id=False, min_secs=0, mac_limit=0, relay_limit=0):
         if self.replies != NULL:
             raise TypeError("a Policy is built once")
         pool = bytearray(b"\0")
@@ -325,6 +345,12 @@ cdef class Policy(Responder):
         self.accept_foreign = accept_foreign
         self.echo_client_id = echo_client_id
         self.min_secs = min_secs
+        self.mac_limit = mac_limit
+        self.relay_limit = relay_limit
+        if mac_limit:
+            self.mac_buckets = <Bucket *>allocate(BUCKETS, sizeof(Bucket))
+        if relay_limit:
+            self.relay_buckets = <Bucket *>allocate(BUCKETS, sizeof(Bucket))
         self.own_count = len(own)
         self.own = <uint32_t *>allocate(self.own_count, sizeof(uint32_t))
         for i, address in enumerate(own):
@@ -337,6 +363,8 @@ cdef class Policy(Responder):
     def __dealloc__(self):
         free(self.replies)
         free(self.own)
+        free(self.mac_buckets)
+        free(self.relay_buckets)
 
     cdef load_replies(self, replies, bytearray pool):
         cdef Reply *reply
@@ -432,4 +460,19 @@ cdef class Policy(Responder):
                 return CREDENTIALS
             if message.boot_item_type != 0:
                 return UNSERVED_ITEM
+        return self.refuse_rate(message, arrival)
+
+    cdef int refuse_rate(self, const Message *message, const Arrival *arrival) noexcept nogil:
+        """One machine, or one relay, that asks more often than it may."""
+        cdef uint32_t giaddr
+        if self.mac_limit and not take_token(
+                self.mac_buckets, hash_of(message.at + AT_CHADDR, CHADDR_SIZE), self.mac_limit,
+                arrival.now_ms):
+            return MAC_LIMIT
+        if self.relay_limit:
+            giaddr = get32(message.at + AT_GIADDR)
+            if giaddr and not take_token(
+                    self.relay_buckets, hash_of(message.at + AT_GIADDR, 4), self.relay_limit,
+                    arrival.now_ms):
+                return RELAY_LIMIT
         return ANSWERED

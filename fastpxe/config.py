@@ -35,6 +35,8 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     receive_buffer: bytes asked for each socket; 1,280 hold one waiting packet.
     multicast: the group on which boot-server discovery is heard too (PXE 2.1, option 43.7).
     min_secs: a DISCOVER whose `secs` is lower gets no answer (a second server of a pair).
+    max_per_mac, max_per_relay: requests a second that one machine, or one relay, is answered by
+      one worker; the rest is counted. Off unless set.
     echo_client_id: copy option 61 into replies (RFC 6842).
     server_id_override: use option 82.11 as our server identifier (RFC 5107).
     accept_foreign_server_id: answer on 4011 although option 54 names another server.
@@ -45,6 +47,8 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     multicast: str | None = None
     receive_buffer: Annotated[int, msgspec.Meta(ge=4096, le=1 << 30)] = 64 << 20
     min_secs: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    max_per_mac: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    max_per_relay: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
     echo_client_id: bool = False
     server_id_override: bool = False
     accept_foreign_server_id: bool = False

@@ -88,6 +88,8 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
         accept_foreign=config.dhcp.accept_foreign_server_id,
         echo_client_id=config.dhcp.echo_client_id,
         min_secs=config.dhcp.min_secs,
+        mac_limit=config.dhcp.max_per_mac or 0,
+        relay_limit=config.dhcp.max_per_relay or 0,
     )
     return Compiled(native, config.rules, tuple(replies), tuple(rule[3] for rule in rules))
 

@@ -187,6 +187,8 @@ WRONG = [
     dhcp('multicast = "x"', "no group"),
     dhcp("receive_buffer = 4095", ">= 4096"),
     dhcp("receive_buffer = 1073741825", "<= 1073741824"),
+    dhcp("max_per_mac = 0", ">= 1"),
+    dhcp("max_per_relay = 0", ">= 1"),
     dhcp("min_secs = -1", ">= 0"),
     dhcp("min_secs = 65536", "<= 65535"),
     dhcp("echo_client_id = 1", "expected `bool`"),

@@ -30,6 +30,8 @@ from packets import (
 from responder import BROADCAST, EVERY_KIND, Responder
 from strategies import Heard, answerable, datagrams, requests
 
+from fastpxe import config, policy
+from fastpxe._codec import REASONS
 from fastpxe._reply import Policy
 from fastpxe.wire import MessageType
 
@@ -823,3 +825,39 @@ def test_hostile_28_the_answer_goes_to_the_source_and_to_no_third_address() -> N
 def test_a_source_that_is_no_host_gets_no_answer(source: str, port: int) -> None:
     asked = EVERY.hear(discover(), port=port, source=IPv4Address(source))
     assert asked.reason == "bad_source"
+
+
+# --- rate limits ----------------------------------------------------------------------------------
+
+LIMITED = "[dhcp]\nmax_per_mac = 2\nmax_per_relay = 3\n[[boot]]\nfile = 'f'\n"
+
+
+def reasons(*asked: tuple[int, bytes]) -> list[str]:
+    """What becomes of requests, each with the time in milliseconds at which it comes."""
+    native = policy.build(config.parse(LIMITED, "test.toml"), []).native
+    return [REASONS[native.decide(datagram, now_ms=now_ms)[0]] for now_ms, datagram in asked]
+
+
+def test_a_machine_gets_no_more_answers_a_second_than_it_may() -> None:
+    other = discover(chaddr=bytes.fromhex("525400999999"))
+    assert reasons(
+        (1, discover(xid=1)), (2, discover(xid=2)), (3, discover(xid=3)), (4, other),
+        (503, discover(xid=4)), (504, discover(xid=5)), (60_000, discover()),
+    ) == [
+        "answered", "answered", "mac_limit", "answered", "answered", "mac_limit", "answered"
+    ]  # fmt: skip
+
+
+def test_a_relay_gets_no_more_answers_a_second_than_it_may() -> None:
+    clients = [
+        (1, discover(chaddr=bytes([2, 0, 0, 0, 0, n]), giaddr=IPv4Address("10.5.0.1")))
+        for n in range(4)
+    ]
+    unrelayed = (1, discover(chaddr=bytes([2, 0, 0, 0, 0, 9])))
+    assert reasons(*clients, unrelayed) == ["answered"] * 3 + ["relay_limit", "answered"]
+
+
+def test_a_clock_that_wraps_refills_as_any_other() -> None:
+    last = 0xFFFFFFFF
+    asked = [(last, discover(xid=1)), (last, discover(xid=2)), (499, discover(xid=3))]
+    assert reasons(*asked) == ["answered"] * 3

@@ -345,6 +345,7 @@ cdef class DhcpPort:
                 continue
             self.received_at[count] = self.read_arrival(
                 &self.buffers.received[i].msg_hdr, &self.buffers.came[i], &arrival)
+            arrival.now_ms = <uint32_t>(self.received_at[count] // 1000000)
             size = policy.answer(self.buffers.requests[i], self.buffers.received[i].msg_len,
                                  &arrival, self.buffers.rendered[count], &outcome)
             self.counted.reasons[outcome.reason] += 1
