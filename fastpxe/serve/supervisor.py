@@ -17,6 +17,8 @@ import msgspec
 
 from fastpxe.errors import ConfigError, StartError
 from fastpxe.events import Answered, DhcpEvent, Event, TransferRefused
+from fastpxe.latency import Histogram, merged
+from fastpxe.latency import describe as describe_latency
 from fastpxe.log import Repeats, describe
 from fastpxe.serve import worker
 from fastpxe.serve._mmsg import Board
@@ -81,6 +83,7 @@ class Supervisor:
         self._workers = [self._new_worker(index) for index in range(count)]
         self._retired: list[Worker] = []
         self._ended: Counter[str] = Counter()
+        self._latency: Histogram = []
 
     def serve(self, load: Load) -> None:
         """Run the workers until told to stop."""
@@ -100,6 +103,10 @@ class Supervisor:
         log.info("stopping")
         self._stop()
         log.info("stopped: %s", _counted(self.counts()))
+        if self._latency:
+            log.info(
+                "from the kernel's receive time to the send: %s", describe_latency(self._latency)
+            )
 
     def summary(self) -> str:
         """Where it serves, and what."""
@@ -173,6 +180,7 @@ class Supervisor:
         while one.teller.tell(TELL_AT_ONCE):
             pass
         self._ended.update(_counts_of(one))
+        self._latency = merged([self._latency, *_latencies_of(one)])
         self._retired.remove(one)
         one.tools.pipe.close()
         if one.tools.roots is not self._roots and not any(
@@ -195,6 +203,7 @@ class Supervisor:
         for one in everyone:
             while one.teller.tell(TELL_AT_ONCE):
                 pass
+            self._latency = merged([self._latency, *_latencies_of(one)])
             one.tools.pipe.close()
         self._roots.close()
 
@@ -252,6 +261,10 @@ def _counts_of(one: Worker) -> Counter[str]:
         total.update(one.tools.board.counts(port))
     total["unlogged"] += one.tools.board.lost
     return total
+
+
+def _latencies_of(one: Worker) -> list[Histogram]:
+    return [one.tools.board.latency(port) for port in range(len(one.tools.dhcp))]
 
 
 def _counted(counts: dict[str, int]) -> str:
