@@ -1,15 +1,17 @@
-"""A boot storm against fastpxe, the C reference responder and dnsmasq, in turn, on one machine.
+"""Boot storms, sustained rate and service latency of fastpxe, a C responder and dnsmasq, in turn.
 
-Each server runs alone in a network namespace, pinned to one CPU, the generator in another
-namespace on the other CPU. The servers alternate, round after round; the table gives medians, the
-spread (lowest to highest) and the ratio to the C responder of the same run.
+Each server runs alone in a network namespace, pinned to one CPU; the generator (load/pxestorm) is in
+another namespace, on the other CPU. The servers alternate, round after round, in changing order.
+Figures are medians; in brackets the lowest and the highest. Service latency is taken inside the
+server, from the kernel's receive time to the send, by fastpxe and by the C responder alike.
 
-example: sudo .venv/bin/python bench/storm.py --clients 5000 --rounds 5
+example: sudo .venv/bin/python bench/storm.py --rounds 5 --json bench/results/storm.json
 """
 
 import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -23,6 +25,7 @@ from pathlib import Path
 LOAD = Path(__file__).parent / "load"
 SERVER, CLIENT = f"fpb-srv-{os.getpid()}", f"fpb-cli-{os.getpid()}"
 ADDRESS = "10.66.0.1"
+PATIENCE_S = 20
 
 FASTPXE_CONFIG = """
 [tftp]
@@ -52,12 +55,14 @@ dhcp-boot=undionly.kpxe,,{ADDRESS}
 dhcp-boot=net:UEFI32,i386-efi/ipxe.efi,,{ADDRESS}
 dhcp-boot=net:UEFI,ipxe.efi,,{ADDRESS}
 dhcp-boot=net:UEFI64,ipxe.efi,,{ADDRESS}
-pxe-prompt="Booting", 1
-pxe-service=X86PC, "Boot", undionly.kpxe
-pxe-service=X86-64_EFI, "Boot", ipxe.efi
-pxe-service=BC_EFI, "Boot", ipxe.efi
+pxe-prompt="Booting FOG Client", 1
+pxe-service=X86PC, "Boot to FOG", undionly.kpxe
+pxe-service=X86-64_EFI, "Boot to FOG UEFI", ipxe.efi
+pxe-service=BC_EFI, "Boot to FOG UEFI PXE-BC", ipxe.efi
 dhcp-range={ADDRESS},proxy
 """
+
+Measured = dict[str, float]
 
 
 def ip(*arguments: str) -> None:
@@ -86,99 +91,177 @@ def inside(namespace: str, cpu: int, *command: str) -> tuple[str, ...]:
     return ("ip", "netns", "exec", namespace, "taskset", "-c", str(cpu), *command)
 
 
-@contextmanager
-def running(command: tuple[str, ...]) -> Iterator[None]:
-    server = subprocess.Popen(
-        inside(SERVER, 0, *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        time.sleep(1.0)
-        if server.poll() is not None:
-            raise SystemExit(f"{command[0]} ended at once with status {server.returncode}")
-        yield
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(10)
+class Server:
+    """A responder under test; `log` holds what it printed."""
+
+    def __init__(self, command: tuple[str, ...], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                inside(SERVER, 0, *command), stdout=output, stderr=output
+            )
+        self._wait_for_port(command[0])
+
+    def _wait_for_port(self, name: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not self._has_port():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"{name} doesn't listen:\n{self.log.read_text()}")
+            time.sleep(0.05)
+        time.sleep(0.3)
+
+    @staticmethod
+    def _has_port() -> bool:
+        ran = subprocess.run(("ip", "netns", "exec", SERVER, "ss", "-Hlun", "sport = 67"),
+                             check=True, capture_output=True)  # fmt: skip
+        return bool(ran.stdout.strip())
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE_S)
+
+    def latency(self) -> Measured:
+        """p50, p99 and p99.9 in microseconds, as the server itself timed them."""
+        text = self.log.read_text()
+        mine = re.search(r"to the send: p50 (\d+) us, p99 (\d+) us, p99.9 (\d+) us", text)
+        if mine:
+            return dict(zip(("p50", "p99", "p999"), map(float, mine.groups()), strict=True))
+        line = next((line for line in text.splitlines() if line.startswith('{"timed"')), None)
+        if line is None:
+            return {}
+        found = json.loads(line)
+        return {name: found[f"{name}_us"] for name in ("p50", "p99", "p999")}
 
 
-def storm(mode: tuple[str, ...]) -> dict[str, float]:
+def generate(*mode: str) -> Measured:
     command = (
         str(LOAD / "pxestorm"), "--device", "eth0", "--server", ADDRESS, "--via", "broadcast",
         *mode, "--json",
     )  # fmt: skip
     ran = subprocess.run(
-        inside(CLIENT, 1, *command), check=True, capture_output=True, text=True, timeout=120
+        inside(CLIENT, 1, *command), check=True, capture_output=True, text=True, timeout=300
     )
-    found: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
+    found: Measured = json.loads(ran.stdout.splitlines()[-1])
     return found
 
 
 def servers(folder: Path) -> dict[str, tuple[str, ...]]:
-    fastpxe = folder / "fastpxe.toml"
-    fastpxe.write_text(FASTPXE_CONFIG)
-    dnsmasq = folder / "dnsmasq.conf"
-    dnsmasq.write_text(DNSMASQ_CONFIG)
-    quiet = folder / "quiet.conf"
+    native, quiet, seed = (folder / name for name in ("fastpxe.toml", "quiet.conf", "seed.conf"))
+    native.write_text(FASTPXE_CONFIG)
+    seed.write_text(DNSMASQ_CONFIG)
     quiet.write_text(DNSMASQ_CONFIG.replace("log-dhcp\n", ""))
-    base = ("dnsmasq", "-k", "--user=root", "--pid-file=", "--log-facility=-", "-C")
+    fastpxe = (sys.executable, "-m", "fastpxe", "serve", "--workers", "1")
+    dnsmasq = ("dnsmasq", "-k", "--user=root", "--pid-file=", "--log-facility=-", "-C")
     return {
         "C recvmmsg": (
             str(LOAD / "pxelimit"), "--server", ADDRESS, "--device", "eth0", "--rcvbuf", "64m",
+            "--latency",
         ),
-        "fastpxe": (sys.executable, "-m", "fastpxe", "serve", "-c", str(fastpxe)),
-        "fastpxe, no log": (
-            sys.executable, "-m", "fastpxe", "serve", "-c", str(fastpxe), "--log-level", "warning",
-        ),
-        "dnsmasq": (*base, str(quiet)),
-        "dnsmasq, log-dhcp": (*base, str(dnsmasq)),
+        "fastpxe": (*fastpxe, "-c", str(native)),
+        "fastpxe, FOG's dnsmasq.conf": (*fastpxe, "--dnsmasq-conf", str(seed)),
+        "dnsmasq, without log-dhcp": (*dnsmasq, str(quiet)),
+        "dnsmasq, as FOG has it": (*dnsmasq, str(seed)),
     }  # fmt: skip
+
+
+def measure(command: tuple[str, ...], log: Path, storms: list[int], rates: list[int]) -> Measured:
+    """One turn of one server."""
+    found: Measured = {}
+    server = Server(command, log)
+    for clients in storms:
+        ran = generate("--mode", "storm", "--clients", str(clients))
+        found[f"answered {clients}"] = 100 * ran["answered"] / ran["sent"]
+        found[f"duplicates {clients}"] = ran["duplicates"]
+        found[f"last {clients}"] = ran["last_offer_ms"]
+    found["sustained"] = generate("--mode", "search", "--seconds", "0.5")["answered_pps"]
+    server.stop()
+    for rate in rates:
+        server = Server(command, log)
+        generate("--mode", "rate", "--rate", str(rate), "--seconds", "3")
+        server.stop()
+        found |= {f"{name} {rate}": value for name, value in server.latency().items()}
+    return found
+
+
+Taken = dict[str, list[Measured]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--clients", type=int, default=5000)
+    parser.add_argument("--storms", default="1000,5000,10000,20000", help="clients at once")
+    parser.add_argument(
+        "--rates", default="1000,10000,40000", help="requests a second, for latency"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write every measurement to this file")
     arguments = parser.parse_args()
-    modes = {
-        "storm": ("--mode", "storm", "--clients", str(arguments.clients)),
-        "rate": ("--mode", "search", "--seconds", "0.5"),
-    }
+    storms = [int(n) for n in arguments.storms.split(",") if n]
+    rates = [int(n) for n in arguments.rates.split(",") if n]
+    loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as folder, network():
         commands = servers(Path(folder))
-        taken: dict[str, dict[str, list[dict[str, float]]]] = {
-            name: {mode: [] for mode in modes} for name in commands
-        }
+        taken: Taken = {name: [] for name in commands}
         for number in range(arguments.rounds):
-            order = list(commands) if number % 2 == 0 else list(commands)[::-1]
-            for name in order:
-                with running(commands[name]):
-                    for mode, options in modes.items():
-                        taken[name][mode].append(storm(options))
+            for name in list(commands)[:: -1 if number % 2 else 1]:
+                taken[name].append(measure(commands[name], Path(folder) / "log", storms, rates))
                 print(f"round {number + 1}/{arguments.rounds}: {name}", file=sys.stderr)
+            loads.append(os.getloadavg()[0])
     if arguments.json:
+        arguments.json.parent.mkdir(exist_ok=True)
         arguments.json.write_text(json.dumps(taken, indent=1))
-    report(taken, arguments.clients)
+    print(f"{arguments.rounds} rounds, load average {min(loads):.1f} to {max(loads):.1f}\n")
+    print_storms(taken, storms)
+    print_rates(taken, rates)
 
 
-def report(taken: dict[str, dict[str, list[dict[str, float]]]], clients: int) -> None:
-    print(f"load average {os.getloadavg()[0]:.1f}")
-    print(f"| server | answered of {clients:,} at once | ms to the last | to C | "
-          "sustained/s | to C | low to high |")  # fmt: skip
-    print("|---|---:|---:|---:|---:|---:|---|")
-    baseline = taken["C recvmmsg"]
-    for name, modes in taken.items():
-        share = statistics.median(100 * r["answered"] / r["sent"] for r in modes["storm"])
-        last = statistics.median(r["last_offer_ms"] for r in modes["storm"])
-        rates = [r["answered_pps"] for r in modes["rate"]]
-        rate = statistics.median(rates)
-        last_c = statistics.median(r["last_offer_ms"] for r in baseline["storm"])
-        rate_c = statistics.median(r["answered_pps"] for r in baseline["rate"])
+def middle(runs: list[Measured], key: str) -> float:
+    return statistics.median(run[key] for run in runs)
+
+
+def spread(runs: list[Measured], key: str, form: str = ",.0f") -> str:
+    values = [run[key] for run in runs]
+    low, high = format(min(values), form), format(max(values), form)
+    return f"{format(statistics.median(values), form)} ({low} to {high})"
+
+
+def print_storms(taken: Taken, storms: list[int]) -> None:
+    limit = taken["C recvmmsg"]
+    print("| server | " + " | ".join(f"{n:,} at once: answered; ms to the last; to C" for n in storms)
+          + " |")  # fmt: skip
+    print("|---" * (len(storms) + 1) + "|")
+    for name, runs in taken.items():
+        cells = []
+        for n in storms:
+            last = middle(runs, f"last {n}")
+            ratio = last / middle(limit, f"last {n}")
+            doubles = int(max(run[f"duplicates {n}"] for run in runs))
+            extra = f", {doubles} twice" if doubles else ""
+            answered = middle(runs, f"answered {n}")
+            cells.append(
+                f"{answered:.2f} %{extra}; {spread(runs, f'last {n}', '.0f')}; {ratio:.2f}"
+            )
+        print(f"| {name} | {' | '.join(cells)} |")
+    print()
+
+
+def print_rates(taken: Taken, rates: list[int]) -> None:
+    limit, seed = taken["C recvmmsg"], taken["dnsmasq, as FOG has it"]
+    heads = " | ".join(f"p50; p99 us at {rate:,}/s" for rate in rates)
+    print(f"| server | sustained /s | to C | to dnsmasq | {heads} |")
+    print("|---" * (len(rates) + 4) + "|")
+    for name, runs in taken.items():
+        rate = middle(runs, "sustained")
+        cells = []
+        for n in rates:
+            timed = all(f"p50 {n}" in run for run in runs)
+            cells.append(
+                f"{spread(runs, f'p50 {n}')}; {spread(runs, f'p99 {n}')}" if timed else "-"
+            )
         print(
-            f"| {name} | {share:.2f} % | {last:.1f} | {last / last_c:.2f} | {rate:,.0f} | "
-            f"{rate / rate_c:.2f} | {min(rates):,.0f} to {max(rates):,.0f} |"
+            f"| {name} | {spread(runs, 'sustained')} | {rate / middle(limit, 'sustained'):.2f} | "
+            f"{rate / middle(seed, 'sustained'):.1f} | {' | '.join(cells)} |"
         )
 
 

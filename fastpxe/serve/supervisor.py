@@ -1,4 +1,4 @@
-"""The parent: it holds the sockets, starts and replaces workers, reloads, and tells what they did.
+"""The parent: it holds the sockets, starts and replaces workers, reloads and stops.
 
 It stays out of the packet path, and out of any event loop: what it does for long is wait for
 signals. A worker that dies is replaced at once; what the kernel has queued on its socket meanwhile
@@ -11,6 +11,7 @@ import resource
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 import msgspec
@@ -20,17 +21,15 @@ from fastpxe.events import Answered, DhcpEvent, Event, TransferRefused
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
 from fastpxe.log import Repeats, describe
-from fastpxe.serve import worker
+from fastpxe.serve import recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.listening import Listening
+from fastpxe.serve.roots import Roots
 from fastpxe.serve.telling import EventPipe, Teller
 
 log = logging.getLogger("fastpxe")
 
-LOOK_S = 0.2  # how often quiet workers are asked what they did
-LOOK_BUSY_S = 0.01
-TELL_AT_ONCE = 50  # so that a storm's log lines take an eighth of a core, and come later instead
 BOARD_SIZE = 1 << 15  # decisions that can wait to be logged, 12 MB
 STOP_LIMIT_S = 5
 EARLY_S = 1  # a worker that ends sooner after its start is not replaced at once
@@ -39,14 +38,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
 class Worker(msgspec.Struct, kw_only=True):
-    """A worker process and what it shares with its parent. `index` is its share of the packets."""
+    """A worker process and what it shares with its parent."""
 
-    index: int
     tools: worker.Tools
-    teller: Teller
     pid: int = 0
     started_at: float = 0
-    is_retired: bool = False
+
+
+class Generation(msgspec.Struct, kw_only=True):
+    """The workers of one configuration, and the recorder that logs what they do."""
+
+    front: Front
+    roots: Roots
+    workers: list[Worker]
+    recorder: int = 0
 
 
 def run(load: Load, workers: int) -> None:
@@ -55,7 +60,6 @@ def run(load: Load, workers: int) -> None:
     Raises ConfigError when the first `load` does, and StartError when something can't be had.
     """
     _allow_many_files()
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # the workers go first
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with ExitStack() as stack:
@@ -72,34 +76,29 @@ def _allow_many_files() -> None:
 
 
 class Supervisor:
-    """The sockets, the workers, and the configuration in force."""
+    """The sockets, and the generations of workers: the last one serves, those before retire."""
 
     def __init__(self, front: Front, count: int, stack: ExitStack) -> None:
-        self._front = front
+        self._count = count
         self._repeats = Repeats()
-        self._say_notices(front)
+        _say_notices(front)
         self._listening = Listening(front, count, stack)
-        self._roots = self._listening.open_roots(front)
-        self._workers = [self._new_worker(index) for index in range(count)]
-        self._retired: list[Worker] = []
+        self._now = self._new_generation(front)
+        self._retired: list[Generation] = []
         self._ended: Counter[str] = Counter()
         self._latency: Histogram = []
 
     def serve(self, load: Load) -> None:
         """Run the workers until told to stop."""
-        for one in self._workers:
-            self._start(one)
+        self._start(self._now)
         log.info("ready: %s", self.summary())
-        wait = LOOK_S
         while True:
-            found = signal.sigtimedwait(_SIGNALS, wait)
-            number = None if found is None else found.si_signo
+            number = signal.sigwait(_SIGNALS)
             if number in (signal.SIGINT, signal.SIGTERM):
                 break
             if number == signal.SIGHUP:
                 self._reload(load)
-            self._replace_ended()
-            wait = LOOK_BUSY_S if self._tell() else LOOK_S
+            self._reap()
         log.info("stopping")
         self._stop()
         log.info("stopped: %s", _counted(self.counts()))
@@ -110,49 +109,54 @@ class Supervisor:
 
     def summary(self) -> str:
         """Where it serves, and what."""
-        front = self._front
+        front = self._now.front
         where = ", ".join(f"{i.name} {i.address}" for i in front.interfaces)
         numbers = self._listening.port_numbers
-        paths = ", ".join(files.path for files in self._roots.all() if files.path)
+        paths = ", ".join(files.path for files in self._now.roots.all() if files.path)
         root = f", files from {paths}" if paths else ""
-        count = len(self._workers)
         return (
             f"{where}; UDP {'+'.join(map(str, numbers))}; {front.size} from {front.source}{root}; "
-            f"{count} worker{'' if count == 1 else 's'}"
+            f"{self._count} worker{'' if self._count == 1 else 's'}"
         )
 
     def counts(self) -> Counter[str]:
         """How many datagrams ended how, of all workers so far, and what the kernel dropped."""
         total = Counter(self._ended)
-        for one in (*self._workers, *self._retired):
-            total.update(_counts_of(one))
+        for generation in (self._now, *self._retired):
+            for one in generation.workers:
+                total.update(_counts_of(one))
         total["dropped_by_kernel"] = self._listening.dropped()
         return total
 
     # --- workers --------------------------------------------------------------------------------
 
-    def _new_worker(self, index: int) -> Worker:
-        dhcp, tftp = self._listening.share(index)
-        tools = worker.Tools(
-            front=self._front,
-            roots=self._roots,
-            dhcp=dhcp,
-            tftp=tftp if self._front.tftp.enabled else [],
-            board=Board(max(len(dhcp), 1), BOARD_SIZE),
-            pipe=EventPipe(),
-        )
-        return Worker(index=index, tools=tools, teller=self._teller(tools))
+    def _new_generation(self, front: Front) -> Generation:
+        """Open what workers need. Raises StartError."""
+        roots = self._listening.open_roots(front)
+        workers = []
+        for index in range(self._count):
+            dhcp, tftp = self._listening.share(index)
+            tools = worker.Tools(
+                number=index,
+                front=front,
+                roots=roots,
+                dhcp=dhcp,
+                tftp=tftp if front.tftp.enabled else [],
+                board=Board(max(len(dhcp), 1), BOARD_SIZE),
+                pipe=EventPipe(),
+            )
+            workers.append(Worker(tools=tools))
+        return Generation(front=front, roots=roots, workers=workers)
 
-    def _teller(self, tools: worker.Tools) -> Teller:
-        names = {one.interface.index: one.interface.name for one in tools.dhcp}
-        return Teller(tools.board, tools.pipe, names, self._front.answers.names(), self._saw)
+    def _start(self, generation: Generation) -> None:
+        for one in generation.workers:
+            _start_worker(one)
+        saw = Recorder(generation.front, self._repeats).saw
+        tellers = [_teller(one, generation.front, saw) for one in generation.workers]
+        generation.recorder = recorder.start(tellers, logging.shutdown)
 
-    def _start(self, one: Worker) -> None:
-        one.started_at = time.monotonic()
-        one.pid = worker.start(one.tools)
-
-    def _replace_ended(self) -> None:
-        """Reap children, and put a new worker where one ended that shouldn't have."""
+    def _reap(self) -> None:
+        """Take leave of children that ended, and put another where one was needed."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -160,52 +164,49 @@ class Supervisor:
                 return
             if not pid:
                 return
-            for one in self._workers:
+            for one in self._now.workers:
                 if one.pid == pid:
-                    self._replace(one, os.waitstatus_to_exitcode(status))
-            for one in [one for one in self._retired if one.pid == pid]:
-                self._forget(one)
+                    _replace(one, os.waitstatus_to_exitcode(status))
+            if pid == self._now.recorder:
+                self._replace_recorder()
+            for generation in list(self._retired):
+                self._take_leave(generation, pid)
 
-    def _replace(self, one: Worker, code: int) -> None:
-        how = f"by signal {-code}" if code < 0 else f"with status {code}"
-        log.error("worker %d (pid %d) ended %s; another takes its place", one.index, one.pid, how)
-        one.teller.tell(TELL_AT_ONCE)
-        one.teller = self._teller(one.tools)
-        if time.monotonic() - one.started_at < EARLY_S:
-            time.sleep(EARLY_S)  # rather than fork for ever; the other workers go on
-        self._start(one)
+    def _replace_recorder(self) -> None:
+        log.error("the recorder (pid %d) ended; another takes its place", self._now.recorder)
+        saw = Recorder(self._now.front, self._repeats).saw
+        tellers = [_teller(one, self._now.front, saw) for one in self._now.workers]
+        self._now.recorder = recorder.start(tellers, logging.shutdown)
 
-    def _forget(self, one: Worker) -> None:
-        """Take the last news of a retired worker, and let it go."""
-        while one.teller.tell(TELL_AT_ONCE):
-            pass
-        self._ended.update(_counts_of(one))
-        self._latency = merged([self._latency, *_latencies_of(one)])
-        self._retired.remove(one)
-        one.tools.pipe.close()
-        if one.tools.roots is not self._roots and not any(
-            other.tools.roots is one.tools.roots for other in self._retired
-        ):
-            one.tools.roots.close()
+    def _take_leave(self, generation: Generation, pid: int) -> None:
+        """Let a retired generation go when its last worker has ended."""
+        for one in generation.workers:
+            if one.pid == pid:
+                one.pid = 0
+        if pid == generation.recorder:
+            generation.recorder = 0
+        elif not any(one.pid for one in generation.workers) and generation.recorder:
+            os.kill(generation.recorder, signal.SIGTERM)
+        if not generation.recorder and not any(one.pid for one in generation.workers):
+            self._add_up(generation)
+            self._retired.remove(generation)
 
-    def _stop(self) -> None:
-        """End all workers, and tell what they did last."""
-        everyone = [*self._workers, *self._retired]
-        for one in everyone:
-            os.kill(one.pid, signal.SIGTERM)
-        end = time.monotonic() + STOP_LIMIT_S
-        for one in everyone:
-            while os.waitpid(one.pid, os.WNOHANG) == (0, 0):
-                if time.monotonic() > end:
-                    os.kill(one.pid, signal.SIGKILL)
-                one.teller.tell(TELL_AT_ONCE)
-                time.sleep(0.005)
-        for one in everyone:
-            while one.teller.tell(TELL_AT_ONCE):
-                pass
+    def _add_up(self, generation: Generation) -> None:
+        """Keep the counts of a generation that has ended, and close what it had open."""
+        for one in generation.workers:
+            self._ended.update(_counts_of(one))
             self._latency = merged([self._latency, *_latencies_of(one)])
             one.tools.pipe.close()
-        self._roots.close()
+        generation.workers = []
+        generation.roots.close()
+
+    def _stop(self) -> None:
+        """End all workers, then those that log what they did last."""
+        generations = [self._now, *self._retired]
+        _end([one.pid for generation in generations for one in generation.workers])
+        _end([generation.recorder for generation in generations])
+        for generation in generations:
+            self._add_up(generation)
 
     # --- reload ---------------------------------------------------------------------------------
 
@@ -217,34 +218,29 @@ class Supervisor:
         """
         try:
             front = front_of(load())
-            roots = self._listening.open_roots(front)
+            generation = self._new_generation(front)
         except (ConfigError, StartError) as error:
             log.error("reload refused, the old configuration goes on: %s", error)  # noqa: TRY400 - the text says all; a traceback would bury it
             return
-        self._say_notices(front)
-        if front.sockets != self._front.sockets:
+        _say_notices(front)
+        if front.sockets != self._now.front.sockets:
             log.warning("interfaces, ports and buffers change with a restart, not with a reload")
-        self._front, self._roots = front, roots
-        old, self._workers = self._workers, [self._new_worker(one.index) for one in self._workers]
-        for one in self._workers:
-            self._start(one)
-        for one in old:
-            one.is_retired = True
+        old, self._now = self._now, generation
+        self._start(generation)
+        for one in old.workers:
             os.kill(one.pid, signal.SIGUSR1)
-        self._retired += old
+        self._retired.append(old)
         log.info("reloaded: %s from %s", front.size, front.source)
 
-    # --- telling --------------------------------------------------------------------------------
 
-    def _say_notices(self, front: Front) -> None:
-        for notice in front.notices:
-            log.warning("%s", notice)
+class Recorder:
+    """Writes events to the log, as a configuration wants it."""
 
-    def _tell(self) -> int:
-        """Log what the workers did; how much there was."""
-        return sum(one.teller.tell(TELL_AT_ONCE) for one in (*self._workers, *self._retired))
+    def __init__(self, front: Front, repeats: Repeats) -> None:
+        self._front = front
+        self._repeats = repeats
 
-    def _saw(self, event: Event) -> None:
+    def saw(self, event: Event) -> None:
         if isinstance(event, Answered) and not self._front.tells_answers:
             return
         if isinstance(event, TransferRefused) and not self._front.tells_refusals:
@@ -253,6 +249,44 @@ class Supervisor:
         log.log(level if self._repeats.is_new(event) else logging.DEBUG, "%s", text)
         for detail in event.details if isinstance(event, DhcpEvent) else ():
             log.info("%s", detail)
+
+
+def _say_notices(front: Front) -> None:
+    for notice in front.notices:
+        log.warning("%s", notice)
+
+
+def _teller(one: Worker, front: Front, saw: Callable[[Event], None]) -> Teller:
+    names = {socket.interface.index: socket.interface.name for socket in one.tools.dhcp}
+    return Teller(one.tools.board, one.tools.pipe, names, front.answers.names(), saw)
+
+
+def _start_worker(one: Worker) -> None:
+    one.started_at = time.monotonic()
+    one.pid = worker.start(one.tools)
+
+
+def _replace(one: Worker, code: int) -> None:
+    how = f"by signal {-code}" if code < 0 else f"with status {code}"
+    log.error("worker %d (pid %d) ended %s; another takes its place", one.tools.number, one.pid, how)
+    if time.monotonic() - one.started_at < EARLY_S:
+        time.sleep(EARLY_S)  # rather than fork for ever; the other workers go on
+    _start_worker(one)
+
+
+def _end(pids: Iterable[int]) -> None:
+    """Ask children to end, wait for them, and kill those that don't."""
+    waiting = {pid for pid in pids if pid}
+    for pid in waiting:
+        os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + STOP_LIMIT_S
+    while waiting:
+        for pid in list(waiting):
+            if time.monotonic() > end:
+                os.kill(pid, signal.SIGKILL)
+            if os.waitpid(pid, os.WNOHANG) != (0, 0):
+                waiting.remove(pid)
+        time.sleep(0.005)
 
 
 def _counts_of(one: Worker) -> Counter[str]:

@@ -4,7 +4,6 @@ SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish the transfe
 """
 
 import asyncio
-import ctypes
 import os
 import signal
 from typing import NamedTuple
@@ -14,6 +13,7 @@ import uvloop
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.front import Front
+from fastpxe.serve.processes import begin
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.telling import EventPipe
 from fastpxe.serve.tftp import TftpServer
@@ -21,12 +21,11 @@ from fastpxe.serve.tftp import TftpServer
 RETIRE_LIMIT_S = 120  # for transfers of a worker that was replaced
 RETIRE_LOOK_S = 0.1
 
-_PR_SET_PDEATHSIG = 1
-
 
 class Tools(NamedTuple):
-    """What a worker works with, opened by its parent. `tftp` is like `dhcp`, on port 69."""
+    """What a worker works with, opened by its parent. `number` is its share of the packets."""
 
+    number: int
     front: Front
     roots: Roots
     dhcp: list[DhcpSocket]
@@ -43,22 +42,11 @@ def start(tools: Tools) -> int:
         return pid
     status = 1
     try:
-        _leave_with(parent)
+        begin(f"fastpxe-{tools.number}", parent)
         uvloop.run(_work(tools))
         status = 0
     finally:
         os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
-
-
-def _leave_with(parent: int) -> None:
-    """End when the parent does, however it does, and take signals as a worker."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it ended before prctl
-        os._exit(0)
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent tells us
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 async def _work(tools: Tools) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -222,7 +223,8 @@ MANY = '[[boot]]\narch = "uefi-x64"\nfile = "one.efi"\n'
 
 def workers_of(process: Process) -> list[int]:
     """The worker processes of a running fastpxe, which stands behind timeout(1) and setpriv(1)."""
-    return [child.pid for child in psutil.Process(fastpxe_of(process)).children()]
+    children = psutil.Process(fastpxe_of(process)).children()
+    return [child.pid for child in children if re.fullmatch(r"fastpxe-\d+", child.name())]
 
 
 def fastpxe_of(process: Process) -> int:
@@ -314,6 +316,19 @@ def test_a_reload_in_mid_storm_loses_and_doubles_no_answer(wire: Wire) -> None:
     assert storm.heard == Counter(range(2000))
     wire.wait_for(process, "reloaded:")
     assert before.isdisjoint(workers_of(process))
+
+
+def test_a_killed_recorder_is_replaced_and_the_log_goes_on(wire: Wire) -> None:
+    process = wire.serve(MANY)
+    (recorder,) = (
+        child
+        for child in psutil.Process(fastpxe_of(process)).children()
+        if child.name() == "fastpxe-log"
+    )
+    recorder.kill()
+    wire.wait_for(process, "the recorder")
+    wire.ask()
+    wire.wait_for(process, " offer ")
 
 
 def test_the_workers_end_with_their_parent(wire: Wire) -> None:
