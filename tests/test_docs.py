@@ -1,0 +1,153 @@
+"""The documentation says what the code does, as far as a machine can tell."""
+
+import contextlib
+import io
+import re
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from fastpxe import cli, config
+from fastpxe._codec import REASONS
+from fastpxe.config import BootTable, Dhcp, Document
+from fastpxe.events import Outcome
+from fastpxe.rules import ARCH_NAMES
+from fastpxe.tftp import TftpSettings
+
+TOP = Path(__file__).parent.parent
+DOCS = TOP / "docs"
+PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", TOP / "bench" / "README.md", *DOCS.rglob("*.md")]
+CONFIGURATION = (DOCS / "reference" / "configuration.md").read_text()
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+TABLES = {"Top level": Document, "[dhcp]": Dhcp, "[tftp]": TftpSettings, "[[boot]]": BootTable}
+SHOWN_AS_NONE = (None, (), "")
+
+
+def page(path: Path) -> str:
+    return str(path.relative_to(TOP))
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading, up to the next of its rank."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The rows of a section's tables that begin with a `word`: the cells by that word."""
+    cells = (line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| `"))
+    return {row[0].strip().strip("`"): [cell.strip() for cell in row] for row in cells}
+
+
+TOML_BLOCKS = [
+    pytest.param(block, id=f"{page(path)}-{number}")
+    for path in PAGES
+    for number, (kind, block) in enumerate(FENCE.findall(path.read_text()))
+    if kind == "toml"
+]
+
+
+@pytest.mark.parametrize("block", TOML_BLOCKS)
+def test_every_configuration_shown_is_accepted(block: str) -> None:
+    config.parse(block, "docs")
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_every_key_is_described_and_no_other(title: str) -> None:
+    described = rows(section(CONFIGURATION, title))
+    assert set(described) == set(TABLES[title].__struct_fields__)
+
+
+@pytest.mark.parametrize("title", ["[dhcp]", "[tftp]", "[[boot]]"])
+def test_every_default_is_the_one_of_the_code(title: str) -> None:
+    fields = {field.name: field for field in msgspec.structs.fields(TABLES[title])}
+    for key, (_, _, shown, *_) in rows(section(CONFIGURATION, title)).items():
+        field = fields[key]
+        real = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        if shown == "none":
+            assert real in SHOWN_AS_NONE, key
+        else:
+            value = tomllib.loads(f"x = {shown.strip('`')}")["x"]
+            assert value == (list(real) if isinstance(real, tuple) else real), key
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_every_key_has_an_example(title: str) -> None:
+    examples = [block for kind, block in FENCE.findall(CONFIGURATION) if kind == "toml"]
+    shown: set[str] = set()
+    for example in examples:
+        data = tomllib.loads(example)
+        shown |= set(data) if title == "Top level" else set()
+        for table in (data.get(title.strip("[]")), *data.get("boot", ())):
+            if isinstance(table, dict):
+                shown |= set(table)
+    assert set(TABLES[title].__struct_fields__) <= shown
+
+
+def test_every_architecture_is_listed_with_its_numbers() -> None:
+    listed = re.findall(
+        r"\| `([\w-]+)` \| ([\d, ]+?) (?=\|)", section(CONFIGURATION, "Architectures")
+    )
+    assert {name: tuple(map(int, numbers.split(", "))) for name, numbers in listed} == {
+        name: tuple(map(int, numbers)) for name, numbers in ARCH_NAMES.items()
+    }
+
+
+def test_every_reason_and_outcome_is_explained() -> None:
+    text = (DOCS / "reference" / "log.md").read_text()
+    words = set(re.findall(r"`([\w-]+)`", text))
+    assert set(REASONS) <= words
+    assert {f"tftp-{outcome}" for outcome in get_args(Outcome)} <= words
+
+
+def commands() -> dict[str, str]:
+    """The help of each command."""
+    names = re.findall(r"^    (\w+) ", help_of(), re.MULTILINE)
+    return {name: help_of(name) for name in names}
+
+
+def help_of(*command: str) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
+        cli.main([*command, "--help"])
+    return printed.getvalue()
+
+
+def test_every_command_and_option_is_described() -> None:
+    text = (DOCS / "reference" / "command.md").read_text()
+    assert "serve" in commands()
+    for name, printed in commands().items():
+        described = section(text, f"fastpxe {name}")
+        options = set(re.findall(r"^  (?:-\w,? ?\S*,? ?)?(--[\w-]+)", printed, re.MULTILINE))
+        missing = {o for o in options - {"--help"} if not re.search(rf"`[^`]*{o}\b", described)}
+        assert not missing, name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for link in LINK.findall(re.sub(FENCE, "", path.read_text())):
+        if link.startswith("https://"):
+            continue
+        target, _, heading = link.partition("#")
+        to = (path.parent / target).resolve() if target else path
+        assert to.exists(), link
+        if heading:
+            assert heading in anchors(to.read_text()), link
+
+
+def anchors(text: str) -> set[str]:
+    """The names that a heading is linked by."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = DOCS / "README.md"
+    linked = {(DOCS / link.partition("#")[0]).resolve() for link in LINK.findall(index.read_text())}
+    assert not [page(path) for path in DOCS.rglob("*.md") if path not in {*linked, index}]
