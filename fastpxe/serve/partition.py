@@ -24,22 +24,26 @@ _ALL, _NOTHING = 0xFFFFFFFF, 0
 _UDP = 20
 _XID = _NETWORK + _UDP + 8 + 4
 _SOURCE_PORT = _NETWORK + _UDP
-_SHORTEST = 8 + 8  # UDP header, and a message as far as its xid
+_HEADER = 8  # UDP: holds the source port
+_SHORTEST = _HEADER + 8  # a message as far as its xid
 
 Instruction = tuple[int, int, int, int]
 
 
 def share_by_xid(group: list[socket.socket]) -> None:
     """Give socket i the DHCP messages whose xid is i modulo their number."""
-    _share(group, (_LOAD_WORD, 0, 0, _XID))
+    _share(group, (_LOAD_WORD, 0, 0, _XID), _SHORTEST)
 
 
 def share_by_source_port(group: list[socket.socket]) -> None:
-    """Give socket i the TFTP requests whose source port is i modulo their number."""
-    _share(group, (_LOAD_HALF, 0, 0, _SOURCE_PORT))
+    """Give socket i the TFTP packets whose source port is i modulo their number.
+
+    However short: the four bytes of an ACK go where the request went, on a shared port.
+    """
+    _share(group, (_LOAD_HALF, 0, 0, _SOURCE_PORT), _HEADER)
 
 
-def _share(group: list[socket.socket], load: Instruction) -> None:
+def _share(group: list[socket.socket], load: Instruction, shortest: int) -> None:
     """Attach a filter to each socket and the same choice to the group, in the order of binding."""
     count = len(group)
     for index, sock in enumerate(group):
@@ -49,7 +53,7 @@ def _share(group: list[socket.socket], load: Instruction) -> None:
             SO_ATTACH_FILTER,
             [
                 (_LOAD_LENGTH, 0, 0, 0),
-                (_JUMP_AT_LEAST, 1, 0, _SHORTEST),
+                (_JUMP_AT_LEAST, 1, 0, shortest),
                 (_RETURN, 0, 0, short),
                 load,
                 (_MODULO, 0, 0, count),
@@ -60,7 +64,7 @@ def _share(group: list[socket.socket], load: Instruction) -> None:
         )
     choose = [
         (_LOAD_LENGTH, 0, 0, 0),
-        (_JUMP_AT_LEAST, 1, 0, _SHORTEST - 8),
+        (_JUMP_AT_LEAST, 1, 0, shortest - _HEADER),
         (_RETURN, 0, 0, 0),
         load,
         (_MODULO, 0, 0, count),

@@ -87,6 +87,15 @@ def test_a_port_s_requests_reach_one_socket(group: Group, to: str) -> None:
     assert group.heard() == expected
 
 
+def test_the_ack_of_a_transfer_reaches_the_socket_of_its_request(group: Group) -> None:
+    share_by_source_port(group.sockets)
+    packets = [b"\0\1file\0octet\0", b"\0\4\0\1", b"\0\4\0\2"]
+    group.send(*packets)
+    owner = group.client.getsockname()[1] % len(group.sockets)
+    expected = [packets if index == owner else [] for index in range(len(group.sockets))]
+    assert group.heard() == expected
+
+
 def test_without_a_filter_a_broadcast_reaches_every_socket(group: Group) -> None:
     """The reason why this module is there."""
     group.send(discover(), to="127.255.255.255")
