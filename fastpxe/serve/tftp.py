@@ -103,10 +103,16 @@ class TftpServer:
         self._ports = PortRange(*settings.port_range) if settings.port_range else (0,)
 
     def retire(self) -> None:
-        """Leave new requests to whoever reads the sockets next; transfers go on."""
+        """Leave new requests to whoever reads the sockets next; transfers go on.
+
+        Those on a shared port can't, for their ACKs go there too; their clients are told.
+        """
         for sock in self._sockets:
             self.loop.remove_reader(sock)
         self._sockets.clear()
+        for session in list(self._sessions.values()):
+            if session.is_on_shared_port:
+                session.stop()
 
     def close(self) -> None:
         """End every transfer with outcome "stopped", and listen no more."""
