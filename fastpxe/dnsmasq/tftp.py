@@ -8,6 +8,8 @@ Source: dnsmasq 2.90 as it behaves on the wire. Where fastpxe does otherwise on 
   port of an ERROR     69, for a refusal needs no transfer; dnsmasq takes a fresh port
   DATA, ACK, ... to 69 dropped, for an answer could loop; dnsmasq: ERROR 4
   blksize              under 8 or no plain number: left out of the OACK (RFC 2348), 512 then
+  tftp-mtu under 32    is ignored; dnsmasq then sends fragments
+  CR in netascii       becomes CR NUL (RFC 764); dnsmasq sends it alone
   windowsize, timeout  are granted (dnsmasq since 2.92), tsize only where it is a number
   a repeated request   is answered from the same port; dnsmasq begins another transfer
   tftp-max             N means N, not N + 1; while it is reached, a request is dropped and told,
