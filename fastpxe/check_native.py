@@ -14,7 +14,7 @@ from fastpxe.wire import Arch
 
 T = TypeVar("T")
 
-_BIOS_FILE = re.compile(r"\.(k*pxe|0|com|lkrn|bin)$")
+BIOS_FILE = re.compile(r"\.(k*pxe|0|com|lkrn|bin)$")
 _X86_BIOS = frozenset({Arch.BIOS, Arch.BIOS_HTTP})
 
 
@@ -83,9 +83,7 @@ def _covers(wide: Match, narrow: Match) -> bool:
     )
 
 
-def _all_within(
-    wide: tuple[T, ...], narrow: tuple[T, ...], covers: Callable[[T, T], bool]
-) -> bool:
+def _all_within(wide: tuple[T, ...], narrow: tuple[T, ...], covers: Callable[[T, T], bool]) -> bool:
     """True when `wide` asks nothing, or each alternative of `narrow` is within one of its own."""
     if not wide:
         return True
@@ -111,7 +109,7 @@ def _bios_file_for_all(config: Config) -> Iterator[Finding]:
     for rule in config.rules:
         file = rule.boot.file or ""
         others = [n for n in rule.match.arches if n not in _X86_BIOS]
-        if not _BIOS_FILE.search(file) or (rule.match.arches and not others):
+        if not BIOS_FILE.search(file) or (rule.match.arches and not others):
             continue
         if rule.match.macs or rule.match.uuids or rule.match.ipxe:
             continue  # named machines: their owner knows what they are
@@ -129,7 +127,7 @@ def _ipxe_without_rule(config: Config) -> Iterator[Finding]:
     serves_ipxe = any(
         (rule.match.ipxe is not False)
         and not rule.boot.ignore
-        and not (rule.boot.file and is_ipxe_binary(rule.boot.file))
+        and (rule.boot.ipxe_too or not (rule.boot.file and is_ipxe_binary(rule.boot.file)))
         for rule in config.rules
     )
     if loads_ipxe and not serves_ipxe:

@@ -69,6 +69,7 @@ class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     url: str | None = None
     server: str | None = None
     style: Style = "auto"
+    ipxe_too: bool = False
     ignore: bool = False
 
 
@@ -156,6 +157,7 @@ def _rule(index: int, table: BootTable, where: str) -> Rule:
         url=table.url,
         server=_server(f"{key}.server", table.server),
         style=table.style,
+        ipxe_too=table.ipxe_too,
         ignore=table.ignore,
     )
     _check_boot(key, match, boot)

@@ -198,7 +198,7 @@ def _objections(
 _UNSERVED = {
     "bios": "it has a URL only, and BIOS firmware takes a TFTP file",
     "uefi": "it has a URL only, and UEFI PXE takes a TFTP file",
-    "ipxe": "it would give iPXE's own binary to iPXE, for ever; say ipxe = true to mean that",
+    "ipxe": "it would give iPXE's own binary to iPXE, for ever; say ipxe_too = true to mean that",
     "http": "UEFI HTTP Boot takes a URL, and the rule has none",
     "rpi": 'a Raspberry Pi calls itself BIOS; a rule for it says arch = "rpi"',
 }

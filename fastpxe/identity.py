@@ -14,6 +14,7 @@ import msgspec
 MICROSOFT = (3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15)
 
 _HEX_DIGITS = re.compile(r"[0-9a-fA-F]*")
+_OPTION_97 = re.compile(r"00(?:[0-9a-fA-F]{2}|\?\?){16}")
 
 
 class Pattern(msgspec.Struct, frozen=True):
@@ -52,15 +53,15 @@ def parse_uuid(text: str) -> tuple[Pattern, ...]:
 
     A UUID of 16 bytes is taken in both byte orders, since labels, BIOS screens, `dmidecode` and
     packet dumps disagree. One of 17 bytes that starts with 00 is option 97 itself, and is taken
-    as it is. Dashes, colons and spaces don't matter. Raises ValueError.
+    as it is, `??` for any byte of it. Dashes, colons and spaces don't matter. Raises ValueError.
     """
     body = text.strip().removesuffix("*")
     is_prefix = body != text.strip()
     digits = re.sub("[-: {}]", "", body)
+    if _OPTION_97.fullmatch(digits):
+        return (_nibbles(digits[2:], 16),)
     if not _HEX_DIGITS.fullmatch(digits) or not digits:
         raise ValueError(f'{text!r} is no UUID; write "4c4c4544-0038-3610-804e-c4c04f4a5831"')
-    if len(digits) == 34 and digits.startswith("00"):
-        return (_nibbles(digits[2:], 16),)
     if len(digits) > 32 or (len(digits) < 32 and not is_prefix):
         raise ValueError(
             f"{text!r} has {len(digits)} hex digits; a UUID has 32, or fewer and a final `*`"

@@ -165,7 +165,7 @@ def _http(boot: Boot) -> Reply:
 
 def _loads_itself(rule: Rule) -> bool:
     """True when the rule would give iPXE to iPXE without having said that it means to."""
-    if rule.match.ipxe or rule.match.user_classes or rule.boot.file is None:
+    if rule.match.ipxe or rule.match.user_classes or rule.boot.ipxe_too or rule.boot.file is None:
         return False
     return is_ipxe_binary(rule.boot.file)
 

@@ -53,13 +53,15 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     file: the TFTP name, for firmware and iPXE. url: for UEFI HTTP Boot, and for iPXE before
     `file`. server: where the file is, None for this machine. style: how UEFI firmware is answered,
     "binl" (the file comes again from port 4011), "direct" (option 43.6 = 8, no second step), or
-    "auto" (binl for UEFI, direct for the rest). ignore: no answer.
+    "auto" (binl for UEFI, direct for the rest). ipxe_too: iPXE gets `file` even where that is iPXE
+    itself, by its name. ignore: no answer.
     """
 
     file: str | None = None
     url: str | None = None
     server: IPv4Address | None = None
     style: Style = "auto"
+    ipxe_too: bool = False
     ignore: bool = False
 
 

@@ -96,7 +96,9 @@ def test_a_bios_file_for_named_machines_is_none(key: str) -> None:
 
 
 def test_ipxe_that_gets_no_answer_is_a_trap() -> None:
-    assert "ipxe-ends" in names('[[boot]]\narch = "bios"\nfile = "undionly.kpxe"\n')
+    rule = '[[boot]]\narch = "bios"\nfile = "undionly.kpxe"\n'
+    assert "ipxe-ends" in names(rule)
+    assert "ipxe-ends" not in names(rule + "ipxe_too = true\n")
 
 
 def test_an_architecture_that_nobody_sends_is_a_trap() -> None:

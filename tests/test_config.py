@@ -250,6 +250,7 @@ WRONG = [
     boot('server = "224.0.0.1"', "leave it out"),
     boot('server = "255.255.255.255"', "leave it out"),
     boot('style = "bypass"', "invalid enum value"),
+    boot("ipxe_too = 1", "expected `bool`"),
     boot('ignore = "yes"', "expected `bool`"),
     boot("ignore = true", "leave out one of the two"),
     boot('file = "f"', "write url instead", rest='arch = "uefi-x64-http"'),

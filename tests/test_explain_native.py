@@ -88,7 +88,7 @@ def test_silence_has_its_reason() -> None:
         ('url = "http://10.0.0.1/x.efi"', Client(), "UEFI PXE takes a TFTP file"),
         ('url = "http://10.0.0.1/x.efi"', Client(arch=0), "BIOS firmware takes a TFTP file"),
         ('file = "x"', Client(arch=16), "UEFI HTTP Boot takes a URL"),
-        ('file = "ipxe.efi"', Client(ipxe=True), "for ever; say ipxe = true"),
+        ('file = "ipxe.efi"', Client(ipxe=True), "for ever; say ipxe_too = true"),
         ('file = "x"', Client(arch=0, mac=bytes.fromhex("b827eb000001")), 'arch = "rpi"'),
     ],
 )

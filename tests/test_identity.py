@@ -90,6 +90,8 @@ def test_a_hardware_address_that_is_not_ethernets_is_written_with_its_type() -> 
         GUID_TEXT[:-1] + "*",
         "4*",
         " " + GUID_TEXT + " ",
+        "00:44:45:4c:4c" + ":??" * 12,
+        "00" + "?" * 32,
     ],
 )
 def test_a_uuid_is_itself_in_both_byte_orders_whole_or_begun(text: str) -> None:
@@ -104,6 +106,7 @@ def test_a_uuid_is_itself_in_both_byte_orders_whole_or_begun(text: str) -> None:
         "44454c4d*",
         # Option 97 itself is in the wire's order, and in no other.
         "00" + GUID_TEXT.replace("-", ""),
+        "00:4c:4c:45:44" + ":??" * 12,
     ],
 )
 def test_a_uuid_is_not_another(text: str) -> None:
@@ -111,7 +114,19 @@ def test_a_uuid_is_not_another(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "*", "-", "4c4c4544", GUID_TEXT + "00", "01" + GUID.hex(), "4c4c454g*", "dell*"]
+    "text",
+    [
+        "",
+        "*",
+        "-",
+        "4c4c4544",
+        GUID_TEXT + "00",
+        "01" + GUID.hex(),
+        "4c4c454g*",
+        "dell*",
+        "??" * 16,
+        "01" + "?" * 32,
+    ],
 )
 def test_what_is_no_uuid_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="UUID"):

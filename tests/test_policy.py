@@ -257,7 +257,7 @@ def test_the_ack_names_the_server_of_the_rule() -> None:
     assert reply.siaddr == IPv4Address("192.0.2.9")
 
 
-@pytest.mark.parametrize("match", ["ipxe = true", 'user_class = "iPXE"'])
+@pytest.mark.parametrize("match", ["ipxe = true", 'user_class = "iPXE"', "ipxe_too = true"])
 def test_P26_a_rule_may_mean_to_load_ipxe_from_ipxe(match: str) -> None:
     text = f'[[boot]]\n{match}\nfile = "ipxe.efi"'
     assert Responder(text).hear(ipxe_discover(7)).reply.file == "ipxe.efi"
