@@ -126,7 +126,7 @@ def pxe_prompt(line: Written, draft: Draft) -> None:
 def dhcp_option(line: Written, draft: Draft) -> None:
     """Only what is inside option 43 gets into a proxy's reply."""
     name, rest = read_name(line, line.value or "", is_match=False)
-    value = read_value(line, name, rest, is_match=False)
+    value = read_value(line, name, rest)
     if name.vendor_class is None or name.is_ipv6:
         draft.note(line, "a proxy sends no options but those of vendor:PXEClient,…")
         return
@@ -144,7 +144,7 @@ def dhcp_option(line: Written, draft: Draft) -> None:
 
 def dhcp_option_pxe(line: Written, draft: Draft) -> None:
     name, rest = read_name(line, line.value or "", is_match=False)
-    value = read_value(line, name, rest, is_match=False)
+    value = read_value(line, name, rest)
     if name.is_inside or name.is_ipv6:
         raise line.refused("vendor:, encap: and IPv6 can't stand here; use dhcp-option for those")
     draft.pxe_options.append(

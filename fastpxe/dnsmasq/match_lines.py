@@ -38,7 +38,7 @@ VENDOR_OPTIONS = 124  # RFC 3925
 
 def dhcp_match(line: Written, draft: Draft) -> None:
     name, rest = read_name(line, line.value or "", is_match=True)
-    value = read_value(line, name, rest, is_match=True)
+    value = read_value(line, name, rest)
     if len(name.tags) != 1:
         raise line.refused(
             f"it sets one tag, and {len(name.tags)} are named; write set:TAG,OPTION,VALUE"

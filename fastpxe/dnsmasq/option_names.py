@@ -103,7 +103,7 @@ IPV4: dict[str, KnownOption] = {
     "classless-static-route": KnownOption(121),
     "vendor-id-encap": KnownOption(125),
     "tftp-server-address": KnownOption(150, "addresses"),
-    "server-ip-address": KnownOption(255, "addresses", is_internal=True),
+    "server-ip-address": KnownOption(255, "addresses"),
 }
 
 IPV6: dict[str, KnownOption] = {

@@ -24,10 +24,12 @@ from fastpxe.dnsmasq.lines import (
     split,
 )
 from fastpxe.dnsmasq.option_names import IPV4, IPV6, UNKNOWN, KnownOption, by_code, by_name
+from fastpxe.errors import ConfigError
 from fastpxe.identity import Pattern
 
 Form = Literal["none", "hex", "number", "addresses", "names", "text"]
 
+_DIGITS = re.compile("[0-9]*")
 _HEX = re.compile(r"(?=.*:)[0-9a-fA-F:]*")
 _HEX_OR_WILD = re.compile(r"(?=.*:)[0-9a-fA-F:*]*")
 _NUMBER = re.compile(r"(?=.*[0-9])[0-9-]*")
@@ -44,6 +46,7 @@ ENTERPRISE_VALUE_MAX = 250
 class OptionName(msgspec.Struct, kw_only=True):
     """The fields in front of a value: tags, and what kind of option it is of."""
 
+    is_match: bool
     tags: list[str] = []
     code: int = -1
     vendor_class: str | None = None
@@ -69,72 +72,80 @@ class OptionValue(msgspec.Struct, frozen=True):
 
 def read_name(line: Written, value: str, *, is_match: bool) -> tuple[OptionName, str | None]:
     """Read up to the option's number or name; what is left is its value, None if there is none."""
-    name = OptionName()
+    name = OptionName(is_match=is_match)
     rest: str | None = value
     while rest is not None:
         field, rest = split(rest)
-        if _read_field(line, name, field, is_match=is_match):
+        if _is_option(line, name, field):
             return name, rest
-    raise line.refused(
+    raise _no_option(line)
+
+
+def _no_option(line: Written) -> ConfigError:
+    return line.refused(
         "it names no option; write a number such as 93, or option:NAME with a name that"
         " `dnsmasq --help dhcp` lists"
     )
 
 
-def _read_field(line: Written, name: OptionName, field: str, *, is_match: bool) -> bool:
-    """Take one field; yes when it was the option itself."""
-    if re.fullmatch("[0-9]*", field):
-        name.code = leading_number(field)
-        name.known = UNKNOWN if name.is_inside else by_code(IPV4, name.code)
-        return True
-    if field.startswith("option:"):
-        return _read_known(name, by_name(IPV4, field[7:]), is_match=is_match)
-    if field.startswith("option6:"):
-        return _read_ipv6(line, name, field[8:], is_match=is_match)
-    if field.startswith("vendor:"):
-        name.vendor_class = field[7:]
-        _refuse_inside(line, "vendor:", is_wrong=is_match or name.encap is not None)
-    elif field.startswith("encap:"):
-        name.encap = leading_number(field[6:])
-        _refuse_inside(line, "encap:", is_wrong=is_match or name.vendor_class is not None)
+def _is_option(line: Written, name: OptionName, field: str) -> bool:
+    """Take one field; yes when it was the option itself, and nothing in front of it."""
+    if _DIGITS.fullmatch(field):
+        _take_number(name, field, IPV4)
+    elif field.startswith("option:"):
+        _take_known(line, name, by_name(IPV4, field[7:]))
+    elif field.startswith("option6:"):
+        _take_ipv6(line, name, field[8:])
     elif field.startswith("vi-encap:"):
         name.enterprise = leading_number(field[9:])
-        return is_match
+        return name.is_match
+    else:
+        _take_front(line, name, field)
+        return False
+    return True
+
+
+def _take_front(line: Written, name: OptionName, field: str) -> None:
+    """What an option is inside of, or a tag."""
+    if field.startswith("vendor:"):
+        name.vendor_class = field[7:]
+    elif field.startswith("encap:"):
+        name.encap = leading_number(field[6:])
     else:
         name.tags.append(re.sub("^(tag|net|set):", "", field))
-    return False
+        return
+    if name.is_match or not (name.vendor_class is None or name.encap is None):
+        raise line.refused(f'"{plain(field)}" can\'t stand here; leave it out')
 
 
-def _refuse_inside(line: Written, word: str, *, is_wrong: bool) -> None:
-    if is_wrong:
-        raise line.refused(f"{word} can't stand here; name the option itself")
+def _take_number(name: OptionName, field: str, table: dict[str, KnownOption]) -> None:
+    name.code = leading_number(field)
+    name.known = UNKNOWN if name.is_inside else by_code(table, name.code)
 
 
-def _read_known(name: OptionName, known: KnownOption, *, is_match: bool) -> bool:
+def _take_known(line: Written, name: OptionName, known: KnownOption) -> None:
     """Options that dnsmasq writes by itself can be matched, and not set, by name."""
+    if known is UNKNOWN or (known.is_internal and not name.is_match):
+        raise _no_option(line)
     name.code, name.known = known.code, known
-    return known is not UNKNOWN and (is_match or not known.is_internal)
 
 
-def _read_ipv6(line: Written, name: OptionName, field: str, *, is_match: bool) -> bool:
+def _take_ipv6(line: Written, name: OptionName, field: str) -> None:
     name.is_ipv6 = True
     if name.vendor_class is not None or name.encap is not None:
         raise line.refused("an IPv6 option can't be inside vendor: or encap:; leave those out")
-    if re.fullmatch("[0-9]*", field):
-        name.code = leading_number(field)
-        name.known = UNKNOWN if name.is_inside else by_code(IPV6, name.code)
-        return True
-    return _read_known(name, by_name(IPV6, field), is_match=is_match)
+    if _DIGITS.fullmatch(field):
+        _take_number(name, field, IPV6)
+    else:
+        _take_known(line, name, by_name(IPV6, field))
 
 
 # --- values -------------------------------------------------------------------------------------
 
 
-def read_value(
-    line: Written, name: OptionName, value: str | None, *, is_match: bool
-) -> OptionValue:
+def read_value(line: Written, name: OptionName, value: str | None) -> OptionValue:
     """The value's bytes. Raises ConfigError when they are too many, or no address."""
-    found = OptionValue("none") if value is None else _guess(line, name, value, is_match=is_match)
+    found = OptionValue("none") if value is None else _guess(line, name, value)
     longest = VALUE_MAX
     if name.vendor_class is not None or name.encap is not None:
         longest = VENDOR_VALUE_MAX
@@ -145,14 +156,14 @@ def read_value(
     return found
 
 
-def _guess(line: Written, name: OptionName, value: str, *, is_match: bool) -> OptionValue:
+def _guess(line: Written, name: OptionName, value: str) -> OptionValue:
     known = name.known
     value, width = _without_width(value)
     if known.kind == "addresses":
         return _addresses(line, name, value)
     if known.kind not in ("any", "time"):
         return _text(name, value)
-    if (_HEX_OR_WILD if is_match else _HEX).fullmatch(value):
+    if (_HEX_OR_WILD if name.is_match else _HEX).fullmatch(value):
         return _hex(value)
     if known.kind == "time" and re.search("[0-9]", value):
         return OptionValue("number", _seconds(value).to_bytes(4))

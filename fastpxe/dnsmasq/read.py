@@ -126,6 +126,7 @@ class _Reader:
     # --- what is read last ----------------------------------------------------------------------
 
     def finish(self) -> DnsmasqConfig:
+        self._check_domain()
         if self.draft.reads_etc_ethers:
             read_ethers(self.disk.read(ETC_ETHERS) or b"", self.draft)
         for line in self.draft.hosts_files:
@@ -133,6 +134,15 @@ class _Reader:
         for line in self.draft.options_files:
             self._read_values(line, "dhcp-option")
         return self.draft.finish(self._names())
+
+    def _check_domain(self) -> None:
+        asking = next((note for note in self.draft.notes if note.key == "dhcp-fqdn"), None)
+        if asking is not None and not self.draft.domain:
+            raise ConfigError(
+                "it needs a domain for all hosts; write domain=NAME, too",
+                where=str(asking.where),
+                key=asking.key,
+            )
 
     def _read_values(self, line: Written, key: str) -> None:
         """A line of these files that can't be read is left out, with a note."""
