@@ -24,7 +24,12 @@ CONFIGURATION = (DOCS / "reference" / "configuration.md").read_text()
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TABLES = {"Top level": Document, "[dhcp]": Dhcp, "[tftp]": TftpSettings, "[[boot]]": BootTable}
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "Top level": Document,
+    "[dhcp]": Dhcp,
+    "[tftp]": TftpSettings,
+    "[[boot]]": BootTable,
+}
 SHOWN_AS_NONE = (None, (), "")
 
 
