@@ -156,6 +156,11 @@ cdef class Board:
     def lost(self):
         return self.shared.lost
 
+    @property
+    def pushed(self):
+        """Decisions so far, those that were lost aside."""
+        return read_shared(&self.shared.head)
+
     cdef void push(self, Responder policy, const Outcome *outcome, uint32_t interface,
                    uint16_t port) noexcept nogil:
         cdef const Message *message = &policy.scratch

@@ -94,6 +94,11 @@ class Teller:
         self._lost_told = 0
         self._lost_told_at = 0.0
 
+    @property
+    def pushed(self) -> int:
+        """Decisions of the worker so far, told or not, or lost."""
+        return self._board.pushed + self._board.lost
+
     def tell(self, most: int) -> int:
         """Tell up to `most` decisions and all events that wait; how many there were."""
         # Labels come through the pipe, and before the decisions that refer to them.
