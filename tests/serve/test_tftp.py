@@ -1,106 +1,22 @@
 """The TFTP server over real sockets on the loopback interface, under asyncio and uvloop."""
 # ruff: noqa: N802 - T1 and the like are the numbers of the protocol statements
 
-import asyncio
 import os
-import queue
 import random
 import socket
-import struct
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvloop
+from served import LOOPBACK, PATIENT, Served, pattern
 from tftp_client import Client, Refused, fetch
 
-from fastpxe.events import Event, Notice, TransferDone, TransferRefused
+from fastpxe.events import Event, Notice, TransferDone
 from fastpxe.serve.blocks import Root
-from fastpxe.serve.interfaces import Interface
-from fastpxe.serve.tftp import TftpServer, TokenBucket, open_transfer_socket
+from fastpxe.serve.tftp import TokenBucket, open_transfer_socket
 from fastpxe.tftp import Ack, Data, Error, Oack, Rrq, TftpSettings, Wrq, netascii
 from fastpxe.wire import TftpError
-
-LOOPBACK = Interface(name="lo", index=1, networks=(IPv4Interface("127.0.0.1/8"),), mtu=1500)
-IP_PKTINFO = 8
-PATIENT = {"retry_timeout_s": 8.0, "give_up_s": 120.0}  # a server whose timers never fire here
-
-
-class Served:
-    """A TftpServer in a thread of its own, and what it saw."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
-        self.loop = loop
-        self.folder = folder
-        self.events: queue.Queue[Event] = queue.Queue()
-        self.root = Root(str(folder))
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        self.sock.settimeout(0)
-        self.sock.bind(("0.0.0.0", 0))
-        self.server = TftpServer(loop, LOOPBACK, TftpSettings(), self.root, self.events.put)
-        self.thread = threading.Thread(target=loop.run_forever)
-        self.thread.start()
-        self.run(lambda: self.server.listen(self.sock))
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return ("127.0.0.1", self.sock.getsockname()[1])
-
-    def run(self, step: Callable[[], Any]) -> Any:
-        """Run something in the server's thread."""
-        result: Future[Any] = Future()
-        self.loop.call_soon_threadsafe(lambda: result.set_result(step()))
-        return result.result(10)
-
-    def use(self, **settings: Any) -> None:
-        self.run(lambda: self.server.reload(TftpSettings(**settings), self.root))
-
-    def file(self, name: str, content: bytes) -> bytes:
-        (self.folder / name).write_bytes(content)
-        return content
-
-    def done(self) -> TransferDone:
-        event = self.events.get(timeout=10)
-        assert isinstance(event, TransferDone), event
-        return event
-
-    def refused(self) -> TransferRefused:
-        event = self.events.get(timeout=10)
-        assert isinstance(event, TransferRefused), event
-        return event
-
-    def close(self) -> None:
-        self.run(self.server.close)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-        self.sock.close()
-        self.root.close()
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    running = Served(request.param(), folder)
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def client(served: Served) -> Iterator[Client]:
-    with Client(served.address) as opened:
-        yield opened
-
-
-def pattern(size: int) -> bytes:
-    """Bytes in which no two blocks are alike."""
-    return b"".join(struct.pack(">I", i) for i in range(size // 4 + 1))[:size]
 
 
 def error_of(served: Served, name: str | bytes, mode: str = "octet") -> int:
