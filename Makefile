@@ -6,7 +6,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-SOURCES := $(wildcard fastpxe/*.pyx fastpxe/*.pxd fastpxe/serve/*.pyx fastpxe/serve/*.pxd) setup.py pyproject.toml
+CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
+SOURCES := $(CYTHON) setup.py pyproject.toml
 
 .PHONY: serve build test lint unit asan fuzz bench clean check-build check-test
 
@@ -55,8 +56,8 @@ lint: build $(VENV)/test-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy fastpxe
-	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint --max-line-length=100 fastpxe/*.pyx fastpxe/*.pxd fastpxe/serve/*.pyx fastpxe/serve/*.pxd
-	$(BIN)/stubtest fastpxe._codec fastpxe._reply fastpxe._request fastpxe.serve._mmsg
+	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint --max-line-length=100 $(CYTHON)
+	$(BIN)/stubtest $(subst /,.,$(basename $(filter %.pyx,$(CYTHON))))
 
 unit: build $(VENV)/test-tools
 	$(BIN)/python -m pytest

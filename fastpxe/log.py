@@ -17,7 +17,7 @@ from fastpxe.wire import PXE_PORT, MessageType
 # What to do about a client that gets no answer.
 _ADVICE = {
     "unknown_arch": "no rule names this architecture; add a [[boot]] with arch = {arch}",
-    "no_rule": "no [[boot]] matches this client",
+    "no_rule": "no rule matches this client; `fastpxe explain` says why each doesn't",
     "chose_us": "the firmware took our offer for an address offer: look for a second DHCP server, "
     "or one whose option 67 is the last of its offer and has no NUL",
     "other_server_id": "it asks another server on our port 4011",
@@ -30,7 +30,8 @@ def describe(event: Event) -> tuple[int, str]:
         case Answered():
             return logging.INFO, _answered(event)
         case Ignored():
-            return logging.WARNING, _ignored(event)
+            asked_for = event.reason in ("denied", "ignored")  # the operator's own wish
+            return logging.INFO if asked_for else logging.WARNING, _ignored(event)
         case TransferDone():
             return _transfer_done(event)
         case TransferRefused():

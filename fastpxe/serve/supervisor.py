@@ -63,10 +63,19 @@ def run(load: Load, workers: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with ExitStack() as stack:
-            supervisor = Supervisor(front_of(load()), workers, stack)
+            front = front_of(load())
+            supervisor = Supervisor(front, _workers_for(front, workers), stack)
             supervisor.serve(load)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _workers_for(front: Front, wanted: int) -> int:
+    """One, where another server has the ports too: it would count as a worker of ours."""
+    if front.share_ports and wanted > 1:
+        log.warning("ports are shared with another server: one worker instead of %d", wanted)
+        return 1
+    return wanted
 
 
 def _allow_many_files() -> None:
@@ -268,7 +277,9 @@ def _start_worker(one: Worker) -> None:
 
 def _replace(one: Worker, code: int) -> None:
     how = f"by signal {-code}" if code < 0 else f"with status {code}"
-    log.error("worker %d (pid %d) ended %s; another takes its place", one.tools.number, one.pid, how)
+    log.error(
+        "worker %d (pid %d) ended %s; another takes its place", one.tools.number, one.pid, how
+    )
     if time.monotonic() - one.started_at < EARLY_S:
         time.sleep(EARLY_S)  # rather than fork for ever; the other workers go on
     _start_worker(one)
