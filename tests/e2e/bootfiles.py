@@ -3,11 +3,16 @@
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "bootfiles"
 # The real thing, for firmware to load before our scripts.
 IPXE = (Path("/usr/lib/ipxe/undionly.kpxe"), Path("/usr/lib/ipxe/snponly.efi"))
+
+X64 = "x86_64-unknown-windows"
+IA32 = "i386-unknown-windows"
 
 # More than 64 KiB in real mode; and an application of the size of a boot loader.
 BIOS_PAYLOAD_BYTES = 72_000
@@ -16,24 +21,47 @@ SEED = 0x2545F491
 
 
 def build(into: Path) -> Path:
-    """Make the TFTP root `into` afresh.
+    """Make the TFTP root `into` afresh."""
+    with workshop(into) as work:
+        build_efi("default.efi", work)
+        build_efi("intel.efi", work)
+        build_bios("bios.0", work)
+        build_script("efi.ipxe", work, then="default.efi")
+        build_script("bios.ipxe", work, then="bios.0")
+        for file in IPXE:
+            shutil.copy(file, work)
+    return into
+
+
+def build_fog(into: Path) -> Path:
+    """Make a TFTP root with the names of FOG's boot files. None is an iPXE: all are our own."""
+    with workshop(into) as work:
+        for name in "undionly.kpxe", "undionly.kkpxe":
+            build_bios(name, work)
+        for name in "ipxe.efi", "snponly.efi", "intel.efi":
+            build_efi(name, work)
+        build_efi("i386-efi/ipxe.efi", work, target=IA32)
+    return into
+
+
+@contextmanager
+def workshop(into: Path) -> Iterator[Path]:
+    """Give a folder to fill, and bring its files to `into`; what is beside it is thrown away.
 
     Each file appears there by rename, whole or not at all: another run may be using the folder.
     """
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as folder:
-        work = Path(folder)
-        made = [
-            build_efi("default.efi", work),
-            build_efi("intel.efi", work),
-            build_bios("bios.0", work),
-            build_script("efi.ipxe", work, then="default.efi"),
-            build_script("bios.ipxe", work, then="bios.0"),
-            *(Path(shutil.copy(file, work)) for file in IPXE),
-        ]
-        for file in made:
-            file.replace(into / file.name)
-    return into
+        beside = Path(folder)
+        (beside / "efi.payload").write_bytes(payload(EFI_PAYLOAD_BYTES))
+        (beside / "bios.payload").write_bytes(payload(BIOS_PAYLOAD_BYTES))
+        work = beside / "files"
+        work.mkdir()
+        yield work
+        for file in filter(Path.is_file, work.rglob("*")):
+            destination = into / file.relative_to(work)
+            destination.parent.mkdir(exist_ok=True)
+            file.replace(destination)
 
 
 def payload(size_bytes: int) -> bytes:
@@ -46,40 +74,34 @@ def payload(size_bytes: int) -> bytes:
     return bytes(made)
 
 
-def build_efi(name: str, work: Path) -> Path:
-    content = work / "efi.payload"
-    if not content.exists():
-        content.write_bytes(payload(EFI_PAYLOAD_BYTES))
-    compiled = work / f"{name}.obj"
+def build_efi(name: str, work: Path, *, target: str = X64) -> None:
+    content, compiled = work.parent / "efi.payload", work.parent / "efi.obj"
+    file = work / name
+    file.parent.mkdir(exist_ok=True)
     run(
-        *("clang", "-target", "x86_64-unknown-windows", "-ffreestanding", "-fno-stack-protector"),
+        *("clang", "-target", target, "-ffreestanding", "-fno-stack-protector"),
         *("-mno-red-zone", "-O2", "-Wall", "-Wextra", "-Werror"),
         *(f'-DNAME="{name}"', f'-DPAYLOAD="{content}"', f"-DSEED={SEED}u"),
         *("-c", SOURCES / "efi.c", "-o", compiled),
     )
     run(
         *("lld-link", "/subsystem:efi_application", "/entry:efi_main", "/nodefaultlib"),
-        *(f"/out:{work / name}", compiled),
+        *(f"/out:{file}", compiled),
     )
-    return work / name
 
 
-def build_bios(name: str, work: Path) -> Path:
-    content = work / "bios.payload"
-    if not content.exists():
-        content.write_bytes(payload(BIOS_PAYLOAD_BYTES))
+def build_bios(name: str, work: Path) -> None:
+    content = work.parent / "bios.payload"
     run(
         *("nasm", "-f", "bin", "-Werror"),
         *("-D", f"NAME='{name}'", "-D", f"PAYLOAD='{content}'", "-D", f"SEED={SEED}"),
         *(SOURCES / "bios.asm", "-o", work / name),
     )
-    return work / name
 
 
-def build_script(name: str, work: Path, *, then: str) -> Path:
+def build_script(name: str, work: Path, *, then: str) -> None:
     text = (SOURCES / "script.ipxe").read_text()
     (work / name).write_text(text.format(name=name, then=then))
-    return work / name
 
 
 def run(*command: str | Path) -> None:

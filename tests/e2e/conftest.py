@@ -13,12 +13,22 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def tftp_root() -> Path:
+def able() -> None:
+    """What every boot needs of this machine is here."""
     if absent := packages.missing():
         pytest.fail(f"apt-get install --no-install-recommends {' '.join(absent)}")
     if os.geteuid() != 0:
         pytest.fail("network namespaces need root: run the tests with sudo")
+
+
+@pytest.fixture(scope="session")
+def tftp_root(able: None) -> Path:  # noqa: ARG001 -- it has to come first
     return bootfiles.build(HERE / "build" / "tftp")
+
+
+@pytest.fixture(scope="session")
+def fog_root(able: None) -> Path:  # noqa: ARG001 -- it has to come first
+    return bootfiles.build_fog(HERE / "build" / "fog")
 
 
 @pytest.fixture

@@ -48,18 +48,31 @@ class Uefi(Machine, frozen=True, kw_only=True):
 
     rom: str = ",romfile="
     limit_s: float = 120
+    code: str = "OVMF_CODE_4M.fd"
+    variables: str = "OVMF_VARS_4M.fd"
+    machine: tuple[str, ...] = ("-machine", "q35,accel=tcg,smm=off")
 
     def firmware(self, folder: Path) -> list[str]:
-        variables = folder / "OVMF_VARS.fd"
-        variables.write_bytes((OVMF / "OVMF_VARS_4M.fd").read_bytes())
-        code = OVMF / "OVMF_CODE_4M.fd"
+        variables = folder / self.variables
+        variables.write_bytes((OVMF / self.variables).read_bytes())
         return [
-            *("-machine", "q35,accel=tcg,smm=off", "-cpu", "qemu64", "-m", "128"),
-            *("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}"),
+            *(*self.machine, "-cpu", "qemu64", "-m", "128"),
+            *("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF / self.code}"),
             *("-drive", f"if=pflash,format=raw,unit=1,file={variables}"),
             # Else a failure takes another minute, for IPv6.
             *("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"),
         ]
+
+
+class Uefi32(Uefi, frozen=True, kw_only=True):
+    """The same of 32 bits. Debian's one build keeps its variables in SMM, so it must have SMM."""
+
+    code: str = "OVMF32_CODE_4M.secboot.fd"
+    variables: str = "OVMF32_VARS_4M.fd"
+    machine: tuple[str, ...] = (
+        *("-machine", "q35,accel=tcg,smm=on"),
+        *("-global", "driver=cfi.pflash01,property=secure,value=on"),
+    )
 
 
 def read_serial(path: Path) -> str:

@@ -5,6 +5,7 @@ dhcp 10.77.0.1 ─┐
 srv  10.77.0.2 ─┘
 """
 
+import io
 import json
 import re
 import signal
@@ -14,16 +15,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from ipaddress import IPv6Address
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import dpkt
+import msgspec
 from machines import Machine, is_hopeless, read_marks, read_serial
 from netns import Namespace, Process
 
 START_LIMIT_S = 20
+RESPONDER = IPv4Address("10.77.0.2")
 
 Command = list[str | Path]
 # A server's command, and the text it prints when it listens.
@@ -98,18 +102,38 @@ class Lab:
     def serve_dhcp(self, server: DhcpServer) -> None:
         self.start("dhcp", self.dhcp, *server(self.folder))
 
-    @contextmanager
-    def responder(self, rules: str) -> Iterator[None]:
-        """Run fastpxe with these [[boot]] rules, and see it end well."""
+    def responder(self, rules: str) -> AbstractContextManager[None]:
+        """Run fastpxe with these [[boot]] rules."""
         config = self.folder / "fastpxe.toml"
         head = f'interfaces = ["eth0"]\n[tftp]\nroot = "{self.tftp_root}"\n'
         config.write_text(head + rules)
-        command: Command = [sys.executable, "-m", "fastpxe", "serve", "-c", config]
-        process = self.start("fastpxe", self.srv, command, "ready")
+        return self.fastpxe("-c", config)
+
+    def fastpxe(
+        self, *arguments: str | Path, name: str = "fastpxe", at: Namespace | None = None
+    ) -> AbstractContextManager[None]:
+        """Run `fastpxe serve`, at 10.77.0.2 unless told otherwise."""
+        command: Command = [sys.executable, "-m", "fastpxe", "serve", *arguments]
+        return self.serving(name, at or self.srv, command, "ready")
+
+    def dnsmasq_proxy(self, config: Path, *options: str) -> AbstractContextManager[None]:
+        """Run real dnsmasq where fastpxe goes."""
+        command: Command = [
+            *("dnsmasq", f"--conf-file={config}", "--keep-in-foreground", "--log-facility=-"),
+            *("--user=root", "--pid-file=", f"--dhcp-leasefile={self.folder / 'leases'}", *options),
+        ]
+        return self.serving("dnsmasq", self.srv, command, "DHCP, proxy on subnet")
+
+    @contextmanager
+    def serving(
+        self, name: str, namespace: Namespace, command: Command, ready: str
+    ) -> Iterator[None]:
+        """Run a server, and see it end well."""
+        process = self.start(name, namespace, command, ready)
         yield
-        assert process.is_running(), f"fastpxe ended by itself:\n{process.output()}"
+        assert process.is_running(), f"{name} ended by itself:\n{process.output()}"
         status = process.stop(signal.SIGTERM)
-        assert status == 0, f"fastpxe ended with {status}:\n{process.output()}"
+        assert status == 0, f"{name} ended with {status}:\n{process.output()}"
 
     def boot(self, machine: Machine) -> list[str]:
         """Switch a machine on; return what its boot files said, when it is off or at its limit."""
@@ -142,6 +166,12 @@ class Lab:
         """Return the recorded packets that tcpdump's `expression` selects, a line each."""
         return self.bridge.run("tcpdump", "-nn", "-r", self.packets, expression).splitlines()
 
+    def replies(self) -> list["Reply"]:
+        """Return the recorded answers of 10.77.0.2 to DHCP requests, in order."""
+        content = io.BytesIO(self.packets.read_bytes())
+        packets = (dpkt.ethernet.Ethernet(frame).data for _, frame in dpkt.pcap.Reader(content))
+        return [reply for packet in packets if (reply := reply_in(packet)) is not None]
+
     def requested_files(self) -> list[str]:
         """Return the names asked for by TFTP, in order."""
         text = "\n".join(self.decoded("udp dst port 69"))
@@ -155,6 +185,22 @@ class Lab:
             yield log.name, tail(log.read_text(errors="replace"), 60)
         interesting = "udp port 67 or 68 or 69 or 4011 or icmp or arp"
         yield self.packets.name, "\n".join(self.decoded(interesting)[:80])
+
+
+class Reply(msgspec.Struct, frozen=True):
+    port: int
+    destination: IPv4Address
+    destination_port: int
+    payload: bytes
+
+
+def reply_in(packet: object) -> Reply | None:
+    if not isinstance(packet, dpkt.ip.IP) or not isinstance(packet.data, dpkt.udp.UDP):
+        return None
+    udp = packet.data
+    if IPv4Address(packet.src) != RESPONDER or udp.sport not in (67, 4011):
+        return None
+    return Reply(udp.sport, IPv4Address(packet.dst), udp.dport, bytes(udp.data))
 
 
 LOSS = """

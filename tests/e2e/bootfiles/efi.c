@@ -1,6 +1,6 @@
-/* An x64 EFI application that proves it arrived whole: it checks its payload, tells the serial
- * port, and turns the machine off. Built once per name (-DNAME="..."), so that the name it prints
- * is the file that ran.
+/* An EFI application, for x64 or IA32, that proves it arrived whole: it checks its payload, tells
+ * the serial port, and turns the machine off. Built once per name (-DNAME="..."), so that the name
+ * it prints is the file that ran.
  *
  * The UART is written directly: what the firmware does with its console doesn't matter then.
  */
@@ -8,13 +8,20 @@
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
-typedef unsigned long long u64;
+typedef __UINTPTR_TYPE__ uintn;
 
-/* UEFI 2.10 section 4.3 and 4.5, as far as the one member that is used. */
+#ifdef __x86_64__
+#define ARCH "x64"
+#else
+#define ARCH "ia32"
+#endif
+
+/* UEFI 2.10 section 4.3 and 4.5, as far as the one member that is used. The target's own calling
+ * convention is the firmware's: section 2.3.2.2 is cdecl, 2.3.4.2 is Microsoft's for x64. */
 typedef struct {
     u8 header[24];
     void *before_reset[10];
-    void (*reset_system)(u32 type, u64 status, u64 data_size, void *data);
+    void (*reset_system)(u32 type, uintn status, uintn data_size, void *data);
 } runtime_services;
 
 typedef struct {
@@ -30,7 +37,8 @@ __asm__(".section .rdata,\"dr\"\n"
         ".globl payload_end\n"
         "payload: .incbin \"" PAYLOAD "\"\n"
         "payload_end:\n");
-extern const u8 payload[], payload_end[];
+/* Named outright: C's names have an underscore in front on IA32. */
+extern const u8 payload[] __asm__("payload"), payload_end[] __asm__("payload_end");
 
 static u8 in(u16 port) {
     u8 value;
@@ -60,9 +68,9 @@ static int payload_is_whole(void) {
     return 1;
 }
 
-u64 efi_main(void *image, system_table *system) {
+uintn efi_main(void *image, system_table *system) {
     (void)image;
-    print("\r\nFASTPXE-MARK name=" NAME " arch=x64 sum=");
+    print("\r\nFASTPXE-MARK name=" NAME " arch=" ARCH " sum=");
     print(payload_is_whole() ? "OK\r\n" : "BAD\r\n");
     system->runtime->reset_system(RESET_SHUTDOWN, 0, 0, 0);
     return 0;
