@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -29,6 +30,15 @@ def refused(text: str, *arguments: str) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         read(text, *arguments)
     return caught.value
+
+
+def refusal(reading: Callable[[], object]) -> ConfigError | None:
+    """What the reading of a configuration was refused with, if it was."""
+    try:
+        reading()
+    except ConfigError as error:
+        return error
+    return None
 
 
 class Verdict(NamedTuple):

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-
 from dnsmasq_text import dnsmasq, read, refused
+
 from fastpxe.dnsmasq.directives import DIRECTIVES
 from fastpxe.dnsmasq.keys import KEYS, Key
 

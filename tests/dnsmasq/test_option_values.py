@@ -4,8 +4,8 @@ What each form compares to was seen in a running dnsmasq 2.90.
 """
 
 import pytest
-
 from dnsmasq_text import read, refused
+
 from fastpxe.dnsmasq.model import Elements, Prefix, Present, Substring, Value
 from fastpxe.identity import Pattern
 
