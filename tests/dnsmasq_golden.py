@@ -1,6 +1,5 @@
 """The exchanges recorded with dnsmasq 2.90, the configurations, and the machine they ran on."""
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from ipaddress import IPv4Address, IPv4Interface
@@ -66,7 +65,7 @@ def recorded() -> Iterator[Exchange]:
 
 def interfaces(env: str = "") -> tuple[Interface, ...]:
     """The server of the recordings; `env` names the addresses that it had besides."""
-    more = [word for word in env.split("(added")[0].split() if "/24" in word]
+    more = [word for word in env.partition("(added")[0].split() if "/24" in word]
     # the kernel keeps a second address of the same subnet as a secondary, behind the others
     more.sort(key=lambda word: word.startswith("10.88.0."))
     addresses = ["10.88.0.1/24", *more]

@@ -14,6 +14,7 @@ from fastpxe.dnsmasq.option_names import IPV4, by_code
 from fastpxe.dnsmasq.render import fill, template
 from fastpxe.wire import Option
 
+CLIENT_ID_MIN = 3  # bytes; no longer one stands for a hardware address
 HEX_MAX = 14  # bytes of a value; more are cut
 
 WARNED = frozenset({"no-range", "no-address"})  # the warning is all there is
@@ -69,10 +70,13 @@ def client(message: Message, decision: Decision, reply: bytes) -> str:
 
 
 def shown_hardware(message: Message) -> bytes:
-    """The hardware address, else what the client id has of it."""
+    """The hardware address; without one the client id, less a type in front of it.
+
+    (dnsmasq may show other bytes there: it looks once the reply stands in the same buffer.)
+    """
     client_id = message.client_id or b""
-    if message.hlen == 0 and len(client_id) > 3 and client_id[0] == message.htype:
-        return client_id[1:]
+    if message.hlen == 0 and len(client_id) > CLIENT_ID_MIN:
+        return client_id[1:] if client_id[0] == message.htype else client_id
     return message.hardware
 
 

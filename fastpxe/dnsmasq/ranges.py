@@ -196,9 +196,8 @@ class Ranges:
         masks = self.masks.copy()
         chain: list[Candidate] = []
         for interface, address in self.enumerate(name, first):
-            batches = []
-            if interface == name:
-                batches = list(self.shared(name, address.ip, masks))
+            # a shared-network lends its ranges to whatever interface a request comes in by
+            batches = list(self.shared(interface, address.ip, masks))
             self.guess(masks, address)
             if interface == name:
                 batches.append(list(self.holders(address.ip, masks)))

@@ -1,0 +1,163 @@
+"""dnsmasq 2.90 itself, on random configurations and requests, answers as fastpxe does."""
+
+import os
+import random
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dnsmasq_live import INTERFACES, Cables, Datagram, Dnsmasq, cables
+from dnsmasq_random import RandomConfig, request
+
+from fastpxe.dnsmasq.decision import To
+from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
+from fastpxe.dnsmasq.files import Disk
+from fastpxe.dnsmasq.logged import lines
+from fastpxe.dnsmasq.message import read
+from fastpxe.dnsmasq.read import read_config
+from fastpxe.dnsmasq.render import segments
+from fastpxe.dnsmasq.tags import names
+from fastpxe.errors import MalformedPacket
+
+pytestmark = [
+    pytest.mark.netns,
+    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dnsmasq"), reason="root, dnsmasq"),
+]
+
+CONFIGS = int(os.environ.get("FASTPXE_LIVE_CONFIGS", "12"))
+SEED = int(os.environ.get("FASTPXE_LIVE_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
+BATCHES = 4
+BATCH = 50  # small enough for dnsmasq's socket buffer
+QUIET_S = 0.15
+LATE_S = 2  # on a busy machine
+
+
+class Rig:
+    """One configuration, in dnsmasq and in our engine."""
+
+    def __init__(self, cable: Cables, dnsmasq: Dnsmasq, config: RandomConfig) -> None:
+        disk = Disk(lambda _: config.file.encode(), lambda _: None)
+        self.cable = cable
+        self.dnsmasq = dnsmasq
+        self.config = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
+        self.engine = Engine(self.config, INTERFACES)
+        self.interface = config.interface
+
+    def arrival(self, datagram: Datagram) -> Arrival:
+        return Arrival(
+            interface=self.interface,
+            port=datagram.to_port,
+            source=datagram.source,
+            source_port=datagram.source_port,
+            destination=datagram.to,
+        )
+
+    def ours(self, datagram: Datagram) -> Answer | Silence:
+        return self.engine.answer(datagram.data, self.arrival(datagram))
+
+    def hangs(self, datagram: Datagram) -> bool:
+        """Whether dnsmasq 2.90 would spin for ever.
+
+        A client that is known by hardware address, but with an address elsewhere, and is known by
+        its name too, makes a ring of dnsmasq's list of tags.
+        """
+        decision = self.ours(datagram).decision
+        return decision is not None and {"known", "known-othernet"} <= names(decision.tags)
+
+    def ask(self, asked: dict[int, Datagram], quiet_s: float) -> dict[int, Datagram]:
+        """Send them all; what comes back, by transaction number."""
+        for datagram in asked.values():
+            self.cable.send(self.interface, datagram)
+        return {int.from_bytes(reply.data[4:8]): reply for reply in self.cable.receive(quiet_s)}
+
+    def ask_patiently(self, asked: dict[int, Datagram]) -> dict[int, Datagram]:
+        replies = self.ask(asked, QUIET_S)
+        late = {
+            xid: datagram
+            for xid, datagram in asked.items()
+            if xid not in replies and isinstance(self.ours(datagram), Answer)
+        }
+        return replies | (self.ask(late, LATE_S) if late else {})
+
+    def compare(self, datagram: Datagram, reply: Datagram | None) -> None:
+        answer = self.ours(datagram)
+        context = "\n".join((*answer.steps, str(datagram), datagram.data.hex(), str(reply)))
+        if isinstance(answer, Silence):
+            # dnsmasq sends to a ciaddr even if the request has no source address
+            assert reply is None or answer.reason == "no-destination", context
+            return
+        assert reply is not None, context
+        assert (str(reply.to), reply.to_port) == expected_to(answer, datagram), context
+        if not is_wrapped(answer):
+            assert reply.data.hex() == answer.data.hex(), context
+
+    def log_lines(self, datagram: Datagram) -> list[str]:
+        """What dnsmasq would log of it, but for lines without a transaction number."""
+        try:
+            message = read(datagram.data)
+        except MalformedPacket:
+            return []
+        decision = self.engine.decide(self.engine.signature(message, self.arrival(datagram)))
+        mine = lines(self.config, message, decision)
+        return [cut_uuid(line) for line in mine if line.startswith(f"{message.xid} ")]
+
+
+def expected_to(answer: Answer, datagram: Datagram) -> tuple[str, int]:
+    """Where dnsmasq sends: on 4011 to any ciaddr."""
+    reply = answer.decision.reply
+    assert reply is not None
+    ciaddr = read(datagram.data).ciaddr
+    if reply.to is To.SOURCE and int(ciaddr) and not reply.is_item:
+        return str(ciaddr), datagram.source_port
+    return str(answer.to), answer.to_port
+
+
+def is_wrapped(answer: Answer) -> bool:
+    """Exactly 255 bytes in the last option 43: dnsmasq's length is 0 then."""
+    reply = answer.decision.reply
+    assert reply is not None
+    spread = list(segments(reply.sub_options))
+    return bool(spread) and sum(len(value) + 2 for _, value in spread[-1]) == 255
+
+
+def cut_uuid(line: str) -> str:
+    head, found, value = line.partition(" option: 97 client-machine-id  ")
+    return f"{head}{found}{value[:41]}..." if found else line
+
+
+def hide_mac(line: str) -> str:
+    return re.sub(r"(?<=[ :])[0-9a-f]{2}(?=[ :])", "??", line) if " PXE(" in line else line
+
+
+@pytest.fixture(scope="module")
+def cable() -> Iterator[Cables]:
+    with cables() as made:
+        yield made
+
+
+@pytest.mark.parametrize("number", range(CONFIGS))
+def test_dnsmasq_answers_the_same(number: int, cable: Cables, tmp_path: Path) -> None:
+    chance = random.Random(f"{SEED}/{number}")  # noqa: S311 - no secret
+    config = RandomConfig(chance)
+    sys.stdout.write(f"FASTPXE_LIVE_SEED={SEED}, configuration {number}\n{config.file}")
+    with Dnsmasq(cable.server, config.file, tmp_path) as dnsmasq:
+        rig = Rig(cable, dnsmasq, config)
+        for batch in range(BATCHES):
+            xids = range(batch * BATCH + 1, (batch + 1) * BATCH + 1)
+            made = {xid: request(chance, xid, config.interface) for xid in xids}
+            asked = {xid: datagram for xid, datagram in made.items() if not rig.hangs(datagram)}
+            replies = rig.ask_patiently(asked)
+            assert dnsmasq.process.is_running(), dnsmasq.process.output()[-2000:]
+            for xid, datagram in asked.items():
+                rig.compare(datagram, replies.get(xid))
+            logged = dnsmasq.lines()
+            for xid, datagram in asked.items():
+                mine = rig.log_lines(datagram)
+                theirs = [line for line in logged if line.startswith(f"{xid} ")]
+                if datagram.data[2] == 0:  # instead of a client id dnsmasq shows what lies there
+                    mine, theirs = [[hide_mac(line) for line in side] for side in (mine, theirs)]
+                assert theirs[: len(mine)] == mine, datagram  # asked twice, it is logged twice
+                assert len(theirs) in (len(mine), 2 * len(mine)), (theirs, datagram)
