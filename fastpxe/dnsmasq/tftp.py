@@ -16,6 +16,9 @@ Source: dnsmasq 2.90 as it behaves on the wire. Where fastpxe does otherwise on 
                        not kept waiting; the default of 50 becomes fastpxe's own
   tftp-port-range      the next port each time, not the lowest free one
   devices and FIFOs    are not opened: ERROR 2
+  edns-packet-max      doesn't change the largest block
+  SIGHUP               reads the whole configuration again; with tftp-single-port, transfers that
+                       are under way end with an ERROR
 """
 
 import errno
