@@ -12,8 +12,8 @@ Source: dnsmasq 2.90 as it behaves on the wire. Where fastpxe does otherwise on 
   CR in netascii       becomes CR NUL (RFC 764); dnsmasq sends it alone
   windowsize, timeout  are granted (dnsmasq since 2.92), tsize only where it is a number
   a repeated request   is answered from the same port; dnsmasq begins another transfer
-  tftp-max             N means N, not N + 1; while it is reached, a request is dropped and told,
-                       not kept waiting; the default of 50 becomes fastpxe's own
+  tftp-max             N is for each interface and worker, not N + 1 for all; a request beyond is
+                       dropped and told, not kept waiting; 50, the default, becomes fastpxe's own
   tftp-port-range      the next port each time, not the lowest free one
   devices and FIFOs    are not opened: ERROR 2
   edns-packet-max      doesn't change the largest block
