@@ -1,7 +1,7 @@
 """Boot storms, sustained rate and service latency of fastpxe, a C responder and dnsmasq, in turn.
 
-Each server runs alone in a network namespace, pinned to one CPU; the generator (load/pxestorm) is in
-another namespace, on the other CPU. The servers alternate, round after round, in changing order.
+Each server runs alone in a network namespace, pinned to one CPU; the generator (load/pxestorm) is
+in another namespace, on the other CPU. The servers alternate, round after round, in changing order.
 Figures are medians; in brackets the lowest and the highest. Service latency is taken inside the
 server, from the kernel's receive time to the send, by fastpxe and by the C responder alike.
 
@@ -228,8 +228,8 @@ def spread(runs: list[Measured], key: str, form: str = ",.0f") -> str:
 
 def print_storms(taken: Taken, storms: list[int]) -> None:
     limit = taken["C recvmmsg"]
-    print("| server | " + " | ".join(f"{n:,} at once: answered; ms to the last; to C" for n in storms)
-          + " |")  # fmt: skip
+    heads = " | ".join(f"{n:,} at once: answered; ms to the last; to C" for n in storms)
+    print(f"| server | {heads} |")
     print("|---" * (len(storms) + 1) + "|")
     for name, runs in taken.items():
         cells = []

@@ -41,7 +41,7 @@ def test_the_wheel_carries_modules_stubs_and_default_config(wheel: Path) -> None
 def test_the_command_runs_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
-        "import fastpxe.serve.app, fastpxe.cli, fastpxe.config as c;"
+        "import fastpxe.serve.supervisor, fastpxe.cli, fastpxe.config as c;"
         "assert fastpxe.__file__.startswith(%r), fastpxe.__file__;"
         "c.default_config(); fastpxe.cli.main(['--version'])"
     )

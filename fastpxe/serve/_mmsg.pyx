@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 
 from fastpxe._codec cimport (
     AT_CHADDR, AT_HLEN, AT_HTYPE, AT_XID, CHOSE_US, HTTP_ON_4011, OPT_UUID,
-    OTHER_SERVER_ID, REASON_COUNT, TOO_LONG, Message, get32, option,
+    OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 
