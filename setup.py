@@ -26,6 +26,7 @@ MODULES = {
     "fastpxe._request": "fastpxe/_request.pyx",
     "fastpxe._codec": "fastpxe/_codec.pyx",
     "fastpxe.serve._mmsg": "fastpxe/serve/_mmsg.pyx",
+    "fastpxe.serve._storm": "fastpxe/serve/_storm.pyx",
 }
 
 setup(
