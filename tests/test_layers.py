@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
     "cli/explain": "test_cli runs it",
     "cli/serve": "serve/test_app runs it as a process",
     "cli/source": "test_cli reads configurations through it",
+    "cli/storm": "test_cli_storm runs it",
     "findings": "test_check_native prints its text",
     "_request": "a view of what _codec parsed: test_codec reads everything through it",
     "dnsmasq/model": "records and their text: the tests of the reader see them",
