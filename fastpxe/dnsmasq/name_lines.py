@@ -5,7 +5,7 @@ Sources:
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 
 from fastpxe.dnsmasq.addresses import read_ipv4, read_ipv6
@@ -66,22 +66,14 @@ def hosts_file_names(content: bytes, domain: str = "") -> Iterator[tuple[str, IP
             yield name, address
 
 
-def resolve(names: list[tuple[str, IPv4Address]]) -> dict[str, IPv4Address]:
-    """What each name, in lower case, stands for when several lines have it.
+def resolve(names: Iterable[tuple[str, IPv4Address]]) -> dict[str, IPv4Address]:
+    """What each name, in lower case, stands for: the first line that has it decides.
 
-    dnsmasq finds the newest line that was the first to name its address, else the newest.
+    dnsmasq takes a name's addresses in turn, one for each reply, unless no-round-robin is there.
     """
-    addresses: set[IPv4Address] = set()
-    firsts: set[str] = set()
     table: dict[str, IPv4Address] = {}
-    for written, address in names:
-        name = written.removesuffix(".").lower()
-        is_first = address not in addresses
-        addresses.add(address)
-        if is_first or name not in firsts:
-            table[name] = address
-        if is_first:
-            firsts.add(name)
+    for name, address in names:
+        table.setdefault(name.removesuffix(".").lower(), address)
     return table
 
 

@@ -60,10 +60,9 @@ def test_another_domain_is_noted(value: str) -> None:
     assert (list(config.hosts_names), [n.key for n in config.notes]) == (["a"], ["domain"])
 
 
-def test_a_name_of_several_addresses_is_the_newest_that_first_named_one() -> None:
-    assert resolve([("a", A), ("a", B)]) == {"a": B}
-    assert resolve([("b", B), ("a", A), ("a", B)]) == {"a": A, "b": B}
-    assert resolve([("b", B), ("c", C), ("a", B), ("a", C)])["a"] == C
+def test_of_several_addresses_a_name_has_the_first() -> None:
+    assert resolve([("a", A), ("b", C), ("A.", B)]) == {"a": A, "b": C}
+    assert names("host-record=a,10.0.0.3", "10.0.0.2 a\n10.0.0.1 a")["a"] == C
 
 
 def test_a_hosts_file_of_odd_bytes_is_read() -> None:
