@@ -365,3 +365,53 @@ def test_a_second_fastpxe_is_refused_though_workers_share_ports(wire: Wire) -> N
     )  # fmt: skip
     assert second.returncode == 1
     assert "UDP port 67 on eth0 is held by" in second.stderr
+
+
+# --- dnsmasq's syntax ----------------------------------------------------------------------------
+
+DNSMASQ = f"""
+port=0
+pxe-prompt="P",0
+dhcp-mac=set:slow,52:54:00:12:34:56
+dhcp-reply-delay=tag:slow,1
+dhcp-boot=x64.efi
+dhcp-range={SERVER},proxy
+"""
+
+
+def test_a_held_reply_holds_up_nobody_else(wire: Wire) -> None:
+    path = wire.folder / "dnsmasq.conf"
+    path.write_text(DNSMASQ)
+    wire.start("--dnsmasq-conf", str(path), "--workers", "1")
+    with Storm(wire) as storm:
+        storm.send(range(1))  # from the slow machine
+        storm.send(range(1, 2), chaddr=bytes.fromhex("525400999999"))
+        storm.hear(1)
+        assert storm.heard == {1: 1}
+        storm.hear(2)
+        assert storm.heard == {0: 1, 1: 1}
+
+
+def test_dnsmasq_s_options_after_two_dashes_are_taken(wire: Wire) -> None:
+    process = wire.start("--", f"--dhcp-range={SERVER},proxy", "--pxe-prompt=P,0", "-M", "a.efi")
+    assert wire.file_offered() == "a.efi"
+    assert "from command line" in process.output()
+
+
+def test_a_dnsmasq_config_that_is_refused_exits_2_with_its_line(wire: Wire) -> None:
+    path = wire.folder / "dnsmasq.conf"
+    path.write_text("port=0\npxe-service=NoSuchCSA,menu,file\n")
+    ran = subprocess.run(
+        wire.server.command(*FASTPXE, "--dnsmasq-conf", str(path)),
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert f"fastpxe: {path}:2:" in ran.stderr
+
+
+def test_what_keeps_a_dnsmasq_config_silent_is_said_at_start(wire: Wire) -> None:
+    path = wire.folder / "dnsmasq.conf"
+    path.write_text(f"port=0\ntftp-root=/tftpboot\ndhcp-boot=a\ndhcp-range={SERVER},proxy\n")
+    process = wire.start("--dnsmasq-conf", str(path))
+    assert "neither pxe-prompt nor pxe-service" in process.output()
+    assert "tftp-root serves no file without enable-tftp" in process.output()
