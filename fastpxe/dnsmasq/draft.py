@@ -69,7 +69,7 @@ class Draft(msgspec.Struct, kw_only=True):
     domain: str = ""
 
     def note(self, line: Written, why: str) -> None:
-        self.notes.append(Note(line.where, line.key, why))
+        self.notes.append(Note(line.where, line.key, why, line.text))
 
     def finish(self, hosts_names: dict[str, IPv4Address]) -> DnsmasqConfig:
         return DnsmasqConfig(

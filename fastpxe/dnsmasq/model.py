@@ -258,11 +258,12 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A directive that was accepted and changes nothing here, and why."""
+    """A directive that was accepted and changes nothing here, and why; its line, if it has one."""
 
     where: Where
     key: str
     why: str
+    text: str = ""
 
 
 class DnsmasqConfig(msgspec.Struct, frozen=True, kw_only=True):
