@@ -2,19 +2,25 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
 from fastpxe import check_native, findings, policy
-from fastpxe.cli.source import Commands, add_json, add_source, load_native
+from fastpxe.cli.source import Commands, add_json, add_source, load, source_of
 from fastpxe.config import Config
+from fastpxe.dnsmasq import check as check_dnsmasq
+from fastpxe.dnsmasq.model import Interface
+from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import FileRefused, MalformedPacket
-from fastpxe.paths import relative_path
 from fastpxe.serve.blocks import Root
+from fastpxe.serve.interfaces import all_interfaces
+from fastpxe.serve.requested import open_for, requested_path
 from fastpxe.serve.roots import DEFAULT_ROOT
+from fastpxe.tftp import TftpSettings
 
 EXIT_CLEAN, EXIT_FINDINGS = 0, 1
+
+IsServed = Callable[[str], bool]
 
 
 def add(commands: Commands) -> None:
@@ -23,50 +29,78 @@ def add(commands: Commands) -> None:
         "check",
         help="validate a configuration and name its traps",
         description=(
-            "Validate a configuration and name its traps: rules that never win, clients that\n"
+            "Validate a configuration and name its traps: lines that never win, clients that\n"
             "get the wrong file or none, files that are missing.\n"
             "Exit status: 0 clean, 1 with findings, 2 when the configuration is refused."
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  fastpxe check -c /etc/fastpxe.toml",
+        epilog=(
+            "examples:\n"
+            "  fastpxe check /etc/fastpxe.toml\n"
+            "  fastpxe check /etc/dnsmasq.d/ltsp.conf\n"
+            "  fastpxe check -- --dhcp-range=10.0.0.0,proxy --dhcp-boot=ipxe.efi"
+        ),
     )
-    add_source(command)
+    add_source(command, takes_path=True)
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Print the findings."""
-    config = load_native(parsed)
-    found = check_native.check(config, policy.build(config, []), is_served(config))
+    config = load(parsed)
+    is_served, why_not = looking(
+        config.tftp if isinstance(config, Config) else tftp_settings(config)
+    )
+    if isinstance(config, Config):
+        found = check_native.check(config, policy.build(config, []), is_served)
+    else:
+        present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]
+        found = check_dnsmasq.check(config, present, is_served)
     if parsed.json:
         print(msgspec.json.format(msgspec.json.encode({"findings": found})).decode())
     else:
         for line in findings.text(found):
             print(line)
-        print(summary(len(found), config.source))
+        print(summary(len(found), source_of(parsed), why_not))
     return EXIT_FINDINGS if found else EXIT_CLEAN
 
 
-def summary(count: int, source: str) -> str:
-    """The last line."""
-    if count == 0:
-        return f"{source}: no finding"
-    return f"{source}: {count} finding{'s' if count > 1 else ''}"
+def summary(count: int, source: str, why_not: str) -> str:
+    """The last line; `why_not` says why files were not looked for, if they weren't."""
+    counted = f"{count} finding{'s' if count > 1 else ''}" if count else "no finding"
+    without = f"; boot files were not looked for: {why_not}" if why_not else ""
+    return f"{source}: {counted}{without}"
 
 
-def is_served(config: Config) -> Callable[[str], bool] | None:
-    """Whether a file would be found under the TFTP root; None when no root is here to look at."""
-    path = config.tftp.root or DEFAULT_ROOT
-    if not Path(path).is_dir():
+def looking(settings: TftpSettings) -> tuple[IsServed | None, str]:
+    """Whether a file would be found under a TFTP root, or None and why one can't look."""
+    if not settings.enabled:
+        return None, "none is served from here"
+    if settings.unique_root is not None:
+        return None, "each client may have a folder of its own"
+    usual = settings.root or (DEFAULT_ROOT if settings.dialect == "fastpxe" else None)
+    paths = dict.fromkeys(path for path in (usual, *settings.roots.values()) if path)
+    roots = [root for path in paths if (root := _open(path)) is not None]
+    if not roots:
+        return None, f"{', '.join(paths) or 'no root'} can't be read on this machine"
+    as_anybody = msgspec.structs.replace(settings, secure=False)  # the user is another one here
+    return lambda file: any(_has(root, as_anybody, file) for root in roots), ""
+
+
+def _open(path: str) -> Root | None:
+    try:
+        return Root(path)
+    except OSError:
         return None
-    root = Root(path)
 
-    def look(file: str) -> bool:
-        try:
-            root.open(relative_path(file.encode("ascii"))).close()
-        except (FileRefused, MalformedPacket, OSError):
-            return False
-        return True
 
-    return look
+def _has(root: Root, settings: TftpSettings, file: str) -> bool:
+    name = file.encode("utf-8", "surrogateescape")
+    try:
+        open_for(
+            root, settings, requested_path(root, settings, name, client="", interface="")
+        ).close()
+    except (FileRefused, MalformedPacket, OSError):
+        return False
+    return True

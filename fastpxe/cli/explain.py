@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
             "  fastpxe explain --dnsmasq-conf /etc/dnsmasq.d/ltsp.conf --arch uefi-x64"
         ),
     )
-    add_source(command)
+    add_source(command, takes_path=True)
     add_client(command)
     command.add_argument("--hex", metavar="HEX", help="a DHCP message as hex digits")
     command.add_argument(

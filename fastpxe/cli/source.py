@@ -16,9 +16,16 @@ from fastpxe.errors import ConfigError
 Commands = Any
 
 
-def add_source(command: argparse.ArgumentParser) -> None:
-    """Add the flags that name a configuration."""
+def add_source(command: argparse.ArgumentParser, *, takes_path: bool = False) -> None:
+    """Add what names a configuration: flags, and for some commands a path without one."""
     choice = command.add_mutually_exclusive_group()
+    if takes_path:
+        choice.add_argument(
+            "path",
+            metavar="CONFIG",
+            nargs="?",
+            help="the configuration: .toml is a fastpxe.toml, anything else dnsmasq's",
+        )
     choice.add_argument("-c", "--config", metavar="FILE", help="a fastpxe.toml")
     choice.add_argument(
         "--dnsmasq-conf",
@@ -27,7 +34,7 @@ def add_source(command: argparse.ArgumentParser) -> None:
         default=[],
         help="a dnsmasq configuration, or a directory of them; may be repeated",
     )
-    command.set_defaults(dnsmasq_options=[])
+    command.set_defaults(path=None, dnsmasq_options=[])
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -46,22 +53,29 @@ def add_json(command: argparse.ArgumentParser) -> None:
 
 def load(parsed: argparse.Namespace) -> Config | DnsmasqConfig:
     """Read the configuration that was named, or the built-in one. Raises ConfigError."""
-    if parsed.dnsmasq_conf or parsed.dnsmasq_options:
-        if parsed.config:
-            raise ConfigError("a fastpxe.toml takes no dnsmasq options", where=parsed.config)
-        return read_config(parsed.dnsmasq_conf, arguments=parsed.dnsmasq_options, disk=DISK)
-    path: str | None = parsed.config
+    path, dnsmasq_files = named(parsed)
+    if dnsmasq_files or parsed.dnsmasq_options:
+        if path:
+            raise ConfigError("a fastpxe.toml takes no dnsmasq options", where=path)
+        return read_config(dnsmasq_files, arguments=parsed.dnsmasq_options, disk=DISK)
     if path is None:
         return config.default_config()
     return config.parse(read_text(path), path)
 
 
-def load_native(parsed: argparse.Namespace) -> Config:
-    """As `load`, for what works on a fastpxe.toml only."""
-    found = load(parsed)
-    if not isinstance(found, Config):
-        raise ConfigError("not yet for dnsmasq's syntax", where="command line")
-    return found
+def named(parsed: argparse.Namespace) -> tuple[str | None, list[str]]:
+    """The fastpxe.toml, and the files of dnsmasq's, that were named."""
+    path: str | None = parsed.path
+    if path is None:
+        return parsed.config, parsed.dnsmasq_conf
+    return (path, []) if path.endswith(".toml") else (None, [path])
+
+
+def source_of(parsed: argparse.Namespace) -> str:
+    """What was named, for people."""
+    path, dnsmasq_files = named(parsed)
+    options = ["command line"] if parsed.dnsmasq_options else []
+    return path or ", ".join([*dnsmasq_files, *options]) or config.default_config().source
 
 
 def read_text(path: str) -> str:
