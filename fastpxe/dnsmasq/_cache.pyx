@@ -179,7 +179,8 @@ cdef class AnswerCache(Responder):
             about[0] = tlv.code
             about[1] = tlv.size
             add(&self.key, about, 2)
-            if tlv.code == OPT_UUID:
+            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE \
+                    and not self.scratch.where[<int>OPT_UUID]:    # dnsmasq takes the first so long
                 self.scratch.where[<int>OPT_UUID] = \
                     <uint32_t>(tlv.value - at + AT_OPTIONS) << 16 | tlv.size
             if not self.blanked[tlv.code]:
