@@ -89,6 +89,12 @@ CHOICES |= {
 }
 LISTENING = (
     "port=0",
+    "port=0",
+    "port=0\nbridge-interface=dqs0,dqs1",
+    "port=0\nbridge-interface=dqs1,dq*",
+    "port=0\nno-dhcp-interface=dqs1",
+    "port=5399\nlisten-address=10.88.0.3,10.88.7.1\nexcept-interface=dqs0",
+    "port=5399\ninterface=dqs1\nlisten-address=10.88.0.1\nexcept-interface=dqs*",
     "port=5399\nlisten-address=10.88.0.3\nbind-interfaces",
     "port=5399\ninterface=dqs*",
 )

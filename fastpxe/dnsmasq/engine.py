@@ -29,7 +29,7 @@ BROADCAST = IPv4Address("255.255.255.255")
 REMEMBERED = 1024  # decisions
 
 # Reasons for silence of which dnsmasq leaves a line in its log, even without log-dhcp.
-LOGGED = frozenset({"no-address", "no-range", "bis", "ignored", "no-destination"})
+LOGGED = frozenset({"no-address", "no-range", "bridge", "bis", "ignored", "no-destination"})
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from fastpxe.wire import Option
 CLIENT_ID_MIN = 3  # bytes; no longer one stands for a hardware address
 HEX_MAX = 14  # bytes of a value; more are cut
 
-WARNED = frozenset({"no-range", "no-address"})  # the warning is all there is
+WARNED = frozenset({"no-range", "no-address", "bridge"})  # the warning is all there is
 
 
 def lines(config: DnsmasqConfig, message: Message, decision: Decision) -> Iterator[str]:

@@ -169,7 +169,7 @@ class Ranges:
             if any(wildcard(alias, name) for alias in aliases):
                 if target not in self.interfaces:
                     why = f"unknown interface {target} in bridge-interface"
-                    return Place(name, refused="interface", why=why)
+                    return Place(name, refused="bridge", why=why)
                 name = target
                 break
         addresses = self.interfaces[name].networks

@@ -19,6 +19,7 @@ SNAME_SIZE = 64
 END = b"\xff"
 UUID_SIZE = 17
 ITEM_SIZE = 4
+OVERLOAD_SIZE = 3
 BROADCAST_FLAG = 0x80
 
 CIADDR = slice(12, 16)
@@ -43,7 +44,9 @@ class Template(msgspec.Struct, frozen=True):
 class Areas:
     """The three places where options fit, filled in dnsmasq's order: main, then file, then sname.
 
-    Room is kept in main for option 52 and END: three bytes that no option may use.
+    Three bytes of each stay free. In main they don't always hold what they are for, option 52 and
+    END: dnsmasq then writes beyond, and sends what lies there from earlier packets. Here there is
+    no overload then.
     """
 
     def __init__(self, file: bytes, sname: bytes, room: int) -> None:
@@ -72,7 +75,7 @@ class Areas:
         """
         yield self.main, OPTIONS_AT, self.room
         if self.overload_at is None:
-            if self.file and self.sname:
+            if (self.file and self.sname) or len(self.main) + OVERLOAD_SIZE >= self.room:
                 return
             self.overload_at = len(self.main) + 2
             self.main += bytes([Option.OVERLOAD, 1, 0])
