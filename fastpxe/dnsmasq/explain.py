@@ -10,7 +10,7 @@ from fastpxe.decode import Decoded, decode, tlvs
 from fastpxe.dnsmasq.choose import Loser
 from fastpxe.dnsmasq.decision import Decision
 from fastpxe.dnsmasq.engine import Arrival, Engine, Silence
-from fastpxe.dnsmasq.model import Boot, DnsmasqConfig, Interface, Service
+from fastpxe.dnsmasq.model import Boot, DnsmasqConfig, Interface, Range, Service
 from fastpxe.explain import (
     Candidate,
     Explanation,
@@ -40,13 +40,19 @@ def place(
             for line in proxies:
                 if any(line.address in own.network for own in interface.networks):
                     return list(present), interface.name
-        start = proxies[0].address if proxies else IPv4Address("192.0.2.2")
-        mask = proxies[0].netmask if proxies and proxies[0].netmask else "255.255.255.0"
-        network = IPv4Interface(f"{start}/{mask}").network
-        own = start if start != network.network_address else start + 1
-        address = IPv4Interface(f"{own}/{mask}")
+        address = _own_in(proxies[0]) if proxies else IPv4Interface("192.0.2.2/24")
     name = (config.network.interfaces or ("eth0",))[0].rstrip("*") or "eth0"
     return [Interface(name=name, networks=(address,))], name
+
+
+def _own_in(line: Range) -> IPv4Interface:
+    """An address of ours that the range covers: the line's own, unless that is the network's."""
+    try:
+        network = IPv4Interface(f"{line.address}/{line.netmask or '255.255.255.0'}").network
+    except ValueError:  # dnsmasq takes masks with holes
+        return IPv4Interface((line.address, 24))
+    is_network = line.address == network.network_address and network.prefixlen < 31
+    return IPv4Interface((line.address + 1 if is_network else line.address, network.prefixlen))
 
 
 def explain_boot(engine: Engine, client: Client, interface: str) -> Explanation:

@@ -108,6 +108,12 @@ def test_a_range_that_names_its_network_gets_a_host_s_address() -> None:
     assert engine.ranges.places["eth0"].address == IPv4Address("10.5.0.1")
 
 
+@pytest.mark.parametrize("mask", ["255.0.255.0", "255.255.255.255", "0.0.0.0"])
+def test_any_mask_that_dnsmasq_takes_has_a_place(mask: str) -> None:
+    engine = read(f"pxe-prompt=P\ndhcp-range=10.5.0.0,proxy,{mask}\n")
+    assert list(engine.ranges.places) == ["eth0"]
+
+
 def test_an_address_that_is_given_counts() -> None:
     found, _ = place(config(SEED1), [], IPv4Interface("10.88.0.7/24"))
     assert found[0].networks == (IPv4Interface("10.88.0.7/24"),)
