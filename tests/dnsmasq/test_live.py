@@ -4,7 +4,6 @@ import itertools
 import os
 import random
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -25,10 +24,7 @@ from fastpxe.dnsmasq.render import segments, template
 from fastpxe.dnsmasq.tags import names
 from fastpxe.errors import MalformedPacket
 
-pytestmark = [
-    pytest.mark.netns,
-    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dnsmasq"), reason="root, dnsmasq"),
-]
+pytestmark = pytest.mark.netns
 
 CONFIGS = int(os.environ.get("FASTPXE_LIVE_CONFIGS", "12"))
 SEED = int(os.environ.get("FASTPXE_LIVE_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
@@ -95,6 +91,10 @@ class Rig:
         assert (str(reply.to), reply.to_port) == expected_to(answer, datagram), context
         if not is_broken(answer):
             assert reply.data.hex() == answer.data.hex(), context
+
+    def is_comparable(self, datagram: Datagram) -> bool:
+        answer = self.ours(datagram)
+        return isinstance(answer, Silence) or not is_broken(answer)
 
     def log_lines(self, datagram: Datagram) -> list[str]:
         """What dnsmasq would log of it, but for lines without a transaction number."""
@@ -163,6 +163,8 @@ def test_dnsmasq_answers_the_same(number: int, cable: Cables, tmp_path: Path) ->
                 rig.compare(datagram, replies.get(xid))
             logged = dnsmasq.lines()
             for xid, datagram in asked.items():
+                if not rig.is_comparable(datagram):
+                    continue
                 mine = rig.log_lines(datagram)
                 theirs = [line for line in logged if line.startswith(f"{xid} ")]
                 if datagram.data[2] == 0:  # instead of a client id dnsmasq shows what lies there
