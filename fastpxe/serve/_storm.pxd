@@ -74,7 +74,7 @@ cdef struct Client:
     uint16_t answers
 
 cdef struct Shape:            # the request of a kind of clients, as it is handed to the kernel
-    uint8_t frame[FRAME_MAX]
+    uint8_t frames[BATCH][FRAME_MAX]    # one for each place in a batch: only holes are rewritten
     uint32_t size
     uint32_t message_at
     uint32_t holes[HOLES_MAX]
@@ -95,7 +95,6 @@ cdef struct Server:
 cdef struct Buffers:
     mmsghdr out[BATCH]
     iovec out_vectors[BATCH]
-    uint8_t frames[BATCH][FRAME_MAX]
     mmsghdr came[BATCH]
     iovec came_vectors[BATCH]
     sockaddr_in peers[BATCH]

@@ -90,11 +90,13 @@ cdef class Generator:
 
     cdef int add_shape(self, bytes frame, uint32_t message_at, tuple holes) except -1:
         cdef Shape *shape = &self.buffers.shapes[self.shape_count]
+        cdef int slot
         if not message_at + AT_OPTIONS <= <size_t>len(frame) <= FRAME_MAX:
             raise ValueError("a frame that holds no message, or doesn't fit Ethernet")
         if len(holes) > HOLES_MAX or any([not 0 <= at <= len(frame) - 3 for at in holes]):
             raise ValueError("a hole outside the frame")
-        memcpy(shape.frame, <const char *>frame, len(frame))
+        for slot in range(BATCH):
+            memcpy(shape.frames[slot], <const char *>frame, len(frame))
         shape.size = <uint32_t>len(frame)
         shape.message_at = message_at
         shape.hole_count = <int>len(holes)
@@ -120,7 +122,6 @@ cdef class Generator:
             b.destination.sin_addr.s_addr = htonl(destination[0])
             b.destination.sin_port = htons(destination[1])
         for i in range(BATCH):
-            b.out_vectors[i].iov_base = b.frames[i]
             b.out[i].msg_hdr.msg_iov = &b.out_vectors[i]
             b.out[i].msg_hdr.msg_iovlen = 1
             if destination is not None:
@@ -178,13 +179,12 @@ cdef class Generator:
 
     cdef void stamp(self, int slot, uint32_t number, uint16_t secs, uint64_t now) noexcept:
         """Write a client's request: its kind's, with its own xid and number."""
-        cdef const Shape *shape = &self.buffers.shapes[self.kind_of[number]]
+        cdef Shape *shape = &self.buffers.shapes[self.kind_of[number]]
         cdef Client *client = &self.clients[number]
-        cdef uint8_t *frame = self.buffers.frames[slot]
+        cdef uint8_t *frame = shape.frames[slot]
         cdef uint8_t *message = frame + shape.message_at
         cdef uint8_t *hole
         cdef int i
-        memcpy(frame, shape.frame, shape.size)
         put32(message + AT_XID, self.xid + number)
         message[AT_SECS] = <uint8_t>(secs >> 8)
         message[AT_SECS + 1] = <uint8_t>secs
@@ -193,6 +193,7 @@ cdef class Generator:
             hole[0] = <uint8_t>(number >> 16)
             hole[1] = <uint8_t>(number >> 8)
             hole[2] = <uint8_t>number
+        self.buffers.out_vectors[slot].iov_base = frame
         self.buffers.out_vectors[slot].iov_len = shape.size
         if not client.tries:
             client.asked_at = now

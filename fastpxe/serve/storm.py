@@ -27,6 +27,7 @@ SETTLE_S = 0.5
 ARP_TRIES, ARP_WAIT_S = 20, 0.05
 DISCARD_PORT = 9
 SO_TIMESTAMPNS = 35  # <asm-generic/socket.h>; Python's socket module doesn't name it on 3.11
+ETH_P_IP = 0x0800
 SEND_BUFFER = 64 << 20
 BUFFER_PER_CLIENT = 2560
 """Bytes to ask for: the kernel doubles them and charges 1,280 for a queued packet of this size, so
@@ -78,7 +79,9 @@ def open_requests(interface: Interface) -> socket.socket:
     """A socket that takes whole Ethernet frames for this interface. Raises StartError."""
     try:
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        sock.bind((interface.name, 0))
+        # Told what it sends, the kernel needn't look; what it then hears is dropped unseen.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+        sock.bind((interface.name, ETH_P_IP))
         _enlarge(sock, SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER)
     except OSError as error:
         raise StartError(_explain(error, f"sending on {interface.name}")) from error
