@@ -37,6 +37,12 @@ TESTED_ELSEWHERE = {
     "dnsmasq/facts": "dnsmasq/test_tags asks for what each test finds",
     "dnsmasq/model": "records and their text: the tests of the reader see them",
     "errors": "holds no logic: test_config and others see its classes raised",
+    "dnsmasq/cache_rules": "dnsmasq/test_cache and test_answers hold its rules against the engine",
+    "serve/front": "serve/test_supervisor serves both kinds of configuration through it",
+    "serve/listening": "serve/test_supervisor counts what each worker's sockets answer",
+    "serve/processes": "serve/test_supervisor kills parents and children",
+    "serve/recorder": "serve/test_supervisor reads its log, and kills it",
+    "serve/worker": "serve/test_supervisor runs, kills and retires them",
     "serve/session": "half of serve/tftp: serve/test_tftp drives both over sockets",
 }
 
