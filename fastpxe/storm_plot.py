@@ -51,14 +51,15 @@ def shapes(result: Result) -> Iterator[Shape]:
     if not bins:
         yield Label(WIDTH / 2, HEIGHT / 2, "no client was answered", "middle")
         return
-    most = max(one.count for one in bins)
+    most = -(-max(one.count for one in bins) // GRID_LINES) * GRID_LINES  # whole numbers at lines
     yield from _grid(most)
     step = (WIDTH - LEFT - RIGHT) / len(bins)
     every = -(-len(bins) // 10)  # labels that have room
     for number, one in enumerate(bins):
         x = LEFT + number * step
         height = (HEIGHT - TOP - BOTTOM) * one.count / most
-        yield Box(x + 1, HEIGHT - BOTTOM - height, step - 2, height, BLUE)
+        if one.count:
+            yield Box(x + 1, HEIGHT - BOTTOM - height, step - 2, height, BLUE)
         if number % every == 0:
             yield Label(x, HEIGHT - BOTTOM + 20, duration(one.low_us), "middle")
     yield Label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "latency of the first answer", "middle")
@@ -77,7 +78,7 @@ def _grid(most: int) -> Iterator[Shape]:
     for number in range(GRID_LINES + 1):
         y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * number / GRID_LINES
         yield Box(LEFT, y, WIDTH - LEFT - RIGHT, 1, GREY)
-        yield Label(LEFT - 8, y + 4, f"{most * number / GRID_LINES:,.0f}", "end")
+        yield Label(LEFT - 8, y + 4, f"{most * number // GRID_LINES:,}", "end")
 
 
 def svg(result: Result) -> str:
