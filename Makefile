@@ -1,7 +1,7 @@
 # make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
 # make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
 # make build    only build .venv/bin/fastpxe
-# make bench    speed, see bench/README.md
+# make bench    speed, see bench/README.md; make bench-compare: against the last saved run
 
 PYTHON ?= python3
 VENV   := .venv
@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build test lint unit asan fuzz bench clean check-build check-test
+.PHONY: serve build test lint unit asan fuzz bench bench-compare clean check-build check-test
 
 serve: build
 	$(BIN)/fastpxe serve $(ARGS)
@@ -69,9 +69,16 @@ asan: $(VENV)/test-tools
 fuzz: $(VENV)/test-tools
 	fuzz/asan $(BIN)/python fuzz/fuzz_dhcp.py --seconds $(or $(FUZZ_SECONDS),20)
 
+BENCH := $(BIN)/python -m pytest bench --benchmark-only --benchmark-storage=bench/baselines \
+	--benchmark-columns=median,iqr,rounds
+
 bench: build $(VENV)/test-tools bench/load/pxestorm bench/load/pxelimit
-	$(BIN)/python -m pytest bench --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
+	$(BENCH) --benchmark-autosave $(ARGS)
 	$(BIN)/python bench/storm.py
+
+# The newest saved run of this machine beside a new one; 10 % slower in the median is an error.
+bench-compare: build $(VENV)/test-tools
+	$(BENCH) --benchmark-compare --benchmark-compare-fail=median:10% $(ARGS)
 
 bench/load/%: bench/load/%.c
 	$(MAKE) -C bench/load $*
