@@ -1,0 +1,105 @@
+"""`fastpxe import`."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fastpxe import config as native
+from fastpxe.cli.source import DISK, Commands, add_json, add_source, load
+from fastpxe.dnsmasq.comments import Comments, comments
+from fastpxe.dnsmasq.model import DnsmasqConfig
+from fastpxe.dnsmasq.proof import Proof, prove
+from fastpxe.dnsmasq.translate import Translation, files_of, translate
+from fastpxe.errors import ConfigError, FastpxeError
+
+EXIT_SAME, EXIT_DIFFERENT = 0, 1
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "import",
+        help="write a dnsmasq configuration as a fastpxe.toml, and prove that it does the same",
+        description=(
+            "Write a dnsmasq configuration as a fastpxe.toml. Then ask both for every kind of\n"
+            "client, and name each that would get another file, or from another server.\n"
+            "What a fastpxe.toml can't say is a comment in it that begins with TRAP.\n"
+            "Exit status: 0 when all get the same, 1 with differences, 2 when the configuration\n"
+            "is refused."
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  fastpxe import /etc/dnsmasq.d/ltsp.conf > fastpxe.toml\n"
+            "  fastpxe import ltsp.conf -o /etc/fastpxe.toml\n"
+            "  fastpxe import -- --dhcp-range=192.0.2.0,proxy --pxe-service=x86PC,Boot,boot.0"
+        ),
+    )
+    add_source(command, takes_path=True)
+    command.add_argument("-o", "--output", metavar="FILE", help="write it there, not to stdout")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Print the TOML, and the proof on stderr; with --json both as one object."""
+    config = load(parsed)
+    if not isinstance(config, DnsmasqConfig):
+        where = parsed.path or parsed.config or "command line"
+        raise ConfigError("import reads dnsmasq's syntax; name such a file", where=where)
+    translation = translate(config, _comments(config))
+    proof = prove(config, native.parse(translation.text, "fastpxe.toml"), translation)
+    if parsed.output:
+        _write(parsed.output, translation.text)
+    if parsed.json:
+        print(msgspec.json.format(msgspec.json.encode(_as_json(translation, proof))).decode())
+    else:
+        if not parsed.output:
+            print(translation.text, end="")
+        for line in _text(translation, proof):
+            print(line, file=sys.stderr)
+    return EXIT_SAME if proof.same else EXIT_DIFFERENT
+
+
+def _comments(config: DnsmasqConfig) -> Comments:
+    found = {file: DISK.read(file) for file in files_of(config)}
+    return {
+        where: text
+        for file, content in found.items()
+        if content is not None
+        for where, text in comments(content, file).items()
+    }
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FastpxeError(f"{path} can't be written: {error.strerror}") from None
+
+
+def _text(translation: Translation, proof: Proof) -> Iterator[str]:
+    yield proof.summary
+    for one in proof.differences:
+        yield f"{one.where}: {one.text}" if one.text else one.where
+        yield f"    {one.why}"
+        yield f"    {one.clients} clients, such as: {one.example}"
+        yield f"    dnsmasq: {one.dnsmasq}"
+        yield f"    fastpxe: {one.fastpxe}"
+    count = len(translation.all_traps)
+    if count:
+        yield f"{count} remark{'s' if count > 1 else ''} in the file: look for TRAP"
+
+
+def _as_json(translation: Translation, proof: Proof) -> dict[str, Any]:
+    return {
+        "toml": translation.text,
+        "clients": len(proof.comparisons),
+        "same": sum(one.is_same for one in proof.comparisons),
+        "differences": proof.differences,
+        "traps": translation.all_traps,
+    }
