@@ -97,13 +97,16 @@ cdef struct Rule:             # conditions are AND-ed, the tests of one kind OR-
     int ipxe                  # -1 any, 0 no, 1 yes
     uint32_t first_test
     uint32_t test_count
+    uint32_t key_at           # where among the rule's tests those begin that an index has,
+    uint32_t key_count        # and how many they are; 0 for an open rule
     int32_t replies[KIND_COUNT]
 
 cdef struct Entry:            # of a hash bucket: rules in file order
+    const uint8_t *key
     int32_t rule
     int32_t next
 
-cdef struct Index:            # exact keys -> rules; every hit is verified by the rule's own tests
+cdef struct Index:            # exact keys -> rules; the rule's other tests are yet to be made
     uint32_t mask
     int32_t *heads
     Entry *entries
@@ -189,9 +192,10 @@ cdef class Matcher:
     cdef load_rules(self, rules, reply_count, bytearray pool)
     cdef load_indexes(self)
     cdef bint is_exact(self, const Rule *rule, int kind, uint32_t size) noexcept
+    cdef uint32_t set_key(self, Rule *rule, int kind) noexcept
     cdef int32_t arch_of(self, const Message *message) noexcept nogil
     cdef int32_t find(self, const Message *message, int kind, int32_t arch,
                       uint32_t subnet) noexcept nogil
-    cdef int32_t first_in(self, const Index *index, uint32_t hashed, int32_t best,
-                          const Message *message, int kind, uint64_t arch_bit,
+    cdef int32_t first_in(self, const Index *index, const uint8_t *key, uint32_t size,
+                          int32_t best, const Message *message, int kind, uint64_t arch_bit,
                           uint32_t subnet) noexcept nogil

@@ -441,6 +441,7 @@ cdef bint test_holds(const uint8_t *pool, const Test *test, const Message *messa
 cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
                      const Message *message, int kind, uint64_t arch_bit,
                      uint32_t subnet) noexcept nogil:
+    """True when all holds but the tests that an index has: those were met by finding the rule there."""
     cdef uint32_t i = 0
     cdef const Test *test
     if rule.replies[kind] == NOT_SERVED:
@@ -450,6 +451,9 @@ cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
     if rule.ipxe >= 0 and rule.ipxe != message.is_ipxe:
         return False
     while i < rule.test_count:
+        if i == rule.key_at and rule.key_count:
+            i += rule.key_count
+            continue
         test = &tests[rule.first_test + i]
         if not test_holds(pool, test, message, subnet):
             i += 1
@@ -484,6 +488,7 @@ cdef void insert(Index *index, uint32_t entry, const uint8_t *key, uint32_t size
                  int32_t rule) noexcept:
     """Put a rule at the head of its bucket; rules come in reverse file order."""
     cdef uint32_t bucket = hash_of(key, size) & index.mask
+    index.entries[entry].key = key
     index.entries[entry].rule = rule
     index.entries[entry].next = index.heads[bucket]
     index.heads[bucket] = <int32_t>entry
@@ -554,7 +559,7 @@ cdef class Matcher:
 
     cdef load_indexes(self):
         """Sort each rule to one place: by its exact MACs, by its exact UUIDs, or open."""
-        cdef uint32_t mac_count = 0, uuid_count = 0, mac_at = 0, uuid_at = 0, t
+        cdef uint32_t mac_count = 0, uuid_count = 0, mac_at = 0, uuid_at = 0, first, t
         cdef int32_t i
         cdef Rule *rule
         cdef list keyed_by = []
@@ -562,10 +567,10 @@ cdef class Matcher:
             rule = &self.rules[i]
             if self.is_exact(rule, TEST_MAC, 6):
                 keyed_by.append(TEST_MAC)
-                mac_count += rule.test_count
+                mac_count += self.set_key(rule, TEST_MAC)
             elif self.is_exact(rule, TEST_UUID, 16):
                 keyed_by.append(TEST_UUID)
-                uuid_count += rule.test_count
+                uuid_count += self.set_key(rule, TEST_UUID)
             else:
                 keyed_by.append(None)
                 self.open_count += 1
@@ -579,11 +584,12 @@ cdef class Matcher:
                 self.open_count += 1
         for i in range(<int32_t>self.rule_count - 1, -1, -1):
             rule = &self.rules[i]
-            for t in range(rule.first_test, rule.first_test + rule.test_count):
-                if keyed_by[i] == TEST_MAC and self.tests[t].kind == TEST_MAC:
+            first = rule.first_test + rule.key_at
+            for t in range(first, first + rule.key_count):
+                if keyed_by[i] == TEST_MAC:
                     insert(&self.by_mac, mac_at, self.pool + self.tests[t].value.at, 6, i)
                     mac_at += 1
-                elif keyed_by[i] == TEST_UUID and self.tests[t].kind == TEST_UUID:
+                else:
                     insert(&self.by_uuid, uuid_at, self.pool + self.tests[t].value.at, 16, i)
                     uuid_at += 1
 
@@ -599,6 +605,16 @@ cdef class Matcher:
                         return False
         return found
 
+    cdef uint32_t set_key(self, Rule *rule, int kind) noexcept:
+        """Leave the tests of `kind`, which are in one run, to an index; how many they are."""
+        cdef uint32_t t
+        for t in range(rule.test_count):
+            if self.tests[rule.first_test + t].kind == kind:
+                if not rule.key_count:
+                    rule.key_at = t
+                rule.key_count += 1
+        return rule.key_count
+
     cdef int32_t find(self, const Message *message, int kind, int32_t arch,
                       uint32_t subnet) noexcept nogil:
         """The first rule that holds, or -1."""
@@ -609,11 +625,10 @@ cdef class Matcher:
             arch_bit = <uint64_t>1 << self.arch_slots[arch] & ~<uint64_t>1
         if message.at[AT_HLEN] == 6:
             best = self.first_in(
-                &self.by_mac, hash_of(message.at + AT_CHADDR, 6), best, message, kind, arch_bit,
-                subnet)
+                &self.by_mac, message.at + AT_CHADDR, 6, best, message, kind, arch_bit, subnet)
         if message.uuid != NULL:
             best = self.first_in(
-                &self.by_uuid, hash_of(message.uuid, 16), best, message, kind, arch_bit, subnet)
+                &self.by_uuid, message.uuid, 16, best, message, kind, arch_bit, subnet)
         for i in range(self.open_count):
             at = self.open_rules[i]
             if at >= best:
@@ -623,18 +638,18 @@ cdef class Matcher:
                 break
         return best if best < <int32_t>self.rule_count else -1
 
-    cdef int32_t first_in(self, const Index *index, uint32_t hashed, int32_t best,
-                          const Message *message, int kind, uint64_t arch_bit,
+    cdef int32_t first_in(self, const Index *index, const uint8_t *key, uint32_t size,
+                          int32_t best, const Message *message, int kind, uint64_t arch_bit,
                           uint32_t subnet) noexcept nogil:
-        """The first rule of a bucket that holds and comes before `best`, or `best`."""
-        cdef int32_t entry = index.heads[hashed & index.mask]
+        """The first rule with this key that holds and comes before `best`, or `best`."""
+        cdef int32_t entry = index.heads[hash_of(key, size) & index.mask]
         cdef int32_t rule
         while entry >= 0:
             rule = index.entries[entry].rule
             if rule >= best:
                 return best
-            if rule_holds(self.pool, &self.rules[rule], self.tests, message, kind, arch_bit,
-                          subnet):
+            if memcmp(index.entries[entry].key, key, size) == 0 and rule_holds(
+                    self.pool, &self.rules[rule], self.tests, message, kind, arch_bit, subnet):
                 return rule
             entry = index.entries[entry].next
         return best

@@ -64,6 +64,21 @@ def test_values_of_one_condition_are_alternatives() -> None:
     assert rule_for('mac = ["00:00:00:00:00:01", "52:54:00:12:34:56"]', discover()) == "it"
 
 
+def test_each_machine_of_a_long_list_is_found_and_no_other() -> None:
+    """One rule with 100,000 machines; a scan of them for each packet would take a minute here."""
+    macs = [bytes((2, 0, 0)) + number.to_bytes(3) for number in range(100_000)]
+    built = compiled([Match(macs=tuple(Pattern(mac, b"\xff" * 6) for mac in macs))])
+
+    def rule(mac: bytes) -> int:
+        return built.native.decide(
+            discover(chaddr=mac), source=int(CLIENT), address=int(OUR_ADDRESS)
+        )[4]
+
+    for mac in macs[::7]:
+        assert rule(mac) == 0
+        assert rule(b"\x06" + mac[1:]) == -1
+
+
 def test_conditions_of_two_kinds_must_both_hold() -> None:
     assert rule_for(f'mac = "00:00:00:00:00:01"\nuuid = "{GUID_TEXT}"', discover()) == "rest"
 
