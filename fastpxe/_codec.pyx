@@ -441,7 +441,7 @@ cdef bint test_holds(const uint8_t *pool, const Test *test, const Message *messa
 cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
                      const Message *message, int kind, uint64_t arch_bit,
                      uint32_t subnet) noexcept nogil:
-    """True when all holds but the tests that an index has: those were met by finding the rule there."""
+    """True when all holds but the tests that an index has: finding the rule there met those."""
     cdef uint32_t i = 0
     cdef const Test *test
     if rule.replies[kind] == NOT_SERVED:
