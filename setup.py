@@ -1,4 +1,4 @@
-"""Build the two Cython modules; everything static is in pyproject.toml.
+"""Build the Cython modules; everything static is in pyproject.toml.
 
 FASTPXE_SANITIZE=1  address and undefined-behaviour sanitizers, C warnings are errors (fuzz/asan)
 FASTPXE_ANNOTATE=1  write the annotated HTML next to each .pyx

@@ -1,7 +1,8 @@
 """Drain a DHCP socket in batches: recvmmsg, Policy.answer for each datagram, sendmmsg.
 
-The only C code that makes system calls. No Python object is made per packet; what people want to
-know goes onto a Board in memory that is shared with the parent process, which reads it later.
+The only C code of the packet path that makes system calls. No Python object is made per packet;
+what people want to know goes onto a Board in memory that is shared with the parent process, which
+reads it later.
 
 Sources: recvmmsg(2), sendmmsg(2), ip(7) for IP_PKTINFO, socket(7) for SO_TIMESTAMPNS.
 """
@@ -18,16 +19,15 @@ from fastpxe._codec cimport (
     OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
+from fastpxe.serve._socket cimport (
+    AF_INET, CLOCK_REALTIME, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, CMSG_SPACE,
+    IPPROTO_IP, IP_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, POLLOUT, SOL_SOCKET, SO_TIMESTAMPNS,
+    clock_gettime, cmsghdr, htonl, htons, in_pktinfo, iovec, mmsghdr, msghdr, ntohl, ntohs, poll,
+    pollfd, recvmmsg, sendmmsg, sockaddr_in, timespec,
+)
 
 from fastpxe._codec import REASONS
 from fastpxe.events import Decision, Delayed
-
-cdef extern from "<time.h>" nogil:
-    cdef struct timespec:
-        long tv_sec
-        long tv_nsec
-    int clock_gettime(int, timespec *)
-    int CLOCK_REALTIME
 
 cdef extern from "<sys/mman.h>" nogil:
     void *mmap(void *, size_t, int, int, int, long)
@@ -45,60 +45,6 @@ cdef extern from *:
     uint64_t read_shared(const uint64_t *at) noexcept nogil
     void write_shared(uint64_t *at, uint64_t value) noexcept nogil
     int highest_bit(uint64_t value) noexcept nogil
-
-cdef extern from "<sys/socket.h>" nogil:
-    int SOL_SOCKET, SO_TIMESTAMPNS
-    cdef struct iovec:
-        void *iov_base
-        size_t iov_len
-    cdef struct msghdr:
-        void *msg_name
-        unsigned int msg_namelen
-        iovec *msg_iov
-        size_t msg_iovlen
-        void *msg_control
-        size_t msg_controllen
-        int msg_flags
-    cdef struct mmsghdr:
-        msghdr msg_hdr
-        unsigned int msg_len
-    cdef struct cmsghdr:
-        size_t cmsg_len
-        int cmsg_level
-        int cmsg_type
-    cmsghdr *CMSG_FIRSTHDR(msghdr *)
-    cmsghdr *CMSG_NXTHDR(msghdr *, cmsghdr *)
-    unsigned char *CMSG_DATA(cmsghdr *)
-    size_t CMSG_LEN(size_t)
-    size_t CMSG_SPACE(size_t)
-    int recvmmsg(int, mmsghdr *, unsigned int, int, timespec *)
-    int sendmmsg(int, mmsghdr *, unsigned int, int)
-    int MSG_DONTWAIT, MSG_TRUNC
-
-cdef extern from "<netinet/in.h>" nogil:
-    cdef struct in_addr:
-        uint32_t s_addr
-    cdef struct sockaddr_in:
-        unsigned short sin_family
-        uint16_t sin_port
-        in_addr sin_addr
-    cdef struct in_pktinfo:
-        int ipi_ifindex
-        in_addr ipi_spec_dst
-        in_addr ipi_addr
-    uint32_t htonl(uint32_t)
-    uint16_t htons(uint16_t)
-    uint32_t ntohl(uint32_t)
-    uint16_t ntohs(uint16_t)
-    int AF_INET, IPPROTO_IP, IP_PKTINFO
-
-cdef extern from "<poll.h>" nogil:
-    cdef struct pollfd:
-        int fd
-        short events
-        short revents
-    int poll(pollfd *, unsigned long, int)
-    short POLLOUT
 
 cdef enum:
     CONTROL_SIZE = 128        # room for in_pktinfo and timespec, checked in DhcpPort.__init__

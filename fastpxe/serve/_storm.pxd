@@ -1,61 +1,8 @@
-"""What the storm generator keeps for each client, and the system calls that it makes.
-
-Sources: sendmmsg(2), recvmmsg(2), socket(7) for SO_TIMESTAMPNS, ppoll(2).
-"""
+"""What the storm generator keeps for each client, and between one batch and the next."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-cdef extern from "<time.h>" nogil:
-    cdef struct timespec:
-        long tv_sec
-        long tv_nsec
-    int clock_gettime(int, timespec *)
-    int CLOCK_REALTIME
-
-cdef extern from "<sys/socket.h>" nogil:
-    cdef struct iovec:
-        void *iov_base
-        size_t iov_len
-    cdef struct msghdr:
-        void *msg_name
-        unsigned int msg_namelen
-        iovec *msg_iov
-        size_t msg_iovlen
-        void *msg_control
-        size_t msg_controllen
-        int msg_flags
-    cdef struct mmsghdr:
-        msghdr msg_hdr
-        unsigned int msg_len
-    cdef struct cmsghdr:
-        size_t cmsg_len
-        int cmsg_level
-        int cmsg_type
-    cmsghdr *CMSG_FIRSTHDR(msghdr *)
-    unsigned char *CMSG_DATA(cmsghdr *)
-    int recvmmsg(int, mmsghdr *, unsigned int, int, timespec *)
-    int sendmmsg(int, mmsghdr *, unsigned int, int)
-    int MSG_DONTWAIT, SOL_SOCKET, SCM_TIMESTAMPNS
-
-cdef extern from "<netinet/in.h>" nogil:
-    cdef struct in_addr:
-        uint32_t s_addr
-    cdef struct sockaddr_in:
-        unsigned short sin_family
-        uint16_t sin_port
-        in_addr sin_addr
-    uint32_t htonl(uint32_t)
-    uint32_t ntohl(uint32_t)
-    uint16_t htons(uint16_t)
-    int AF_INET
-
-cdef extern from "<poll.h>" nogil:
-    cdef struct pollfd:
-        int fd
-        short events
-        short revents
-    int ppoll(pollfd *, unsigned long, timespec *, void *)
-    short POLLIN
+from fastpxe.serve._socket cimport iovec, mmsghdr, sockaddr_in
 
 cdef enum:
     BATCH = 64

@@ -15,6 +15,11 @@ from fastpxe._codec cimport (
     AT_MAGIC, AT_OP, AT_OPTIONS, AT_SECS, AT_XID, COOKIE, HTTP_CLASS, OPT_CLASS, OPT_END, OPT_PAD,
     OPT_TYPE, PXE_CLASS, get32, put32,
 )
+from fastpxe.serve._socket cimport (
+    AF_INET, CLOCK_REALTIME, CMSG_DATA, CMSG_FIRSTHDR, MSG_DONTWAIT, POLLIN, SCM_TIMESTAMPNS,
+    SOL_SOCKET, clock_gettime, cmsghdr, htonl, htons, msghdr, ntohl, pollfd, ppoll,
+    recvmmsg, sendmmsg, sockaddr_in, timespec,
+)
 
 cdef enum:
     BOOTREPLY = 2
