@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpxe.events import Event, TransferDone, TransferRefused
-from fastpxe.serve.blocks import Root
+from fastpxe.serve.files import Root
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.tftp import TftpServer
 from fastpxe.tftp import TftpSettings

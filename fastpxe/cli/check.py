@@ -12,7 +12,7 @@ from fastpxe.dnsmasq import check as check_dnsmasq
 from fastpxe.dnsmasq.model import Interface
 from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import FileRefused, MalformedPacket
-from fastpxe.serve.blocks import Root
+from fastpxe.serve.files import Root
 from fastpxe.serve.interfaces import all_interfaces
 from fastpxe.serve.requested import open_for, requested_path
 from fastpxe.serve.roots import DEFAULT_ROOT

@@ -1,213 +1,21 @@
-"""Files under the root, opened safely, and their blocks, sent to one client.
+"""The blocks of a file, sent to one client.
 
 Sources:
-  openat2(2) (confinement by the kernel, races included), RFC 1350 section 2 (DATA).
+  RFC 1350 section 2 (DATA), section 1 (netascii).
 """
 
-import ctypes
-import errno
-import os
 import socket
-import stat
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, Self
+from collections.abc import Sequence
+from typing import Protocol
 
-from fastpxe.errors import FileForbidden, FileNotFound, FileTruncated
+from fastpxe.serve.files import OpenFile
 from fastpxe.tftp import NetasciiBlocks
 from fastpxe.wire import TftpOp
 
 Ancillary = Sequence[tuple[int, int, bytes]]
 """What goes to sendmsg(2) beside the bytes, such as the address to send from."""
-
-Opener = Callable[[int, bytes, int], int]
-"""(directory descriptor, relative path, flags) to descriptor; OSError as of open(2)."""
-
-_SYS_OPENAT2 = 437  # the same on every architecture
-_RESOLVE_NO_MAGICLINKS = 0x02
-_RESOLVE_BENEATH = 0x08
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_LOOK = os.O_PATH | os.O_CLOEXEC
-_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-_REFUSED = (errno.EXDEV, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
-
-
-class OpenFile:
-    """A regular file as it was when it was opened: `size_bytes` doesn't follow later changes.
-
-    A file put in its place has no effect; one cut short makes `read` raise FileTruncated.
-    """
-
-    def __init__(self, fd: int, status: os.stat_result) -> None:
-        self._fd = fd
-        self.status = status
-        self.size_bytes = status.st_size
-
-    def read(self, offset: int, limit: int) -> bytes:
-        """Return up to `limit` bytes from `offset`; fewer only at the size announced."""
-        wanted = max(0, min(limit, self.size_bytes - offset))
-        try:
-            found = os.pread(self._fd, wanted, offset)
-        except OSError as error:  # a failing disk, a file server that went away
-            raise FileTruncated(f"the file can't be read: {error.strerror}") from error
-        if len(found) < wanted:
-            raise FileTruncated("the file was cut short during the transfer")
-        return found
-
-    def pieces(self, size: int = 16384) -> Iterator[bytes]:
-        """Yield the whole file in pieces of `size` bytes."""
-        for offset in range(0, self.size_bytes, size):
-            yield self.read(offset, size)
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Root:
-    """A directory that files are served from, and that no name leads out of.
-
-    Symlinks are followed as long as they stay inside, absolute ones too; none is where the kernel
-    is older than 5.6, or a container refuses openat2(2). Raises OSError when `path` is not a
-    directory that can be opened.
-    """
-
-    def __init__(self, path: str, opener: Opener | None = None) -> None:
-        self.path = path
-        self._real = os.path.realpath(os.fsencode(path))
-        self._fd = os.open(path, _LOOK | os.O_DIRECTORY)
-        self._open = opener or _best_opener(self._fd)
-
-    def open(self, path: bytes) -> OpenFile:
-        """Open a relative path, as of `paths.relative_path`.
-
-        Raises FileNotFound; FileForbidden for what is outside, unreadable or not a regular file;
-        OSError when the machine is at fault (no descriptor left, disk error).
-        """
-        looked_at = self._confined(path, _LOOK)
-        try:
-            # Looked at before it is opened: opening a device or a FIFO may already do something.
-            _require_regular(os.fstat(looked_at))
-        finally:
-            os.close(looked_at)
-        fd = self._confined(path, _READ)
-        try:
-            status = os.fstat(fd)
-            _require_regular(status)
-        except BaseException:
-            os.close(fd)
-            raise
-        return OpenFile(fd, status)
-
-    def has_folder(self, path: bytes) -> bool:
-        """Whether there is a directory of this name.
-
-        A link that leads out counts too: what is asked for there gets refused, not looked for
-        elsewhere.
-        """
-        try:
-            os.close(self._confined(path, _LOOK | os.O_DIRECTORY))
-        except FileNotFound:
-            return False
-        except FileForbidden:
-            return True
-        return True
-
-    def _confined(self, path: bytes, flags: int) -> int:
-        try:
-            return self._follow(path, flags)
-        except OSError as error:
-            if error.errno in _MISSING:
-                raise FileNotFound("no such file", error.errno) from error
-            if error.errno in _REFUSED:
-                raise FileForbidden("outside the root, or not readable", error.errno) from error
-            raise
-
-    def _follow(self, path: bytes, flags: int) -> int:
-        try:
-            return self._open(self._fd, path, flags)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-        # The kernel takes every absolute link for one that leaves. Those that come back in are
-        # spelled as a path from the root, and confined once more: nothing is trusted here.
-        real = os.path.realpath(os.path.join(self._real, path))  # noqa: PTH118 - bytes
-        return self._open(self._fd, os.path.relpath(real, self._real), flags)
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _require_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        why = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EACCES
-        raise FileForbidden("not a regular file", why)
-
-
-def _best_opener(root_fd: int) -> Opener:
-    try:
-        os.close(open_beneath(root_fd, b".", _LOOK))
-    except OSError as error:
-        # Container runtimes of the time answered EPERM to system calls that they didn't know.
-        if error.errno in (errno.ENOSYS, errno.EPERM):
-            return open_by_walking
-        raise
-    return open_beneath
-
-
-class _OpenHow(ctypes.Structure):
-    _fields_ = (
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    )
-
-
-def open_beneath(root_fd: int, path: bytes, flags: int) -> int:
-    """Open with openat2(2): the kernel refuses, with EXDEV, whatever leads out of the root."""
-    how = _OpenHow(flags=flags, resolve=_RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
-    for _ in range(8):
-        fd: int = _LIBC.syscall(
-            ctypes.c_long(_SYS_OPENAT2),
-            ctypes.c_int(root_fd),
-            ctypes.c_char_p(path),
-            ctypes.byref(how),
-            ctypes.c_size_t(ctypes.sizeof(how)),
-        )
-        if fd >= 0:
-            return fd
-        code = ctypes.get_errno()
-        if code != errno.EAGAIN:  # EAGAIN: something was renamed meanwhile; ask again
-            break
-    raise OSError(code, os.strerror(code))
-
-
-def open_by_walking(root_fd: int, path: bytes, flags: int) -> int:
-    """Open one component after the other, following no symlink at all."""
-    *folders, name = path.split(b"/")
-    at = os.dup(root_fd)
-    try:
-        for folder in folders:
-            below = os.open(folder, _LOOK | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
-            os.close(at)
-            at = below
-        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=at)
-    finally:
-        os.close(at)
 
 
 class BlockSender(Protocol):
@@ -224,10 +32,12 @@ class BlockSender(Protocol):
         """
 
 
-class _Datagrams:
-    """DATA to one address."""
+class DataPort:
+    """Where the DATA for one client leaves from."""
 
-    def __init__(self, sock: socket.socket, client: tuple[str, int], ancillary: Ancillary) -> None:
+    def __init__(
+        self, sock: socket.socket, client: tuple[str, int], ancillary: Ancillary = ()
+    ) -> None:
         self._sock = sock
         self._client = client
         self._ancillary = ancillary
@@ -246,15 +56,8 @@ class _Datagrams:
 class OctetSender:
     """Blocks of a file as it is."""
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        client: tuple[str, int],
-        file: OpenFile,
-        blksize: int,
-        ancillary: Ancillary = (),
-    ) -> None:
-        self._datagrams = _Datagrams(sock, client, ancillary)
+    def __init__(self, port: DataPort, file: OpenFile, blksize: int) -> None:
+        self._port = port
         self._file = file
         self._blksize = blksize
         self.size_bytes: int | None = file.size_bytes
@@ -262,7 +65,7 @@ class OctetSender:
     def send(self, first: int, count: int) -> None:
         for block in range(first, first + count):
             payload = self._file.read((block - 1) * self._blksize, self._blksize)
-            if not self._datagrams.send(block, payload):
+            if not self._port.send(block, payload):
                 return
 
 
@@ -273,15 +76,8 @@ class NetasciiSender:
     may be sent again are kept: those from the last `first` on, a window at most.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        client: tuple[str, int],
-        file: OpenFile,
-        blksize: int,
-        ancillary: Ancillary = (),
-    ) -> None:
-        self._datagrams = _Datagrams(sock, client, ancillary)
+    def __init__(self, port: DataPort, file: OpenFile, blksize: int) -> None:
+        self._port = port
         self._blocks = NetasciiBlocks(file.pieces(), blksize)
         self._blksize = blksize
         self._kept: deque[bytes] = deque()
@@ -300,7 +96,7 @@ class NetasciiSender:
         while len(self._kept) < count and self.size_bytes is None:
             self._convert_next()
         for block, payload in zip(range(first, first + count), self._kept, strict=False):
-            if not self._datagrams.send(block, payload):
+            if not self._port.send(block, payload):
                 return
 
     def _convert_next(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from fastpxe.errors import FileForbidden, FileNotFound, StartError
-from fastpxe.serve.blocks import OpenFile, Root
+from fastpxe.serve.files import OpenFile, Root
 from fastpxe.serve.requested import Files
 from fastpxe.tftp import TftpSettings
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from fastpxe.errors import FileTruncated
 from fastpxe.events import TransferDone
 from fastpxe.paths import printable
-from fastpxe.serve.blocks import BlockSender, NetasciiSender, OctetSender, OpenFile
+from fastpxe.serve.blocks import BlockSender, DataPort, NetasciiSender, OctetSender
+from fastpxe.serve.files import OpenFile
 from fastpxe.serve.ports import Address, Port, send
 from fastpxe.tftp import Packet, Rrq, Terms, default_max_blksize, error, negotiate
 from fastpxe.transfer import Action, Done, Send, SendBlocks, Transfer
@@ -40,7 +41,7 @@ class Session:
         is_netascii = request.mode == "netascii"
         terms = _terms(server, request, None if is_netascii else file.size_bytes)
         self._sender: BlockSender = (NetasciiSender if is_netascii else OctetSender)(
-            port.sock, client, file, terms.blksize, port.ancillary
+            DataPort(port.sock, client, port.ancillary), file, terms.blksize
         )
         self._transfer = Transfer(
             terms,

@@ -9,7 +9,7 @@ from served import Served
 from tftp_client import Client, Refused, fetch
 
 from fastpxe.errors import FileForbidden, FileNotFound, MalformedPacket
-from fastpxe.serve.blocks import Root
+from fastpxe.serve.files import Root
 from fastpxe.serve.requested import hardware_address, open_for, requested_path
 from fastpxe.tftp import Error, TftpSettings, Wrq
 from fastpxe.wire import TftpError

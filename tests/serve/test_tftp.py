@@ -13,7 +13,7 @@ from served import LOOPBACK, PATIENT, Served, pattern
 from tftp_client import Client, Refused, fetch
 
 from fastpxe.events import Event, Notice, TransferDone
-from fastpxe.serve.blocks import Root
+from fastpxe.serve.files import Root
 from fastpxe.serve.tftp import TokenBucket, open_transfer_socket
 from fastpxe.tftp import Ack, Data, Error, Oack, Rrq, TftpSettings, Wrq, netascii
 from fastpxe.wire import TftpError
