@@ -28,7 +28,7 @@ TESTED_ELSEWHERE = {
     "cli/check": "test_cli runs it",
     "cli/explain": "test_cli runs it",
     "cli/import_": "test_cli_import runs it",
-    "cli/serve": "serve/test_app runs it as a process",
+    "cli/serve": "serve/test_supervisor runs it as a process",
     "cli/source": "test_cli reads configurations through it",
     "cli/storm": "test_cli_storm runs it",
     "findings": "test_check_native prints its text",

@@ -239,7 +239,6 @@ class Tftp(msgspec.Struct, frozen=True, kw_only=True):
     max_transfers: int = 50
     port_range: tuple[int, int] | None = None
     single_port: bool = False
-    quiet: bool = False
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,15 +1,31 @@
-"""What every child process of the supervisor does first."""
+"""The child processes of the supervisor: how each begins and ends."""
 
 import ctypes
 import os
 import signal
+from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
 
-def begin(name: str, parent: int) -> None:
-    """Take a name for ps(1), end when the parent does, and take signals as a child.
+def fork(name: str, work: Callable[[], object]) -> int:
+    """Have a child process do the work and end; its process id. `name` is for ps(1)."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        _begin(name, parent)
+        work()
+        status = 0
+    finally:
+        os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
+
+
+def _begin(name: str, parent: int) -> None:
+    """Take a name, end when the parent does, and take signals as a child.
 
     `parent` is the process id that forked: it may have ended before this could be asked for.
     """

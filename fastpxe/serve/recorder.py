@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from fastpxe.serve.processes import begin
+from fastpxe.serve.processes import fork
 from fastpxe.serve.telling import Teller
 
 AT_ONCE = 100
@@ -21,19 +21,13 @@ STORM_PER_S = 2000  # decisions; above that rate a storm is on, and its lines wa
 
 def start(tellers: Sequence[Teller], flush: Callable[[], None]) -> int:
     """Fork a recorder of what the tellers tell; its process id. `flush` is called at its end."""
-    parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        begin("fastpxe-log", parent)
+
+    def record() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         _record(tellers)
         flush()
-        status = 0
-    finally:
-        os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
+
+    return fork("fastpxe-log", record)
 
 
 def _record(tellers: Sequence[Teller]) -> None:

@@ -115,12 +115,13 @@ class TftpServer:
                 session.stop()
 
     def close(self) -> None:
-        """End every transfer with outcome "stopped", and listen no more."""
-        for sock in self._sockets:
-            self.loop.remove_reader(sock)
-        self._sockets.clear()
+        """End every transfer with outcome "stopped", listen no more, and tell what was dropped."""
+        self.retire()
         for session in list(self._sessions.values()):
             session.stop()
+        if self.dropped:
+            text = f"TFTP datagrams left without an answer, no request or malformed: {self.dropped}"
+            self.saw(Notice(interface=self.interface.name, text=text))
 
     def guarded(self, step: Callable[[], None], on_fault: Callable[[], None]) -> None:
         """Run a step of the server; a fault of ours ends what it was about, not the server."""

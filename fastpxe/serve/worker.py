@@ -4,7 +4,6 @@ SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish the transfe
 """
 
 import asyncio
-import os
 import signal
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ import uvloop
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.front import Front
-from fastpxe.serve.processes import begin
+from fastpxe.serve.processes import fork
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.telling import EventPipe
 from fastpxe.serve.tftp import TftpServer
@@ -36,17 +35,7 @@ class Tools(NamedTuple):
 
 def start(tools: Tools) -> int:
     """Fork a worker; its process id."""
-    parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        begin(f"fastpxe-{tools.number}", parent)
-        uvloop.run(_work(tools))
-        status = 0
-    finally:
-        os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
+    return fork(f"fastpxe-{tools.number}", lambda: uvloop.run(_work(tools)))
 
 
 async def _work(tools: Tools) -> None:

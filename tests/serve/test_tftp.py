@@ -370,6 +370,17 @@ def test_T27_row43_what_is_no_request_gets_no_answer(
     assert served.run(lambda: served.server.dropped) == 1
 
 
+def test_what_got_no_answer_is_told_at_the_end(served: Served, client: Client) -> None:
+    client.send(b"\0")
+    client.request("none")
+    client.receive()
+    served.refused()
+    served.run(served.server.close)
+    told = served.events.get(timeout=10)
+    assert isinstance(told, Notice)
+    assert told.text.endswith("no request or malformed: 1")
+
+
 @pytest.mark.parametrize("datagram", [b"\0\0\0\0", b"\0\7\0\1", b"\xff\xffabc"])
 def test_row43_unknown_opcodes_get_error_4(served: Served, client: Client, datagram: bytes) -> None:
     client.send(datagram)
