@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build test lint unit asan fuzz bench bench-compare plot clean check-build check-test
+.PHONY: serve build test lint unit asan fuzz bench bench-compare report clean check-build check-test
 
 serve: build
 	$(BIN)/fastpxe serve $(ARGS)
@@ -76,10 +76,10 @@ bench: build $(VENV)/test-tools bench/load/pxestorm bench/load/pxelimit
 	$(BENCH) --benchmark-autosave $(ARGS)
 	$(BIN)/python bench/storm.py
 
-# The README's picture, from the kept measurements.
-plot: $(VENV)/test-tools
+# The tables and the picture of the documents, from the kept measurements.
+report: $(VENV)/test-tools
 	$(BIN)/pip install --quiet --disable-pip-version-check --group plot
-	$(BIN)/python bench/plot.py bench/baselines/storm.json docs/pictures/measured.png
+	$(BIN)/python bench/report.py bench/baselines/storm.json docs/pictures/measured.png README.md bench/README.md
 
 # The newest saved run of this machine beside a new one; 10 % slower in the median is an error.
 bench-compare: build $(VENV)/test-tools

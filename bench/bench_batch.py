@@ -1,4 +1,4 @@
-"""The batch loop over a real cable: 64 DISCOVERs wait, one drain answers them all.
+"""The batch loop over a real cable: 64 DISCOVERs wait, or a storm of them, and are answered.
 
 Hypothesis: a drained packet costs what the kernel takes for it (7 to 10 us), whatever answers: a
 fastpxe.toml or dnsmasq's syntax. Held constant: the request, the batch, a veth pair between two
@@ -62,9 +62,9 @@ class Cable:
         self.sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
         self.sender.bind(("", 6868))  # not 68: nobody shall read the answers
 
-    def send_batch(self) -> None:
-        for number in range(BATCH):
-            packet = discover(b"\x52\x54\0\0\0" + bytes([number]), bytes(16))
+    def send(self, clients: int) -> None:
+        for number in range(clients):
+            packet = discover(b"\x52\x54\0\0" + number.to_bytes(2, "big"), bytes(16))
             self.sender.sendto(packet, ("255.255.255.255", 67))
 
     def close(self) -> None:
@@ -81,15 +81,35 @@ def cable() -> Iterator[Cable]:
     cable.close()
 
 
+def port_of(cable: Cable, responder: Responder) -> DhcpPort:
+    return DhcpPort(
+        cable.sock.fileno(), cable.interface.index, int(ADDRESS.ip), 0xFFFFFF00, 67, responder,
+        Board(1, 1 << 12),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("answering", [native, dnsmasq])
 def test_drain_of_64(
     benchmark: Benchmark, cable: Cable, answering: Callable[[], Responder]
 ) -> None:
-    address = int(ADDRESS.ip)
-    port = DhcpPort(
-        cable.sock.fileno(), cable.interface.index, address, 0xFFFFFF00, 67, answering(),
-        Board(1, 1 << 12),
-    )  # fmt: skip
-    drained = benchmark.pedantic(port.drain, setup=cable.send_batch, rounds=300, warmup_rounds=20)  # type: ignore[attr-defined] - pytest-benchmark ships no types
+    port = port_of(cable, answering())
+    drained = benchmark.pedantic(  # type: ignore[attr-defined] - pytest-benchmark ships no types
+        port.drain, setup=lambda: cable.send(BATCH), rounds=300, warmup_rounds=20
+    )
     assert drained == BATCH
     assert port.counts()["answered"] == 320 * BATCH
+
+
+@pytest.mark.parametrize("clients", [1000, 5000])
+def test_storm_that_waits(benchmark: Benchmark, cable: Cable, clients: int) -> None:
+    """All have asked before the first is read: from then to the last offer."""
+    port = port_of(cable, native())
+
+    def answer_all() -> None:
+        while port.drain():
+            pass
+
+    benchmark.pedantic(  # type: ignore[attr-defined] - pytest-benchmark ships no types
+        answer_all, setup=lambda: cable.send(clients), rounds=10, warmup_rounds=2
+    )
+    assert port.counts()["answered"] == 12 * clients

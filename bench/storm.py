@@ -13,7 +13,6 @@ import json
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import report
+from report import Measured, Taken
 
 LOAD = Path(__file__).parent / "load"
 SERVER, CLIENT = f"fpb-srv-{os.getpid()}", f"fpb-cli-{os.getpid()}"
@@ -61,8 +63,6 @@ pxe-service=X86-64_EFI, "Boot to FOG UEFI", ipxe.efi
 pxe-service=BC_EFI, "Boot to FOG UEFI PXE-BC", ipxe.efi
 dhcp-range={ADDRESS},proxy
 """
-
-Measured = dict[str, float]
 
 
 def ip(*arguments: str) -> None:
@@ -183,16 +183,13 @@ def measure(command: tuple[str, ...], log: Path, storms: list[int], rates: list[
     return found
 
 
-Taken = dict[str, list[Measured]]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--storms", default="1000,5000,10000,20000", help="clients at once")
     parser.add_argument(
-        "--rates", default="1000,10000,40000", help="requests a second, for latency"
+        "--rates", default="1000,10000,40000,80000", help="requests a second, for latency"
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write every measurement to this file")
@@ -208,61 +205,11 @@ def main() -> None:
                 taken[name].append(measure(commands[name], Path(folder) / "log", storms, rates))
                 print(f"round {number + 1}/{arguments.rounds}: {name}", file=sys.stderr)
             loads.append(os.getloadavg()[0])
+    results = report.Results(taken, (min(loads), max(loads)))
     if arguments.json:
         arguments.json.parent.mkdir(exist_ok=True)
-        arguments.json.write_text(json.dumps(taken, indent=1))
-    print(f"{arguments.rounds} rounds, load average {min(loads):.1f} to {max(loads):.1f}\n")
-    print_storms(taken, storms)
-    print_rates(taken, rates)
-
-
-def middle(runs: list[Measured], key: str) -> float:
-    return statistics.median(run[key] for run in runs)
-
-
-def spread(runs: list[Measured], key: str, form: str = ",.0f") -> str:
-    values = [run[key] for run in runs]
-    low, high = format(min(values), form), format(max(values), form)
-    return f"{format(statistics.median(values), form)} ({low} to {high})"
-
-
-def print_storms(taken: Taken, storms: list[int]) -> None:
-    limit = taken["C recvmmsg"]
-    heads = " | ".join(f"{n:,} at once: answered; ms to the last; to C" for n in storms)
-    print(f"| server | {heads} |")
-    print("|---" * (len(storms) + 1) + "|")
-    for name, runs in taken.items():
-        cells = []
-        for n in storms:
-            last = middle(runs, f"last {n}")
-            ratio = last / middle(limit, f"last {n}")
-            doubles = int(max(run[f"duplicates {n}"] for run in runs))
-            extra = f", {doubles} twice" if doubles else ""
-            answered = middle(runs, f"answered {n}")
-            cells.append(
-                f"{answered:.2f} %{extra}; {spread(runs, f'last {n}', '.0f')}; {ratio:.2f}"
-            )
-        print(f"| {name} | {' | '.join(cells)} |")
-    print()
-
-
-def print_rates(taken: Taken, rates: list[int]) -> None:
-    limit, seed = taken["C recvmmsg"], taken["dnsmasq, as FOG has it"]
-    heads = " | ".join(f"p50; p99 us at {rate:,}/s" for rate in rates)
-    print(f"| server | sustained /s | to C | to dnsmasq | {heads} |")
-    print("|---" * (len(rates) + 4) + "|")
-    for name, runs in taken.items():
-        rate = middle(runs, "sustained")
-        cells = []
-        for n in rates:
-            timed = all(f"p50 {n}" in run for run in runs)
-            cells.append(
-                f"{spread(runs, f'p50 {n}')}; {spread(runs, f'p99 {n}')}" if timed else "-"
-            )
-        print(
-            f"| {name} | {spread(runs, 'sustained')} | {rate / middle(limit, 'sustained'):.2f} | "
-            f"{rate / middle(seed, 'sustained'):.1f} | {' | '.join(cells)} |"
-        )
+        arguments.json.write_text(json.dumps(results._asdict(), indent=1))
+    print(report.text(results), end="")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ class DhcpPort:
     policy: Responder
     @property
     def delayed(self) -> list[Delayed]: ...
+    @property
+    def first(self) -> tuple[DhcpPort, ...]: ...
     def __init__(
         self,
         fd: int,
@@ -31,6 +33,8 @@ class DhcpPort:
         policy: Responder,
         board: Board,
         index: int = 0,
+        *,
+        first: tuple[DhcpPort, ...] = (),
     ) -> None: ...
     @property
     def received(self) -> int: ...

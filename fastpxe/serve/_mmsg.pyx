@@ -203,6 +203,7 @@ cdef class DhcpPort:
     policy: what answers; assign a new one to reload. board: where decisions are told, and
     counted as those of its port number `index`.
     delayed: replies that the caller must take out, and send when their time has come.
+    first: ports whose requests go before this one's, however many wait here.
     """
 
     cdef int fd
@@ -216,10 +217,12 @@ cdef class DhcpPort:
     cdef Buffers *buffers
     cdef uint64_t received_at[BATCH]
     cdef readonly list delayed
+    cdef readonly tuple first
     cdef public Responder policy
 
     def __init__(self, int fd, uint32_t interface, uint32_t address, uint32_t netmask,
-                 uint16_t port, Responder policy not None, Board board not None, uint32_t index=0):
+                 uint16_t port, Responder policy not None, Board board not None, uint32_t index=0,
+                 *, tuple first=()):
         cdef int i
         if self.buffers != NULL:
             raise TypeError("a DhcpPort is made once")
@@ -237,6 +240,7 @@ cdef class DhcpPort:
         self.index = index
         self.counted = &board.ports[index]
         self.delayed = []
+        self.first = first
         self.buffers = <Buffers *>calloc(1, sizeof(Buffers))
         if self.buffers == NULL:
             raise MemoryError
@@ -261,20 +265,30 @@ cdef class DhcpPort:
         return self.counted.unsent
 
     def drain(self):
-        """Answer what waits, at most ROUNDS_MAX batches; the number of datagrams read."""
-        cdef int count = 0, got, replies, _round
-        cdef Responder policy = self.policy
+        """Answer what waits, at most ROUNDS_MAX batches; the number of datagrams read.
+
+        What waits on the ports that are `first` is answered before each of the batches.
+        """
+        cdef int count = 0, got, _round
+        cdef DhcpPort port
         for _round in range(ROUNDS_MAX):
-            got = self.receive()
-            if got <= 0:
-                break
+            for port in self.first:
+                port.drain_batch()
+            got = self.drain_batch()
             count += got
-            replies = self.answer_batch(policy, got)
-            self.send(replies)
-            self.time_replies(replies)
             if got < BATCH:
                 break
         return count
+
+    cdef int drain_batch(self) except -1:
+        """Answer up to BATCH datagrams; how many there were."""
+        cdef int replies, got = self.receive()
+        if got <= 0:
+            return 0
+        replies = self.answer_batch(self.policy, got)
+        self.send(replies)
+        self.time_replies(replies)
+        return got
 
     cdef int receive(self) noexcept:
         cdef int i

@@ -16,6 +16,7 @@ from fastpxe.events import Delayed
 from fastpxe.serve._mmsg import Board, DhcpPort
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.sockets import IP_PKTINFO
+from fastpxe.wire import PXE_PORT
 
 
 class DhcpSocket(NamedTuple):
@@ -40,26 +41,35 @@ class DhcpServer:
         board: Board,
     ) -> None:
         self._loop = loop
-        self._sockets = [one.sock for one in sockets]
-        # Those of clients in the middle of a boot first: 4011 before 67, on every interface.
+        self._sockets: dict[DhcpPort, socket.socket] = {}
         served = sorted(enumerate(sockets), key=lambda pair: -pair[1].port)
-        self._ports = [(_port(one, answers, board, i), one.sock) for i, one in served]
-        for port, sock in self._ports:
-            loop.add_reader(sock.fileno(), self._readable, port, sock)
+        in_boot: dict[str, DhcpPort] = {}
+        for index, one in served:
+            # Overload: a client on 4011 has had our OFFER and is in the middle of its boot, so it
+            # goes before those that may ask again, and may not be PXE clients at all.
+            first = in_boot.get(one.interface.name)
+            port = _port(one, answers, board, index, first=(first,) if first else ())
+            if one.port == PXE_PORT:
+                in_boot[one.interface.name] = port
+            self._sockets[port] = one.sock
+            loop.add_reader(one.sock.fileno(), self._readable, port)
 
     def close(self) -> None:
         """Stop listening. What the kernel has queued stays for whoever reads next."""
-        for sock in self._sockets:
+        for sock in self._sockets.values():
             self._loop.remove_reader(sock.fileno())
 
-    def _readable(self, port: DhcpPort, sock: socket.socket) -> None:
-        port.drain()
-        while port.delayed:
-            held = port.delayed.pop()
-            self._loop.call_later(held.delay_s, _send, sock, held)
+    def _readable(self, drained: DhcpPort) -> None:
+        drained.drain()
+        for port in (drained, *drained.first):
+            while port.delayed:
+                held = port.delayed.pop()
+                self._loop.call_later(held.delay_s, _send, self._sockets[port], held)
 
 
-def _port(one: DhcpSocket, answers: Answers, board: Board, index: int) -> DhcpPort:
+def _port(
+    one: DhcpSocket, answers: Answers, board: Board, index: int, *, first: tuple[DhcpPort, ...]
+) -> DhcpPort:
     network = one.interface.networks[0]
     return DhcpPort(
         one.sock.fileno(),
@@ -70,6 +80,7 @@ def _port(one: DhcpSocket, answers: Answers, board: Board, index: int) -> DhcpPo
         answers.responder(one.interface.name),
         board,
         index,
+        first=first,
     )
 
 

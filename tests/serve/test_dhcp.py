@@ -315,6 +315,18 @@ def test_P24_a_request_that_is_not_ours_gets_no_reply(
     assert +wire.counts() == {"answered": 1, reason: 1}
 
 
+def test_a_client_in_the_middle_of_its_boot_goes_before_a_storm(wire: Wire) -> None:
+    wire.serve()
+    asking, booting = wire.socket(), wire.socket(port=4011)
+    asking.send(discover(xid=0))
+    asking.hear()  # from here on the event loop knows the sockets in the order of their packets
+    asking.send(*[discover(xid=number) for number in range(1, 641)])
+    booting.send(request_4011(ciaddr=CLIENT), to=SERVER, port=4011)
+    asking.hear_up_to(640)
+    decided = [decision.port for decision in wire.board.take(1000)]
+    assert decided == [67, 4011, *[67] * 640]
+
+
 def test_a_reply_that_cannot_be_sent_is_counted_and_the_rest_still_goes(wire: Wire) -> None:
     wire.serve()
     client = wire.socket()
