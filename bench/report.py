@@ -8,7 +8,6 @@ example: make report
 
 import argparse
 import json
-import re
 import statistics
 from pathlib import Path
 from typing import NamedTuple
@@ -101,10 +100,10 @@ def put_into(document: Path, results: Results) -> None:
     """Replace each part of a document that is made from the measurements."""
     text = document.read_text()
     for name, make in (("method", method), ("storms", storms), ("rates", rates)):
-        begin = re.escape(f"<!-- report: {name} -->\n")
-        part = re.compile(rf"(?<={begin}).*?(?=<!-- report: end -->)", re.DOTALL)
-        made = make(results).replace("\\", r"\\")
-        text = part.sub(made, text)
+        begin, end = f"<!-- report: {name} -->\n", "<!-- report: end -->"
+        before, found, rest = text.partition(begin)
+        if found:
+            text = before + begin + make(results) + end + rest.partition(end)[2]
     document.write_text(text)
 
 
