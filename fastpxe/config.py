@@ -271,10 +271,9 @@ def _check_dhcp(dhcp: Dhcp, rules: tuple[Rule, ...]) -> None:
 def _check_tftp(tftp: TftpSettings) -> None:
     if tftp.dialect == "dnsmasq" and tftp.enabled and not (tftp.root or tftp.roots):
         raise _Wrong("tftp.dialect", 'dnsmasq has no default root; add root = "…"')
-    if tftp.port_range and tftp.port_range[0] > tftp.port_range[1]:
-        raise _Wrong("tftp.port_range", "write the lower port first: [40000, 40999]")
+    if isinstance(tftp.ports, tuple) and tftp.ports[0] > tftp.ports[1]:
+        raise _Wrong("tftp.ports", "write the lower port first: [40000, 40999]")
     for one, other, why in (
-        ("port_range", "single_port", "with single_port every transfer uses port 69"),
         ("max_blksize", "allow_blksize", "without allow_blksize every block has 512 bytes"),
         ("mtu", "allow_blksize", "without allow_blksize every block has 512 bytes"),
         ("mtu", "max_blksize", "max_blksize counts whatever the MTU is"),

@@ -6,7 +6,7 @@ Sources:
 """
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -78,13 +78,21 @@ class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "very file, refusals have the error numbers of dnsmasq, and there is no default root."
         ),
     ] = "fastpxe"
-    single_port: Annotated[
-        bool, Meta(description="Send everything from port 69, for clients behind NAT or firewalls.")
-    ] = False
-    port_range: Annotated[
-        tuple[Port, Port] | None,
-        Meta(description="Lowest and highest port to send from: [40000, 40999]. Default: any."),
-    ] = None
+    ports: Annotated[
+        Literal["shared", "single", "per-transfer"] | tuple[Port, Port],
+        Meta(
+            description='Where files are sent from. "shared": one port for all transfers; '
+            '"single": port 69, for clients behind NAT or firewalls; "per-transfer": any free port, '
+            "another for each; [40000, 40999]: the same, from the lowest to the highest of a range."
+        ),
+    ] = "shared"
+    data_path: Annotated[
+        Literal["auto", "gso", "mmsg", "sendfile"],
+        Meta(
+            description="How blocks are sent: see the explanation of file transfer. "
+            '"auto" is right unless a network device is faulty.'
+        ),
+    ] = "auto"
     allow_blksize: Annotated[
         bool, Meta(description="Grant the blksize that a client asks for; false: always 512.")
     ] = True
@@ -117,8 +125,15 @@ class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(gt=0, le=3600, description="Seconds without progress after which a transfer ends."),
     ] = 30
     max_transfers: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="Transfers at the same time, all clients.")
-    ] = 5000
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Transfers at the same time, all clients of an interface, in each worker: "
+            "each takes about a kilobyte of memory. When there are so many, one that has had no "
+            "acknowledgement in its first second makes room.",
+        ),
+    ] = 50_000
     max_transfers_per_client: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Transfers at the same time, one address.")
     ] = 16
@@ -298,7 +313,7 @@ def negotiate(
     """Grant what was asked and can be kept; leave out everything else (RFC 2347).
 
     Nothing unasked is ever granted: EDK2 ends the download with ERROR 4 "Malformatted OACK".
-    `size_bytes` is None when it can't be told before the end (netascii); then tsize is left out.
+    `size_bytes` is None where tsize must be left out: clients can't agree on what it is in netascii.
     """
     numbers = {name: number for name, value in asked.items() if (number := _number(value)) >= 0}
     blksize = _granted_blksize(numbers.get("blksize"), max_blksize)
@@ -348,26 +363,6 @@ def netascii(octets: bytes) -> bytes:
     the receiver gets back exactly the file, CR LF pairs included.
     """
     return octets.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n")
-
-
-class NetasciiBlocks:
-    """A file's pieces in, blocks of netascii out; holds less than two blocks and a piece."""
-
-    def __init__(self, pieces: Iterable[bytes], blksize: int) -> None:
-        self._pieces = iter(pieces)
-        self._blksize = blksize
-        self._spill = bytearray()
-
-    def next_block(self) -> bytes:
-        """Return the next block; one shorter than blksize, maybe empty, is the last."""
-        while len(self._spill) < self._blksize:
-            piece = next(self._pieces, b"")
-            if not piece:
-                break
-            self._spill += netascii(piece)
-        block = bytes(self._spill[: self._blksize])
-        del self._spill[: self._blksize]
-        return block
 
 
 def error(code: TftpError, text: str = "") -> Error:

@@ -34,10 +34,10 @@ class Served:
         self.sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         self.sock.settimeout(0)
         self.sock.bind(("0.0.0.0", 0))
-        self.server = TftpServer(loop, LOOPBACK, TftpSettings(), self.root, self.events.put)
+        self.retired: list[TftpServer] = []
+        self.server = self.serve(TftpSettings(), self.root)
         self.thread = threading.Thread(target=loop.run_forever)
         self.thread.start()
-        self.run(lambda: self.server.listen(self.sock))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -49,8 +49,20 @@ class Served:
         self.loop.call_soon_threadsafe(lambda: result.set_result(step()))
         return result.result(10)
 
-    def use(self, **settings: Any) -> None:
-        self.run(lambda: self.server.reload(TftpSettings(**settings), self.root))
+    def serve(self, settings: TftpSettings, root: Root) -> TftpServer:
+        server = TftpServer(self.loop, LOOPBACK, settings, root, self.events.put)
+        server.listen(self.sock)
+        return server
+
+    def use(self, root: Root | None = None, **settings: Any) -> None:
+        """Have another server take the requests from now on, as a reload does."""
+
+        def replace() -> None:
+            self.server.retire()
+            self.retired.append(self.server)
+            self.server = self.serve(TftpSettings(**settings), root or self.root)
+
+        self.run(replace)
 
     def file(self, name: str, content: bytes) -> bytes:
         (self.folder / name).write_bytes(content)
@@ -67,7 +79,8 @@ class Served:
         return event
 
     def close(self) -> None:
-        self.run(self.server.close)
+        for server in (*self.retired, self.server):
+            self.run(server.close)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()

@@ -22,7 +22,7 @@ lowercase = true
 secure = true
 world_readable = true
 dialect = "dnsmasq"
-port_range = [40000, 40999]
+ports = [40000, 40999]
 mtu = 1400
 """) == TftpSettings(
         interfaces=("eth0", "br*"),
@@ -34,14 +34,14 @@ mtu = 1400
         secure=True,
         world_readable=True,
         dialect="dnsmasq",
-        port_range=(40000, 40999),
+        ports=(40000, 40999),
         mtu=1400,
     )
 
 
 def test_the_other_way_to_have_ports_and_blocks() -> None:
-    assert tftp("single_port = true\nallow_blksize = false") == TftpSettings(
-        single_port=True, allow_blksize=False
+    assert tftp('ports = "single"\nallow_blksize = false') == TftpSettings(
+        ports="single", allow_blksize=False
     )
 
 
@@ -59,8 +59,8 @@ def test_the_defaults_change_nothing() -> None:
         secure=False,
         world_readable=False,
         dialect="fastpxe",
-        single_port=False,
-        port_range=None,
+        ports="shared",
+        data_path="auto",
         allow_blksize=True,
         mtu=None,
     )
@@ -69,11 +69,12 @@ def test_the_defaults_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("lines", "line", "key", "says"),
     [
-        ("single_port = true\nport_range = [5000, 5999]", 3, "port_range", "uses port 69"),
-        ("port_range = [5999, 5000]", 2, "port_range", "the lower port first"),
-        ("port_range = [0, 5000]", 2, "port_range", ">= 1"),
-        ("port_range = [1, 65536]", 2, "port_range", "<= 65535"),
-        ("port_range = [1, 2, 3]", 2, "port_range", "length 2"),
+        ("ports = [5999, 5000]", 2, "ports", "the lower port first"),
+        ("ports = [0, 5000]", 2, "ports", ">= 1"),
+        ("ports = [1, 65536]", 2, "ports", "<= 65535"),
+        ("ports = [1, 2, 3]", 2, "ports", "length 2"),
+        ('ports = "any"', 2, "ports", "any"),
+        ('data_path = "fast"', 2, "data_path", "fast"),
         ("max_blksize = 1024\nallow_blksize = false", 2, "max_blksize", "has 512 bytes"),
         ("allow_blksize = false\nmtu = 1400", 3, "mtu", "has 512 bytes"),
         ("mtu = 1400\n\nmax_blksize = 1024", 2, "mtu", "leave out one of the two"),
@@ -93,11 +94,11 @@ def test_what_is_wrong_is_told_with_its_place(lines: str, line: int, key: str, s
 @pytest.mark.parametrize(
     "lines",
     [
-        "port_range = [5000, 5000]",
+        "ports = [5000, 5000]",
+        'ports = "per-transfer"\ndata_path = "sendfile"',
         "mtu = 68",
         'dialect = "dnsmasq"\nroots = { eth1 = "/srv" }',
         'dialect = "dnsmasq"\nenabled = false',
-        "single_port = false\nport_range = [5000, 5999]",
     ],
 )
 def test_what_goes_together_is_accepted(lines: str) -> None:

@@ -14,7 +14,6 @@ from fastpxe.tftp import (
     Ack,
     Data,
     Error,
-    NetasciiBlocks,
     Oack,
     Packet,
     Rrq,
@@ -261,20 +260,6 @@ def back_to_octets(text: bytes) -> bytes:
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"\0", b"x", b"\r\n"])).map(b"".join))
 def test_netascii_gives_the_file_back(octets: bytes) -> None:
     assert back_to_octets(netascii(octets)) == octets
-
-
-@given(
-    st.lists(st.sampled_from([b"\r", b"\n", b"xyz", b"\r" * 20]), max_size=40), st.integers(8, 30)
-)
-def test_row44_netascii_blocks_cut_pairs_but_lose_nothing(
-    pieces: list[bytes], blksize: int
-) -> None:
-    source = NetasciiBlocks(pieces, blksize)
-    blocks = [source.next_block()]
-    while len(blocks[-1]) == blksize:
-        blocks.append(source.next_block())
-    assert all(len(block) == blksize for block in blocks[:-1])
-    assert b"".join(blocks) == netascii(b"".join(pieces))
 
 
 def test_settings_have_defaults_and_limits() -> None:

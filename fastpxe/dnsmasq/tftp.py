@@ -23,6 +23,7 @@ Source: dnsmasq 2.90 as it behaves on the wire. Where fastpxe does otherwise on 
 
 import errno
 import posixpath
+from typing import Literal
 
 from fastpxe.dnsmasq.model import DnsmasqConfig, Tftp
 from fastpxe.errors import FileForbidden, FileRefused
@@ -57,8 +58,7 @@ def tftp_settings(config: DnsmasqConfig) -> TftpSettings:
         lowercase=tftp.lowercase,
         secure=tftp.secure,
         world_readable=True,
-        single_port=tftp.single_port,
-        port_range=_port_range(tftp),
+        ports=_ports(tftp),
         allow_blksize=not tftp.no_blocksize,
         mtu=_mtu(tftp),
         max_transfers=max_transfers,
@@ -96,9 +96,11 @@ def _absolute(path: str) -> str:
     return posixpath.join("/", path)  # dnsmasq works in /
 
 
-def _port_range(tftp: Tftp) -> tuple[int, int] | None:
-    if tftp.single_port or tftp.port_range is None:
-        return None
+def _ports(tftp: Tftp) -> Literal["single", "shared"] | tuple[int, int]:
+    if tftp.single_port:
+        return "single"
+    if tftp.port_range is None:
+        return "shared"
     return min(tftp.port_range), max(tftp.port_range)
 
 

@@ -1,6 +1,7 @@
-"""System calls of the packet path and of the storm, as C declares them.
+"""System calls of the packet path, of file transfer and of the storm, as C declares them.
 
-Sources: recvmmsg(2), sendmmsg(2), ip(7) for IP_PKTINFO, socket(7) for SO_TIMESTAMPNS, poll(2).
+Sources: recvmmsg(2), sendmmsg(2), ip(7) for IP_PKTINFO, socket(7) for SO_TIMESTAMPNS, udp(7) for
+UDP_SEGMENT, poll(2).
 """
 
 from libc.stdint cimport uint16_t, uint32_t
@@ -10,7 +11,7 @@ cdef extern from "<time.h>" nogil:
         long tv_sec
         long tv_nsec
     int clock_gettime(int, timespec *)
-    int CLOCK_REALTIME
+    int CLOCK_REALTIME, CLOCK_MONOTONIC
 
 cdef extern from "<sys/socket.h>" nogil:
     cdef struct iovec:
@@ -38,7 +39,9 @@ cdef extern from "<sys/socket.h>" nogil:
     size_t CMSG_SPACE(size_t)
     int recvmmsg(int, mmsghdr *, unsigned int, int, timespec *)
     int sendmmsg(int, mmsghdr *, unsigned int, int)
-    int MSG_DONTWAIT, MSG_TRUNC
+    ssize_t sendmsg(int, const msghdr *, int)
+    ssize_t recvmsg(int, msghdr *, int)
+    int MSG_DONTWAIT, MSG_TRUNC, MSG_MORE, MSG_ERRQUEUE
     int SOL_SOCKET, SO_TIMESTAMPNS, SCM_TIMESTAMPNS
 
 cdef extern from "<netinet/in.h>" nogil:
@@ -56,7 +59,10 @@ cdef extern from "<netinet/in.h>" nogil:
     uint16_t htons(uint16_t)
     uint32_t ntohl(uint32_t)
     uint16_t ntohs(uint16_t)
-    int AF_INET, IPPROTO_IP, IP_PKTINFO
+    int AF_INET, IPPROTO_IP, IPPROTO_UDP, IP_PKTINFO
+
+cdef extern from "<linux/udp.h>" nogil:
+    int UDP_SEGMENT
 
 cdef extern from "<poll.h>" nogil:
     cdef struct pollfd:

@@ -10,8 +10,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from typing import Self
+from weakref import WeakValueDictionary
 
 from fastpxe.errors import FileForbidden, FileNotFound, FileTruncated
+from fastpxe.tftp import netascii
+
+NETASCII_MAX = 16 << 20
+"""Bytes of a file that are converted to netascii, which is done whole, before the first block."""
 
 Opener = Callable[[int, bytes, int], int]
 """(directory descriptor, relative path, flags) to descriptor; OSError as of open(2)."""
@@ -31,18 +36,27 @@ class OpenFile:
     """A regular file as it was when it was opened: `size_bytes` doesn't follow later changes.
 
     A file put in its place has no effect; one cut short makes `read` raise FileTruncated.
+    It may be in use more than once, and is closed when the last has closed it.
     """
 
     def __init__(self, fd: int, status: os.stat_result) -> None:
-        self._fd = fd
+        self.fd = fd
         self.status = status
         self.size_bytes = status.st_size
+        self._uses = 1
+
+    def shared(self) -> Self | None:
+        """Return this very file for one more use; None if it was closed."""
+        if not self._uses:
+            return None
+        self._uses += 1
+        return self
 
     def read(self, offset: int, limit: int) -> bytes:
         """Return up to `limit` bytes from `offset`; fewer only at the size announced."""
         wanted = max(0, min(limit, self.size_bytes - offset))
         try:
-            found = os.pread(self._fd, wanted, offset)
+            found = os.pread(self.fd, wanted, offset)
         except OSError as error:  # a failing disk, a file server that went away
             raise FileTruncated(f"the file can't be read: {error.strerror}") from error
         if len(found) < wanted:
@@ -55,13 +69,35 @@ class OpenFile:
             yield self.read(offset, size)
 
     def close(self) -> None:
-        os.close(self._fd)
+        self._uses -= 1
+        if not self._uses:
+            os.close(self.fd)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def in_netascii(file: OpenFile) -> OpenFile:
+    """Return the file as netascii, in memory; `file` is closed, unless this raises.
+
+    Raises FileForbidden for one larger than NETASCII_MAX, FileTruncated, and OSError.
+    """
+    if file.size_bytes > NETASCII_MAX:
+        raise FileForbidden("too large for netascii; clients should ask for octet", errno.EACCES)
+    fd = os.memfd_create("netascii")
+    try:
+        with open(fd, "wb", closefd=False) as converted:  # noqa: PTH123 - a descriptor
+            for piece in file.pieces():
+                converted.write(netascii(piece))
+        found = OpenFile(fd, os.fstat(fd))
+    except BaseException:
+        os.close(fd)
+        raise
+    file.close()
+    return found
 
 
 class Root:
@@ -77,9 +113,10 @@ class Root:
         self._real = os.path.realpath(os.fsencode(path))
         self._fd = os.open(path, _LOOK | os.O_DIRECTORY)
         self._open = opener or _best_opener(self._fd)
+        self._in_use: WeakValueDictionary[tuple[int, ...], OpenFile] = WeakValueDictionary()
 
     def open(self, path: bytes) -> OpenFile:
-        """Open a relative path, as of `paths.relative_path`.
+        """Open a relative path, as of `paths.relative_path`, or share the file if it is in use.
 
         Raises FileNotFound; FileForbidden for what is outside, unreadable or not a regular file;
         OSError when the machine is at fault (no descriptor left, disk error).
@@ -87,9 +124,13 @@ class Root:
         looked_at = self._confined(path, _LOOK)
         try:
             # Looked at before it is opened: opening a device or a FIFO may already do something.
-            _require_regular(os.fstat(looked_at))
+            status = os.fstat(looked_at)
+            _require_regular(status)
         finally:
             os.close(looked_at)
+        in_use = self._in_use.get(_version(status))
+        if in_use is not None and (shared := in_use.shared()) is not None:
+            return shared
         fd = self._confined(path, _READ)
         try:
             status = os.fstat(fd)
@@ -97,7 +138,8 @@ class Root:
         except BaseException:
             os.close(fd)
             raise
-        return OpenFile(fd, status)
+        file = self._in_use[_version(status)] = OpenFile(fd, status)
+        return file
 
     def has_folder(self, path: bytes) -> bool:
         """Whether there is a directory of this name.
@@ -142,6 +184,11 @@ class Root:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    """Return what no two versions of a file have in common."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _require_regular(status: os.stat_result) -> None:

@@ -1,135 +1,112 @@
-"""Where a transfer's datagrams leave from: a port of its own, or the request port for all.
+"""Where transfers leave from: a socket for all of them, one each, or the request port.
 
 Sources:
-  RFC 1350 section 4 (transfer identifiers), ip(7) (IP_RECVERR, IP_MTU_DISCOVER).
+  RFC 1350 section 4 (transfer identifiers), ip(7) (IP_RECVERR, IP_MTU_DISCOVER, IP_PKTINFO).
 """
 
 import errno
 import os
 import socket
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from fastpxe.errors import MalformedPacket
-from fastpxe.serve.blocks import Ancillary
 from fastpxe.serve.interfaces import Interface
-from fastpxe.serve.sockets import IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_RECVERR, MSG_ERRQUEUE
-from fastpxe.tftp import Error, Packet, error, parse
-from fastpxe.wire import TftpError
+from fastpxe.serve.sockets import (
+    IP_MTU_DISCOVER,
+    IP_PKTINFO,
+    IP_PMTUDISC_DONT,
+    IP_RECVERR,
+    enlarge,
+)
+from fastpxe.tftp import TftpSettings
 
-if TYPE_CHECKING:
-    from fastpxe.serve.tftp import TftpServer
+Listen = Callable[[socket.socket], None]
 
-Address = tuple[str, int]
-
-LARGEST_READ = 2048
-BATCH = 64
-"""Datagrams read in one wake-up, so that no socket keeps the others waiting."""
-
-
-class Listener(Protocol):
-    """The transfer behind a port."""
-
-    def on_packet(self, packet: Packet) -> None:
-        """Take a packet that the client sent."""
-
-    def on_gone(self) -> None:
-        """Take note that the client's port is closed."""
-
-    def stop(self) -> None:
-        """End it: what it listens with has a fault."""
+SHARED_BUFFER = 64 << 20
+"""Bytes, asked for where ACKs of thousands of clients arrive, or windows for them wait."""
 
 
-class Port(Protocol):
-    """What a transfer sends with. Its packets come to the listener until `close`.
+class Ports(Protocol):
+    """Gives each transfer its socket. `is_request_port`: the one that the request came to."""
 
-    `is_shared` says that the server reads the socket, and hands on what is for this transfer.
-    """
+    is_request_port: bool
 
-    is_shared: bool
-    sock: socket.socket
-    ancillary: Ancillary
+    def take(self, request: socket.socket, local: str) -> int:
+        """Return the descriptor to send from, for a request to our address. Raises OSError."""
 
-    def listen(self, listener: Listener) -> None:
-        """Bring what arrives from now on to the transfer."""
+    def give_back(self, fd: int) -> None:
+        """Have no more use for a socket."""
 
     def close(self) -> None:
-        """Have nothing arrive any more."""
+        """End all."""
+
+
+class RequestPort:
+    """Port 69 for everything: clients behind a firewall that lets no other port through."""
+
+    is_request_port = True
+
+    def take(self, request: socket.socket, local: str) -> int:  # noqa: ARG002 - set per datagram
+        return request.fileno()
+
+    def give_back(self, fd: int) -> None:
+        """Nothing to be done: the socket is the server's."""
+
+    def close(self) -> None:
+        """Nothing to be done, either."""
 
 
 class SharedPort:
-    """The request port. Transfers are told apart by the client's address and port alone."""
+    """One socket for all: no descriptor a transfer, and ACKs of many clients are read at once."""
 
-    is_shared = True
+    is_request_port = False
 
-    def __init__(self, sock: socket.socket, ancillary: Ancillary) -> None:
-        self.sock = sock
-        self.ancillary = ancillary
+    def __init__(self, interface: Interface, listen: Listen, unlisten: Listen) -> None:
+        self._unlisten = unlisten
+        # Without ICMP errors: each would hold up the others' transfers for a moment.
+        self._sock = open_transfer_socket(interface, "0.0.0.0", hears_icmp=False)  # noqa: S104 - bound to the device
+        enlarge(self._sock, SHARED_BUFFER)
+        listen(self._sock)
 
-    def listen(self, listener: Listener) -> None:
-        """Nothing to be done: the server reads this socket anyway."""
+    def take(self, request: socket.socket, local: str) -> int:  # noqa: ARG002 - set per datagram
+        return self._sock.fileno()
 
-    def close(self) -> None:
-        """Nothing to be done: the socket is the server's."""
-
-
-class OwnPort:
-    """A socket of its own: strangers get ERROR 5, and ICMP errors say which client is gone."""
-
-    is_shared = False
-    ancillary: Ancillary = ()
-
-    def __init__(self, server: "TftpServer", sock: socket.socket, client: Address) -> None:
-        self.sock = sock
-        self._server = server
-        self._client = client
-        self._listener: Listener | None = None
-
-    def listen(self, listener: Listener) -> None:
-        self._listener = listener
-        self._server.loop.add_reader(self.sock, self._server.guarded, self._read, listener.stop)
+    def give_back(self, fd: int) -> None:
+        """Nothing to be done: others use it."""
 
     def close(self) -> None:
-        self._listener = None
-        self._server.loop.remove_reader(self.sock)
-        self.sock.close()
+        self._unlisten(self._sock)
+        self._sock.close()
 
-    def _read(self) -> None:
-        for count in range(BATCH):
-            if self._listener is None:
-                return
-            try:
-                datagram, sender = self.sock.recvfrom(LARGEST_READ)
-            except BlockingIOError:
-                if count == 0:  # woken by the error queue; left full, it would wake us for ever
-                    self._read_icmp_error(self._listener)
-                return
-            except OSError:
-                self._read_icmp_error(self._listener)
-            else:
-                self._on_datagram(datagram, sender, self._listener)
 
-    def _on_datagram(self, datagram: bytes, sender: Address, listener: Listener) -> None:
-        try:
-            packet = parse(datagram)
-        except MalformedPacket:
-            self._server.dropped += 1
-            return
-        if sender == self._client:
-            listener.on_packet(packet)
-        elif not isinstance(packet, Error) and self._server.allows_error():
-            send(self.sock, bytes(error(TftpError.UNKNOWN_TID)), sender)  # RFC 1350 section 4
-        else:
-            self._server.dropped += 1
+class OwnPorts:
+    """A socket for each transfer, on one of `ports`; 0 is any free one."""
 
-    def _read_icmp_error(self, listener: Listener) -> None:
-        """Take one ICMP error; the client's port being closed ends the transfer."""
-        try:
-            *_, about = self.sock.recvmsg(0, 0, MSG_ERRQUEUE)
-        except BlockingIOError:
-            return
-        if about == self._client:
-            listener.on_gone()
+    is_request_port = False
+
+    def __init__(
+        self, interface: Interface, listen: Listen, unlisten: Listen, ports: Iterable[int] = (0,)
+    ) -> None:
+        self._interface = interface
+        self._listen = listen
+        self._unlisten = unlisten
+        self._ports = ports
+        self._sockets: dict[int, socket.socket] = {}
+
+    def take(self, request: socket.socket, local: str) -> int:  # noqa: ARG002 - not that one
+        sock = open_transfer_socket(self._interface, local, self._ports)
+        self._sockets[sock.fileno()] = sock
+        self._listen(sock)
+        return sock.fileno()
+
+    def give_back(self, fd: int) -> None:
+        sock = self._sockets.pop(fd)
+        self._unlisten(sock)
+        sock.close()
+
+    def close(self) -> None:
+        for fd in list(self._sockets):
+            self.give_back(fd)
 
 
 class PortRange:
@@ -150,19 +127,35 @@ class PortRange:
             yield port
 
 
-def open_transfer_socket(
-    interface: Interface, local: str, ports: Iterable[int] = (0,)
-) -> socket.socket:
-    """Open the socket of one transfer, on the first of `ports` that is free. Raises OSError.
+def ports_for(
+    settings: TftpSettings, interface: Interface, listen: Listen, unlisten: Listen
+) -> Ports:
+    """Return what the settings ask for. Raises OSError."""
+    match settings.ports:
+        case "shared":
+            return SharedPort(interface, listen, unlisten)
+        case "single":
+            return RequestPort()
+        case "per-transfer":
+            return OwnPorts(interface, listen, unlisten)
+        case (low, high):
+            return OwnPorts(interface, listen, unlisten, PortRange(low, high))
 
-    Port 0 is any free one. The socket stays unconnected, so that strangers get their ERROR 5, and
-    reports ICMP errors.
+
+def open_transfer_socket(
+    interface: Interface, local: str, ports: Iterable[int] = (0,), *, hears_icmp: bool = True
+) -> socket.socket:
+    """Open a socket to send files from, on the first of `ports` that is free. Raises OSError.
+
+    Port 0 is any free one. The socket stays unconnected, so that strangers get their ERROR 5.
+    `hears_icmp`: it reports ICMP errors, which say that a client is gone.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         # DF stays clear: ROMs don't take part in path MTU discovery.
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
-        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, int(hears_icmp))
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         _bind_to_device(sock, interface.name)
         _bind_to_first_free(sock, local, ports)
     except OSError:
@@ -180,7 +173,7 @@ def _bind_to_first_free(sock: socket.socket, local: str, ports: Iterable[int]) -
                 raise
         else:
             return
-    raise OSError(errno.EADDRINUSE, "no free port in port_range")
+    raise OSError(errno.EADDRINUSE, "no free port in tftp.ports")
 
 
 def _bind_to_device(sock: socket.socket, name: str) -> None:
@@ -188,11 +181,3 @@ def _bind_to_device(sock: socket.socket, name: str) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, os.fsencode(name))
     except PermissionError:
         return  # before Linux 5.7 only for root; routes then choose the interface
-
-
-def send(sock: socket.socket, datagram: bytes, to: Address, ancillary: Ancillary = ()) -> None:
-    """Send one datagram, or lose it: the timers of both sides are made for that."""
-    try:
-        sock.sendmsg([datagram], ancillary, 0, to)
-    except OSError:
-        return

@@ -60,7 +60,7 @@ def open_port(
         # DF clear: boot ROMs behind a narrower link would wait for ever for what a router dropped.
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
-        _enlarge(sock, receive_buffer)
+        enlarge(sock, receive_buffer)
         sock.bind(("0.0.0.0", port))
     except OSError as error:
         sock.close()
@@ -123,8 +123,8 @@ def join_group(sock: socket.socket, interface: Interface, group: str) -> None:
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
 
 
-def _enlarge(sock: socket.socket, size: int) -> None:
-    """Ask past net.core.rmem_max, which CAP_NET_ADMIN may, else up to it."""
+def enlarge(sock: socket.socket, size: int) -> None:
+    """Have larger buffers, in bytes: ask past net.core.rmem_max, which CAP_NET_ADMIN may, else up to it."""
     for force, plain in (
         (SO_RCVBUFFORCE, socket.SO_RCVBUF),
         (SO_SNDBUFFORCE, socket.SO_SNDBUF),

@@ -1,42 +1,52 @@
 """The TFTP server of one interface: requests on port 69, and who may have which transfer.
 
+What happens in a transfer is fastpxe._transfer's, and its packets pass by serve._downloads without
+coming here.
+
 Sources:
-  RFC 1350 section 4 (transfer identifiers), RFC 1123 section 4.2.3 (requirements for TFTP),
-  ip(7) (IP_PKTINFO).
+  RFC 1350 section 4 (transfer identifiers), RFC 1123 section 4.2.3 (requirements for TFTP).
 """
 
 import asyncio
 import errno
 import socket
-import struct
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
+from fastpxe._transfer import Transfer
 from fastpxe.errors import FileRefused, MalformedPacket
-from fastpxe.events import Event, Notice, TransferRefused
+from fastpxe.events import Event, Notice, TransferDone, TransferRefused
 from fastpxe.paths import printable
-from fastpxe.serve.blocks import Ancillary
+from fastpxe.serve._blocks import BlockSender
+from fastpxe.serve._downloads import Download, Downloads
+from fastpxe.serve.files import OpenFile, in_netascii
 from fastpxe.serve.interfaces import Interface
-from fastpxe.serve.ports import (
-    BATCH,
-    LARGEST_READ,
-    Address,
-    OwnPort,
-    Port,
-    PortRange,
-    SharedPort,
-    open_transfer_socket,
-    send,
-)
+from fastpxe.serve.ports import Ports, ports_for
 from fastpxe.serve.requested import Files, open_for, refusal, requested_path, write_refusal
-from fastpxe.serve.session import Session
-from fastpxe.serve.sockets import IP_PKTINFO
-from fastpxe.tftp import Error, Packet, Rrq, TftpSettings, Wrq, error, parse
+from fastpxe.tftp import (
+    Error,
+    Rrq,
+    Terms,
+    TftpSettings,
+    Wrq,
+    default_max_blksize,
+    error,
+    negotiate,
+    parse,
+)
 from fastpxe.wire import TftpError
 
-_PKTINFO = struct.Struct("=I4s4s")  # in_pktinfo: interface, local address, destination
+LOOK_S = 0.02
+"""How often the transfers' timers are looked at: the shortest of them is 0.05 s."""
+
+PROOF_S = 1.0
+"""How long a transfer may take to its first ACK before it makes room for others."""
+
 _MODES = ("octet", "netascii")
+_IP_AND_UDP = 28
+_CHANGED = "File changed during the transfer"
 
 
 class TokenBucket:
@@ -57,14 +67,39 @@ class TokenBucket:
         return True
 
 
+class _Asker(NamedTuple):
+    """Whence a datagram came: addresses are integers; `fd` and `local` are where it arrived."""
+
+    fd: int
+    address: int
+    port: int
+    local: int
+
+    @property
+    def client(self) -> tuple[IPv4Address, int]:
+        return IPv4Address(self.address), self.port
+
+    @property
+    def text(self) -> str:
+        return socket.inet_ntoa(self.address.to_bytes(4, "big"))
+
+
+class _About(NamedTuple):
+    """What is remembered of a transfer; `path` is where the file is below the root."""
+
+    request: Rrq
+    path: bytes
+
+
 class TftpServer:
     """Answers read requests that reach one interface.
 
-    `files` is opened, and closed after `close` or `reload`, by the caller, as are the sockets
-    given to `listen`; files in transfer don't need either. Every decision goes to `saw`.
+    `files` is opened, and closed after `close`, by the caller, as are the sockets given to
+    `listen`; files in transfer don't need either. Every decision goes to `saw`.
 
     `active` is the number of transfers, `dropped` that of datagrams which got no answer and no
-    event, `faults` that of errors in fastpxe itself, each told by a Notice.
+    event, `faults` that of errors in fastpxe itself, each told by a Notice. Raises OSError when no
+    socket to send files from can be had.
     """
 
     def __init__(
@@ -75,234 +110,309 @@ class TftpServer:
         files: Files,
         saw: Callable[[Event], None],
     ) -> None:
-        self.loop = loop
-        self.interface = interface
         self.saw = saw
-        self.dropped = 0
         self.faults = 0
-        self._sockets: list[socket.socket] = []
-        self._sessions: dict[Address, Session] = {}
-        self._sessions_of: Counter[str] = Counter()
+        self._is_closed = False
+        self._loop = loop
+        self._interface = interface
+        self._settings = settings
+        self._files = files
+        self._dropped = 0
+        self._requests: dict[int, socket.socket] = {}
+        self._read_fds: set[int] = set()
+        self._transfers_of: Counter[int] = Counter()
+        self._unproven: dict[Download, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
         # For answers to what is no request at all; those to requests are never held back.
         self._error_bucket = TokenBucket(per_s=20, burst=40)
-        self.reload(settings, files)
+        sender = BlockSender(settings.data_path, interface.mtu - _IP_AND_UDP)
+        self._downloads = Downloads(sender, self._on_other, self._on_end)
+        self._ports: Ports = ports_for(settings, interface, self._read_from, self._read_no_more)
 
     @property
     def active(self) -> int:
-        return len(self._sessions)
+        return len(self._downloads)
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped + self._downloads.dropped
 
     def listen(self, sock: socket.socket) -> None:
         """Serve the requests that reach a bound, non-blocking socket with IP_PKTINFO on."""
-        self._sockets.append(sock)
-        self.loop.add_reader(sock, self.guarded, lambda: self._read(sock), _nothing)
-
-    def reload(self, settings: TftpSettings, files: Files) -> None:
-        """Use other settings, and another root, for the transfers that begin from now on."""
-        self.settings = settings
-        self._files = files
-        self._ports = PortRange(*settings.port_range) if settings.port_range else (0,)
+        self._requests[sock.fileno()] = sock
+        self._read_from(sock)
 
     def retire(self) -> None:
         """Leave new requests to whoever reads the sockets next; transfers go on.
 
-        Those on a shared port can't, for their ACKs go there too; their clients are told.
+        Those on the request port can't, for their ACKs go there too; their clients are told.
         """
-        for sock in self._sockets:
-            self.loop.remove_reader(sock)
-        self._sockets.clear()
-        for session in list(self._sessions.values()):
-            if session.is_on_shared_port:
-                session.stop()
+        for sock in self._requests.values():
+            self._read_no_more(sock)
+        for download in self._downloads:
+            if download.sock in self._requests:
+                self._stop(download)
+        self._requests.clear()
 
     def close(self) -> None:
         """End every transfer with outcome "stopped", listen no more, and tell what was dropped."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self.retire()
-        for session in list(self._sessions.values()):
-            session.stop()
+        for download in self._downloads:
+            self._stop(download)
+        self._ports.close()
+        if self._timer is not None:
+            self._timer.cancel()
         if self.dropped:
             text = f"TFTP datagrams left without an answer, no request or malformed: {self.dropped}"
-            self.saw(Notice(interface=self.interface.name, text=text))
+            self.saw(Notice(interface=self._interface.name, text=text))
 
-    def guarded(self, step: Callable[[], None], on_fault: Callable[[], None]) -> None:
-        """Run a step of the server; a fault of ours ends what it was about, not the server."""
+    # --- sockets and timers -------------------------------------------------------------------
+
+    def _read_from(self, sock: socket.socket) -> None:
+        self._read_fds.add(sock.fileno())
+        self._loop.add_reader(sock.fileno(), self._read, sock.fileno())
+
+    def _read_no_more(self, sock: socket.socket) -> None:
+        self._read_fds.discard(sock.fileno())
+        self._loop.remove_reader(sock.fileno())
+
+    def _read(self, fd: int) -> None:
+        if self._downloads.drain(fd):
+            # An ICMP error woke us. libuv takes that for the socket's end, and watches it no more.
+            self._loop.call_soon(self._read_again, fd)
+
+    def _read_again(self, fd: int) -> None:
+        if fd in self._read_fds:
+            self._loop.remove_reader(fd)
+            self._loop.add_reader(fd, self._read, fd)
+
+    def _look(self) -> None:
+        self._timer = None
+        self._downloads.look()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is None and self._downloads:
+            self._timer = self._loop.call_later(LOOK_S, self._look)
+
+    # --- what the packet path leaves to us ----------------------------------------------------
+
+    def _on_other(self, fd: int, datagram: bytes, address: int, port: int, local: int) -> None:
+        asker = _Asker(fd, address, port, local or int(self._interface.address))
         try:
-            step()
+            if fd in self._requests:
+                self._on_request_port(datagram, asker)
+            else:
+                self._on_transfer_port(datagram, asker)
         except Exception as fault:  # noqa: BLE001 - the datagram boundary: counted and told
-            self.faults += 1
-            self.saw(Notice(interface=self.interface.name, text=f"fault in TFTP: {fault!r}"))
-            on_fault()
+            self._tell_fault(fault)
 
-    def allows_error(self) -> bool:
-        """Whether an ERROR may be sent now to someone who is in no transfer."""
-        return self._error_bucket.take(self.loop.time())
+    def _on_end(self, download: Download) -> None:
+        try:
+            if download.transfer.outcome == "truncated":
+                self._downloads.say(download, bytes(error(TftpError.UNDEFINED, _CHANGED)))
+            self._forget(download)
+            self._tell_done(download)
+        except Exception as fault:  # noqa: BLE001 - must not stop the others
+            self._tell_fault(fault)
 
-    def forget(self, client: Address) -> None:
-        """Take a transfer that has ended off the books."""
-        del self._sessions[client]
-        self._sessions_of[client[0]] -= 1
-        if not self._sessions_of[client[0]]:
-            del self._sessions_of[client[0]]
+    def _tell_fault(self, fault: Exception) -> None:
+        self.faults += 1
+        self.saw(Notice(interface=self._interface.name, text=f"fault in TFTP: {fault!r}"))
 
-    def _read(self, sock: socket.socket) -> None:
-        for _ in range(BATCH):
-            try:
-                datagram, extras, _, client = sock.recvmsg(
-                    LARGEST_READ, socket.CMSG_SPACE(_PKTINFO.size)
-                )
-            except BlockingIOError:
-                return
-            if client[1] == 0:  # a forged source: nothing can be sent there
-                self.dropped += 1
-                continue
-            self._on_datagram(datagram, client, _Reply(sock, self._local_address(extras), client))
+    def _forget(self, download: Download) -> None:
+        address, _ = download.client
+        self._transfers_of[address] -= 1
+        if not self._transfers_of[address]:
+            del self._transfers_of[address]
+        self._unproven.pop(download, None)
+        download.file.close()
+        self._ports.give_back(download.sock)
 
-    def _local_address(self, extras: list[tuple[int, int, bytes]]) -> str:
-        """Return the address to answer from: that which was asked, ours if it was a broadcast."""
-        for level, kind, value in extras:
-            if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
-                _, local, destination = _PKTINFO.unpack_from(value)
-                if local == destination:
-                    return socket.inet_ntoa(local)
-        return str(self.interface.address)
+    def _tell_done(self, download: Download) -> None:
+        transfer, about = download.transfer, download.about
+        address, port = download.client
+        self.saw(
+            TransferDone(
+                interface=self._interface.name,
+                client=(IPv4Address(address), port),
+                file=printable(about.path),
+                options=transfer.terms.options,
+                size_bytes=transfer.acknowledged_bytes,
+                duration_s=download.duration_s,
+                retransmits=transfer.retransmits,
+                outcome=transfer.outcome,
+                error=transfer.error,
+            )
+        )
 
-    def _on_datagram(self, datagram: bytes, client: Address, reply: "_Reply") -> None:
+    def _on_transfer_port(self, datagram: bytes, asker: _Asker) -> None:
+        """Take what isn't of the transfer there: a stranger's, or of one that is over."""
+        try:
+            packet = parse(datagram)
+        except MalformedPacket:
+            self._dropped += 1
+            return
+        if (
+            isinstance(packet, Error)
+            or self._downloads.get(asker.address, asker.port)
+            or not self._allows_error()
+        ):
+            self._dropped += 1
+            return
+        self._send(asker, error(TftpError.UNKNOWN_TID))  # RFC 1350 section 4
+
+    def _on_request_port(self, datagram: bytes, asker: _Asker) -> None:
         try:
             packet = parse(datagram)
         except MalformedPacket as malformed:
-            self._on_malformed(malformed, datagram, client, reply)
+            self._on_malformed(malformed, datagram, asker)
             return
         match packet:
             case Rrq():
-                self._on_read_request(packet, client, reply)
+                self._on_read_request(packet, asker)
             case Wrq(filename=name):
-                self._refuse(client, reply, name, write_refusal(self.settings), "a write request")
-            case _:
-                self._on_other(packet, client)
+                self._refuse(asker, name, write_refusal(self._settings), "a write request")
+            case _:  # RFC 1350 has nothing of this kind sent here; answering could loop
+                self._dropped += 1
 
-    def _on_other(self, packet: Packet, client: Address) -> None:
-        session = self._shared_session(client)
-        if session is not None:
-            self.guarded(lambda: session.on_packet(packet), session.stop)
-        else:  # RFC 1350 has nothing of this kind sent here; answering could loop
-            self.dropped += 1
-
-    def _shared_session(self, client: Address) -> Session | None:
-        """Return the client's transfer if its packets come to the request port."""
-        session = self._sessions.get(client)
-        return session if session is not None and session.is_on_shared_port else None
-
-    def _on_malformed(
-        self, malformed: MalformedPacket, datagram: bytes, client: Address, reply: "_Reply"
-    ) -> None:
+    def _on_malformed(self, malformed: MalformedPacket, datagram: bytes, asker: _Asker) -> None:
         is_request = len(datagram) >= 4 and malformed.reason != "short"
         # An ERROR to a client with a transfer on this very port would end that.
-        if not is_request or self._shared_session(client) or not self.allows_error():
-            self.dropped += 1
+        download = self._downloads.get(asker.address, asker.port)
+        is_in_transfer = download is not None and download.sock == asker.fd
+        if not is_request or is_in_transfer or not self._allows_error():
+            self._dropped += 1
             return
-        self._refuse(client, reply, b"", error(TftpError.ILLEGAL_OPERATION), str(malformed))
+        self._refuse(asker, b"", error(TftpError.ILLEGAL_OPERATION), str(malformed))
 
-    def _on_read_request(self, request: Rrq, client: Address, reply: "_Reply") -> None:
-        session = self._sessions.get(client)
-        if session is not None:
-            if session.is_repeated_by(request):
-                session.repeat()
+    def _on_read_request(self, request: Rrq, asker: _Asker) -> None:
+        before = self._downloads.get(asker.address, asker.port)
+        if before is not None:
+            if before.about.request == request and not before.transfer.is_acknowledged:
+                self._downloads.repeat(before)  # no answer has reached the client
                 return
-            session.replace()  # ROMs that start again use the same port
-        if self._is_full(client, request):
+            self._downloads.end(before, "replaced")  # ROMs that start again use the same port
+        if self._is_full(asker, request):
             return
         name = request.filename
         if request.mode not in _MODES:
             why = f"mode {printable(request.mode.encode('latin-1'))}"
-            self._refuse(client, reply, name, error(TftpError.ILLEGAL_OPERATION), why)
+            self._refuse(asker, name, error(TftpError.ILLEGAL_OPERATION), why)
             return
         try:
-            self._begin(request, client, reply)
+            self._begin(request, asker)
         except MalformedPacket as malformed:
-            self._refuse(client, reply, name, error(TftpError.ILLEGAL_OPERATION), str(malformed))
+            self._refuse(asker, name, error(TftpError.ILLEGAL_OPERATION), str(malformed))
         except FileRefused as refused:
-            self._refuse(client, reply, name, refusal(refused, self.settings), str(refused))
+            self._refuse(asker, name, refusal(refused, self._settings), str(refused))
         except OSError as failure:  # out of descriptors, an address that went away, a bad disk
             why = failure.strerror or str(failure)
             if failure.errno == errno.EADDRINUSE:  # a limit too: see _is_full
-                self._tell_refused(client, name, TftpError.UNDEFINED, why)
+                self._tell_refused(asker, name, TftpError.UNDEFINED, why)
                 return
             busy = error(TftpError.UNDEFINED, "Server can't start the transfer")
-            self._refuse(client, reply, name, busy, why)
+            self._refuse(asker, name, busy, why)
 
-    def _is_full(self, client: Address, request: Rrq) -> bool:
+    def _is_full(self, asker: _Asker, request: Rrq) -> bool:
         """Whether a limit is reached. Then silence: a client asks again, and may find room."""
-        settings = self.settings
-        if len(self._sessions) >= settings.max_transfers:
-            why = f"max_transfers = {settings.max_transfers} reached"
-        elif settings.port_range and len(self._sessions) >= _size(settings.port_range):
-            why = "every port of port_range is in use"
-        elif self._sessions_of[client[0]] >= settings.max_transfers_per_client:
+        settings = self._settings
+        if self._transfers_of[asker.address] >= settings.max_transfers_per_client:
             why = f"max_transfers_per_client = {settings.max_transfers_per_client} reached"
+        elif self.active >= settings.max_transfers and not self._make_room():
+            why = f"max_transfers = {settings.max_transfers} reached"
         else:
             return False
-        self._tell_refused(client, request.filename, TftpError.UNDEFINED, why)
+        self._tell_refused(asker, request.filename, TftpError.UNDEFINED, why)
         return True
 
-    def _begin(self, request: Rrq, client: Address, reply: "_Reply") -> None:
-        settings, name = self.settings, self.interface.name
+    def _make_room(self) -> bool:
+        """End the oldest transfer whose client has shown nothing of itself: perhaps it is forged."""
+        while self._unproven:
+            oldest = next(iter(self._unproven))
+            if not oldest.transfer.is_acknowledged:
+                if oldest.duration_s < PROOF_S:
+                    return False
+                self._downloads.end(oldest, "timeout")
+                return True
+            del self._unproven[oldest]
+        return False
+
+    def _begin(self, request: Rrq, asker: _Asker) -> None:
+        settings = self._settings
         path = requested_path(
-            self._files, settings, request.filename, client=client[0], interface=name
-        )
+            self._files, settings, request.filename, client=asker.text,
+            interface=self._interface.name,
+        )  # fmt: skip
         file = open_for(self._files, settings, path)
         try:
-            port = self._open_port(client, reply)
-        except OSError:
+            if request.mode == "netascii":
+                file = in_netascii(file)
+            download = self._download(request, asker, path, file)
+        except BaseException:
             file.close()
             raise
-        session = Session(self, request, client, port=port, path=path, file=file)
-        self._sessions[client] = session
-        self._sessions_of[client[0]] += 1
-        self.guarded(session.start, session.stop)
+        self._transfers_of[asker.address] += 1
+        self._unproven[download] = None
+        self._downloads.start(download)
+        self._set_timer()
 
-    def _open_port(self, client: Address, reply: "_Reply") -> Port:
-        if self.settings.single_port:
-            return SharedPort(reply.sock, reply.ancillary)
-        sock = open_transfer_socket(self.interface, reply.local, self._ports)
-        return OwnPort(self, sock, client)
+    def _download(self, request: Rrq, asker: _Asker, path: bytes, file: OpenFile) -> Download:
+        settings = self._settings
+        transfer = Transfer(
+            self._terms(request, file.size_bytes if request.mode == "octet" else None),
+            file.size_bytes,
+            retry_timeout_s=settings.retry_timeout_s,
+            give_up_s=settings.give_up_s,
+        )
+        sock = self._ports.take(
+            self._requests[asker.fd], socket.inet_ntoa(asker.local.to_bytes(4, "big"))
+        )
+        return Download(
+            transfer, file, sock, asker.address, asker.port, asker.local, _About(request, path)
+        )
 
-    def _refuse(
-        self, client: Address, reply: "_Reply", name: bytes, answer: Error, why: str
-    ) -> None:
-        reply.send(answer)
-        self._tell_refused(client, name, answer.code, why)
+    def _terms(self, request: Rrq, size_bytes: int | None) -> Terms:
+        settings, interface_mtu = self._settings, self._interface.mtu
+        mtu = min(interface_mtu, settings.mtu or interface_mtu)
+        asked = dict(request.options)
+        if not settings.allow_blksize:
+            asked.pop("blksize", None)
+        return negotiate(
+            asked,
+            max_blksize=settings.max_blksize or default_max_blksize(mtu),
+            max_windowsize=settings.max_windowsize,
+            size_bytes=size_bytes,
+        )
 
-    def _tell_refused(self, client: Address, name: bytes, code: int, why: str) -> None:
+    # --- answers --------------------------------------------------------------------------------
+
+    def _allows_error(self) -> bool:
+        """Whether an ERROR may be sent now to someone who is in no transfer."""
+        return self._error_bucket.take(self._loop.time())
+
+    def _stop(self, download: Download) -> None:
+        """End a transfer from our side, and say so: the client need not wait for its own timer."""
+        self._downloads.say(download, bytes(error(TftpError.UNDEFINED, "Server stops")))
+        self._downloads.end(download, "stopped")
+
+    def _send(self, asker: _Asker, answer: Error) -> None:
+        self._downloads.send(asker.fd, asker.address, asker.port, asker.local, bytes(answer))
+
+    def _refuse(self, asker: _Asker, name: bytes, answer: Error, why: str) -> None:
+        self._send(asker, answer)
+        self._tell_refused(asker, name, answer.code, why)
+
+    def _tell_refused(self, asker: _Asker, name: bytes, code: int, why: str) -> None:
         self.saw(
             TransferRefused(
-                interface=self.interface.name,
-                client=(IPv4Address(client[0]), client[1]),
+                interface=self._interface.name,
+                client=asker.client,
                 file=printable(name),
                 code=code,
                 why=why,
             )
         )
-
-
-class _Reply:
-    """Where an answer from the request port goes, and from which of our addresses (T1)."""
-
-    def __init__(self, sock: socket.socket, local: str, client: Address) -> None:
-        self.sock = sock
-        self.local = local
-        self._client = client
-
-    @property
-    def ancillary(self) -> Ancillary:
-        source = _PKTINFO.pack(0, socket.inet_aton(self.local), bytes(4))
-        return [(socket.IPPROTO_IP, IP_PKTINFO, source)]
-
-    def send(self, answer: Error) -> None:
-        send(self.sock, bytes(answer), self._client, self.ancillary)
-
-
-def _size(port_range: tuple[int, int]) -> int:
-    return port_range[1] - port_range[0] + 1
-
-
-def _nothing() -> None:
-    """Do nothing: a datagram that can't be handled is dropped."""

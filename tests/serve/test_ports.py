@@ -71,7 +71,7 @@ def test_an_address_that_is_not_ours_is_told_as_that() -> None:
 
 def test_transfers_are_sent_from_the_range(served: Served) -> None:
     low, high = free_ports(3)
-    served.use(port_range=(low, high), **PATIENT)
+    served.use(ports=(low, high), **PATIENT)
     served.file("a", pattern(600))
     with (
         Client(served.address) as one,
@@ -86,13 +86,13 @@ def test_transfers_are_sent_from_the_range(served: Served) -> None:
 
 def test_a_full_range_is_silence_until_a_port_is_free(served: Served, client: Client) -> None:
     low, _ = free_ports(1)
-    served.use(port_range=(low, low), **PATIENT)
+    served.use(ports=(low, low), **PATIENT)
     served.file("a", pattern(10))
     client.request("a")
     client.receive()
     with Client(served.address) as other:
         other.request("a")
-        assert served.refused().why == "every port of port_range is in use"
+        assert served.refused().why == "no free port in tftp.ports"
         client.send(Ack(block=1))
         assert served.done().outcome == "done"
         other.request("a")
@@ -102,7 +102,7 @@ def test_a_full_range_is_silence_until_a_port_is_free(served: Served, client: Cl
 
 def test_ports_that_other_programs_hold_are_passed_over(served: Served, client: Client) -> None:
     low, high = free_ports(2)
-    served.use(port_range=(low, high), **PATIENT)
+    served.use(ports=(low, high), **PATIENT)
     served.file("a", b"x")
     with (
         open_transfer_socket(LOOPBACK, "127.0.0.1", [low]),
@@ -115,7 +115,7 @@ def test_ports_that_other_programs_hold_are_passed_over(served: Served, client: 
         assert served.done().outcome == "done"
         with open_transfer_socket(LOOPBACK, "127.0.0.1", [high]):
             other.request("a")  # silence, for it may ask again
-            assert served.refused().why == "no free port in port_range"
+            assert served.refused().why == "no free port in tftp.ports"
 
 
 # --- one port ----------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_ports_that_other_programs_hold_are_passed_over(served: Served, client: 
 
 @pytest.fixture
 def one_port(served: Served) -> Served:
-    served.use(single_port=True, **PATIENT)
+    served.use(ports="single", **PATIENT)
     return served
 
 
@@ -156,7 +156,7 @@ def test_the_answer_comes_from_the_address_asked(one_port: Served, mode: str) ->
 
 
 def test_clients_are_told_apart_by_their_address_and_port(one_port: Served) -> None:
-    one_port.use(single_port=True, max_transfers_per_client=100)
+    one_port.use(ports="single", max_transfers_per_client=100)
     contents = [one_port.file(f"f{i}", bytes([i]) * 50_000) for i in range(12)]
     results: queue.Queue[tuple[int, bytes]] = queue.Queue()
 
@@ -173,7 +173,7 @@ def test_clients_are_told_apart_by_their_address_and_port(one_port: Served) -> N
 
 @pytest.mark.parametrize("windowsize", [1, 4])
 def test_a_lossy_wire_delays_but_does_not_damage(one_port: Served, windowsize: int) -> None:
-    one_port.use(single_port=True, retry_timeout_s=0.02)
+    one_port.use(ports="single", retry_timeout_s=0.02)
     content = one_port.file("a", pattern(100_000))
     options = {"blksize": 1024, "windowsize": windowsize}
     download = fetch(one_port.address, "a", options=options, loss=0.1, seed=windowsize)
@@ -238,16 +238,16 @@ def test_close_ends_every_transfer(one_port: Served, client: Client) -> None:
     assert isinstance(client.receive(), Error)
 
 
-@pytest.mark.parametrize("single_port", [False, True])
+@pytest.mark.parametrize("ports", ["shared", "single", "per-transfer"])
 def test_a_server_that_retires_finishes_what_its_own_ports_began(
-    served: Served, client: Client, *, single_port: bool
+    served: Served, client: Client, ports: str
 ) -> None:
-    served.use(single_port=single_port, **PATIENT)
+    served.use(ports=ports, **PATIENT)
     served.file("a", pattern(700))
     client.request("a")
     client.receive()
     served.run(served.server.retire)
-    if single_port:
+    if ports == "single":
         assert isinstance(client.receive(), Error)
         assert served.done().outcome == "stopped"
     else:
@@ -255,18 +255,44 @@ def test_a_server_that_retires_finishes_what_its_own_ports_began(
         assert client.receive_blocks(1) == [2]
 
 
-def test_a_reload_lets_transfers_keep_their_kind_of_port(served: Served, client: Client) -> None:
-    served.use(single_port=True, **PATIENT)
+@pytest.mark.parametrize("ports", ["shared", "per-transfer"])
+def test_a_reload_lets_transfers_keep_their_kind_of_port(
+    served: Served, client: Client, ports: str
+) -> None:
+    served.use(ports=ports, **PATIENT)
     content = served.file("a", pattern(700))
     client.request("a")
     client.receive()
-    served.use(single_port=False, **PATIENT)
+    served.use(ports="single", **PATIENT)
     client.send(Ack(block=1))
     assert client.receive() == Data(block=2, payload=content[512:])
     with Client(served.address) as other:
         other.request("a")
         other.receive()
-        assert other.tid != served.address
+        assert other.tid == served.address
+
+
+# --- shared, and one each -------------------------------------------------------------------------
+
+
+def test_shared_means_one_port_that_is_not_the_request_port(served: Served) -> None:
+    served.use(**PATIENT)
+    served.file("a", pattern(700))
+    with Client(served.address) as one, Client(served.address) as other:
+        for client in (one, other):
+            client.request("a")
+            client.receive()
+        assert one.tid == other.tid != served.address
+
+
+def test_each_transfer_may_have_its_own_port(served: Served) -> None:
+    served.use(ports="per-transfer", **PATIENT)
+    served.file("a", pattern(700))
+    with Client(served.address) as one, Client(served.address) as other:
+        for client in (one, other):
+            client.request("a")
+            client.receive()
+        assert len({one.tid, other.tid, served.address}) == 3
 
 
 # --- block sizes -------------------------------------------------------------------------------

@@ -1,0 +1,11 @@
+from typing import Literal, final
+
+WAYS: tuple[str, ...]
+
+@final
+class BlockSender:
+    def __init__(
+        self, way: Literal["auto", "gso", "mmsg", "sendfile"], largest_segment: int
+    ) -> None: ...
+    @property
+    def unsent(self) -> int: ...
