@@ -12,22 +12,14 @@ import argparse
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import report
+from lab import ADDRESS, CLIENT, LOAD, Server, inside, network
 from report import Measured, Taken
-
-LOAD = Path(__file__).parent / "load"
-SERVER, CLIENT = f"fpb-srv-{os.getpid()}", f"fpb-cli-{os.getpid()}"
-ADDRESS = "10.66.0.1"
-PATIENCE_S = 20
 
 FASTPXE_CONFIG = """
 [tftp]
@@ -65,60 +57,8 @@ dhcp-range={ADDRESS},proxy
 """
 
 
-def ip(*arguments: str) -> None:
-    subprocess.run(("ip", *arguments), check=True)
-
-
-@contextmanager
-def network() -> Iterator[None]:
-    """Two namespaces and a veth pair between them."""
-    try:
-        ip("netns", "add", SERVER)
-        ip("netns", "add", CLIENT)
-        ip("-n", SERVER, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns",
-           CLIENT)  # fmt: skip
-        for namespace, address in ((SERVER, ADDRESS), (CLIENT, "10.66.0.2")):
-            ip("-n", namespace, "addr", "add", f"{address}/16", "dev", "eth0")
-            ip("-n", namespace, "link", "set", "eth0", "up")
-            ip("-n", namespace, "link", "set", "lo", "up")
-        yield
-    finally:
-        for namespace in (SERVER, CLIENT):
-            subprocess.run(("ip", "netns", "del", namespace), check=False)
-
-
-def inside(namespace: str, cpu: int, *command: str) -> tuple[str, ...]:
-    return ("ip", "netns", "exec", namespace, "taskset", "-c", str(cpu), *command)
-
-
-class Server:
-    """A responder under test; `log` holds what it printed."""
-
-    def __init__(self, command: tuple[str, ...], log: Path) -> None:
-        self.log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                inside(SERVER, 0, *command), stdout=output, stderr=output
-            )
-        self._wait_for_port(command[0])
-
-    def _wait_for_port(self, name: str) -> None:
-        end = time.monotonic() + PATIENCE_S
-        while not self._has_port():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"{name} doesn't listen:\n{self.log.read_text()}")
-            time.sleep(0.05)
-        time.sleep(0.3)
-
-    @staticmethod
-    def _has_port() -> bool:
-        ran = subprocess.run(("ip", "netns", "exec", SERVER, "ss", "-Hlun", "sport = 67"),
-                             check=True, capture_output=True)  # fmt: skip
-        return bool(ran.stdout.strip())
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(PATIENCE_S)
+class Responder(Server):
+    """A proxyDHCP server; it may time its answers itself."""
 
     def latency(self) -> Measured:
         """p50, p99 and p99.9 in microseconds, as the server itself timed them."""
@@ -167,7 +107,7 @@ def servers(folder: Path) -> dict[str, tuple[str, ...]]:
 def measure(command: tuple[str, ...], log: Path, storms: list[int], rates: list[int]) -> Measured:
     """One turn of one server."""
     found: Measured = {}
-    server = Server(command, log)
+    server = Responder(command, log)
     for clients in storms:
         ran = generate("--mode", "storm", "--clients", str(clients))
         found[f"answered {clients}"] = 100 * ran["answered"] / ran["sent"]
@@ -176,7 +116,7 @@ def measure(command: tuple[str, ...], log: Path, storms: list[int], rates: list[
     found["sustained"] = generate("--mode", "search", "--seconds", "0.5")["answered_pps"]
     server.stop()
     for rate in rates:
-        server = Server(command, log)
+        server = Responder(command, log)
         generate("--mode", "rate", "--rate", str(rate), "--seconds", "3")
         server.stop()
         found |= {f"{name} {rate}": value for name, value in server.latency().items()}

@@ -7,6 +7,7 @@ Sources:
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 import msgspec
@@ -82,8 +83,8 @@ class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Literal["shared", "single", "per-transfer"] | tuple[Port, Port],
         Meta(
             description='Where files are sent from. "shared": one port for all transfers; '
-            '"single": port 69, for clients behind NAT or firewalls; "per-transfer": any free port, '
-            "another for each; [40000, 40999]: the same, from the lowest to the highest of a range."
+            '"single": port 69, for clients behind NAT or firewalls; "per-transfer": another free '
+            "port for each; [40000, 40999]: the same, from the lowest to the highest of a range."
         ),
     ] = "shared"
     data_path: Annotated[
@@ -290,7 +291,7 @@ def _encode_options(options: Mapping[str, str]) -> bytes:
     return b"".join(f"{name}\0{value}\0".encode("latin-1") for name, value in options.items())
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a transfer runs with.
 
     `options` is what the OACK says, in the order asked; with none there is no OACK.
@@ -302,9 +303,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: int | None = None
     options: dict[str, int] = {}
 
-    @property
-    def oack(self) -> Oack:
-        return Oack(options={name: str(value) for name, value in self.options.items()})
+    @cached_property
+    def oack(self) -> bytes:
+        """The datagram that grants the options."""
+        return bytes(Oack(options={name: str(value) for name, value in self.options.items()}))
 
 
 def negotiate(
@@ -313,7 +315,7 @@ def negotiate(
     """Grant what was asked and can be kept; leave out everything else (RFC 2347).
 
     Nothing unasked is ever granted: EDK2 ends the download with ERROR 4 "Malformatted OACK".
-    `size_bytes` is None where tsize must be left out: clients can't agree on what it is in netascii.
+    `size_bytes` is None where tsize must be left out: nobody agrees on what it is in netascii.
     """
     numbers = {name: number for name, value in asked.items() if (number := _number(value)) >= 0}
     blksize = _granted_blksize(numbers.get("blksize"), max_blksize)

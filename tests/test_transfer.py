@@ -14,7 +14,7 @@ from tftp_client import Receiver
 
 from fastpxe import _transfer
 from fastpxe._transfer import MAX_TIMEOUT_S, MAX_TRIES_UNACKNOWLEDGED, MIN_TIMEOUT_S
-from fastpxe.tftp import Ack, Data, Oack, Packet, Terms
+from fastpxe.tftp import Ack, Data, Oack, Packet, Terms, parse
 
 
 class Send(NamedTuple):
@@ -64,7 +64,7 @@ class Transfer:
     def said(self, act: int) -> Action | None:
         machine = self.machine
         if act == _transfer.DO_SEND_OACK:
-            return Send(bytes(machine.terms.oack))
+            return Send(machine.terms.oack)
         if act == _transfer.DO_SEND_BLOCKS:
             return SendBlocks(machine.first, machine.count)
         if act == _transfer.DO_END:
@@ -348,7 +348,7 @@ class LossyWire(RuleBasedStateMachine):
             assert self.done is None
             self.done = action
         elif isinstance(action, Send):
-            self.to_client.append(self.agreed.oack)
+            self.to_client.append(parse(self.agreed.oack))
         elif isinstance(action, SendBlocks):
             assert 1 <= action.count <= self.agreed.windowsize
             for block in range(action.first, action.first + action.count):

@@ -43,6 +43,7 @@ cdef class Downloads:
     cdef Came *came
     cdef mmsghdr *received
     cdef list over            # those that ended in the batch at hand
+    cdef bint is_in_batch
 
     cdef Slot *find(self, uint64_t key) noexcept
     cdef int insert(self, Download download) except -1
@@ -52,5 +53,6 @@ cdef class Downloads:
     cdef int64_t answer_batch(self, int fd, int got) except -1
     cdef bint take(self, Download download, const uint8_t *datagram, uint32_t size, double now)
     cdef int act(self, Download download, Act act) except -1
+    cdef int settle(self) except -1
     cdef int tell_ends(self) except -1
     cdef bint read_icmp_errors(self, int fd) except -1

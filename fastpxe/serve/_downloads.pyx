@@ -151,14 +151,12 @@ cdef class Downloads:
         """Send a transfer's first datagram. There must be none for the same client and port."""
         self.insert(download)
         self.act(download, download.transfer.start(monotonic()))
-        self.sender.flush()
-        self.tell_ends()
+        self.settle()
 
     def repeat(self, Download download not None):
         """Send the first datagram again, since the client asked again."""
         self.act(download, download.transfer.on_repeated_request(monotonic()))
-        self.sender.flush()
-        self.tell_ends()
+        self.settle()
 
     def end(self, Download download not None, str outcome):
         """End a transfer from our side. The client isn't told: see `say`."""
@@ -176,7 +174,7 @@ cdef class Downloads:
         cdef Target target
         set_target(&target, fd, client, port, source)
         self.sender.send_datagram(&target, datagram, <int>len(datagram))
-        self.sender.flush()
+        self.settle()
 
     def drain(self, int fd):
         """Take what waits on a socket, within limits; whether ICMP errors were among it."""
@@ -210,8 +208,7 @@ cdef class Downloads:
                     self.slots[i].fires_at = download.transfer.deadline
         for download in late:
             self.act(download, download.transfer.on_timer(now))
-        self.sender.flush()
-        self.tell_ends()
+        self.settle()
 
     cdef int receive(self, int fd, int most) noexcept:
         cdef int i
@@ -230,6 +227,7 @@ cdef class Downloads:
         cdef uint32_t client
         cdef uint16_t port
         cdef Download download
+        self.is_in_batch = True
         for i in range(got):
             came = &self.came[i]
             client = ntohl(came.peer.sin_addr.s_addr)
@@ -247,8 +245,8 @@ cdef class Downloads:
             self.on_other(
                 fd, PyBytes_FromStringAndSize(<char *>came.datagram, self.received[i].msg_len),
                 client, port, local_address(&self.received[i].msg_hdr))
-        self.sender.flush()
-        self.tell_ends()
+        self.is_in_batch = False
+        self.settle()
         return blocks
 
     cdef bint take(self, Download download, const uint8_t *datagram, uint32_t size, double now):
@@ -280,10 +278,17 @@ cdef class Downloads:
                 self.over.append(download)
                 transfer.end("truncated", "the file was cut short, or can't be read any more")
         elif act == SEND_OACK:
-            oack = bytes(transfer.terms.oack)
+            oack = transfer.terms.oack
             self.sender.send_datagram(&download.target, oack, <int>len(oack))
         elif act == END:
             self.over.append(download)
+        return 0
+
+    cdef int settle(self) except -1:
+        """Send what is queued and tell what has ended, unless the end of the batch does."""
+        if not self.is_in_batch:
+            self.sender.flush()
+            self.tell_ends()
         return 0
 
     cdef int tell_ends(self) except -1:

@@ -89,9 +89,8 @@ def in_netascii(file: OpenFile) -> OpenFile:
         raise FileForbidden("too large for netascii; clients should ask for octet", errno.EACCES)
     fd = os.memfd_create("netascii")
     try:
-        with open(fd, "wb", closefd=False) as converted:  # noqa: PTH123 - a descriptor
-            for piece in file.pieces():
-                converted.write(netascii(piece))
+        with open(fd, "wb", closefd=False) as converted:
+            converted.writelines(netascii(piece) for piece in file.pieces())
         found = OpenFile(fd, os.fstat(fd))
     except BaseException:
         os.close(fd)

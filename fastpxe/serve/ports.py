@@ -1,7 +1,7 @@
 """Where transfers leave from: a socket for all of them, one each, or the request port.
 
 Sources:
-  RFC 1350 section 4 (transfer identifiers), ip(7) (IP_RECVERR, IP_MTU_DISCOVER, IP_PKTINFO).
+  RFC 1350 section 4 (transfer identifiers), ip(7) (IP_RECVERR, IP_MTU_DISCOVER).
 """
 
 import errno
@@ -13,7 +13,6 @@ from typing import Protocol
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.sockets import (
     IP_MTU_DISCOVER,
-    IP_PKTINFO,
     IP_PMTUDISC_DONT,
     IP_RECVERR,
     enlarge,
@@ -64,7 +63,7 @@ class SharedPort:
     def __init__(self, interface: Interface, listen: Listen, unlisten: Listen) -> None:
         self._unlisten = unlisten
         # Without ICMP errors: each would hold up the others' transfers for a moment.
-        self._sock = open_transfer_socket(interface, "0.0.0.0", hears_icmp=False)  # noqa: S104 - bound to the device
+        self._sock = open_transfer_socket(interface, "0.0.0.0", hears_icmp=False)
         enlarge(self._sock, SHARED_BUFFER)
         listen(self._sock)
 
@@ -155,7 +154,6 @@ def open_transfer_socket(
         # DF stays clear: ROMs don't take part in path MTU discovery.
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, int(hears_icmp))
-        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         _bind_to_device(sock, interface.name)
         _bind_to_first_free(sock, local, ports)
     except OSError:

@@ -124,7 +124,7 @@ def join_group(sock: socket.socket, interface: Interface, group: str) -> None:
 
 
 def enlarge(sock: socket.socket, size: int) -> None:
-    """Have larger buffers, in bytes: ask past net.core.rmem_max, which CAP_NET_ADMIN may, else up to it."""
+    """Have buffers of `size` bytes; without CAP_NET_ADMIN, net.core.rmem_max at most."""
     for force, plain in (
         (SO_RCVBUFFORCE, socket.SO_RCVBUF),
         (SO_SNDBUFFORCE, socket.SO_SNDBUF),

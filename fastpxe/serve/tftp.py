@@ -12,6 +12,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
@@ -44,6 +45,10 @@ LOOK_S = 0.02
 PROOF_S = 1.0
 """How long a transfer may take to its first ACK before it makes room for others."""
 
+SAME_WORDS = 1024
+"""Requests that are remembered as read: thousands of machines ask for a file in the same words."""
+
+_parse_once = lru_cache(maxsize=SAME_WORDS)(parse)
 _MODES = ("octet", "netascii")
 _IP_AND_UDP = 28
 _CHANGED = "File changed during the transfer"
@@ -122,6 +127,7 @@ class TftpServer:
         self._read_fds: set[int] = set()
         self._transfers_of: Counter[int] = Counter()
         self._unproven: dict[Download, None] = {}
+        self._agree = lru_cache(maxsize=SAME_WORDS)(self._terms)
         self._timer: asyncio.TimerHandle | None = None
         # For answers to what is no request at all; those to requests are never held back.
         self._error_bucket = TokenBucket(per_s=20, burst=40)
@@ -267,7 +273,7 @@ class TftpServer:
 
     def _on_request_port(self, datagram: bytes, asker: _Asker) -> None:
         try:
-            packet = parse(datagram)
+            packet = _parse_once(datagram)
         except MalformedPacket as malformed:
             self._on_malformed(malformed, datagram, asker)
             return
@@ -330,7 +336,7 @@ class TftpServer:
         return True
 
     def _make_room(self) -> bool:
-        """End the oldest transfer whose client has shown nothing of itself: perhaps it is forged."""
+        """End the oldest transfer of a client that has shown nothing of itself: perhaps forged."""
         while self._unproven:
             oldest = next(iter(self._unproven))
             if not oldest.transfer.is_acknowledged:
@@ -362,8 +368,9 @@ class TftpServer:
 
     def _download(self, request: Rrq, asker: _Asker, path: bytes, file: OpenFile) -> Download:
         settings = self._settings
+        tsize = file.size_bytes if request.mode == "octet" else None
         transfer = Transfer(
-            self._terms(request, file.size_bytes if request.mode == "octet" else None),
+            self._agree(tuple(request.options.items()), tsize),
             file.size_bytes,
             retry_timeout_s=settings.retry_timeout_s,
             give_up_s=settings.give_up_s,
@@ -375,10 +382,10 @@ class TftpServer:
             transfer, file, sock, asker.address, asker.port, asker.local, _About(request, path)
         )
 
-    def _terms(self, request: Rrq, size_bytes: int | None) -> Terms:
+    def _terms(self, options: tuple[tuple[str, str], ...], size_bytes: int | None) -> Terms:
         settings, interface_mtu = self._settings, self._interface.mtu
         mtu = min(interface_mtu, settings.mtu or interface_mtu)
-        asked = dict(request.options)
+        asked = dict(options)
         if not settings.allow_blksize:
             asked.pop("blksize", None)
         return negotiate(
