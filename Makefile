@@ -64,7 +64,8 @@ unit: build $(VENV)/test-tools
 
 # The Cython core once more under the address and undefined-behaviour sanitizers, in a build of its own.
 asan: $(VENV)/test-tools
-	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_reply.py tests/test_policy.py
+	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_reply.py tests/test_policy.py \
+	  tests/test_transfer.py tests/serve/test_blocks.py tests/serve/test_downloads.py
 
 fuzz: $(VENV)/test-tools
 	fuzz/asan $(BIN)/python fuzz/fuzz_dhcp.py --seconds $(or $(FUZZ_SECONDS),20)

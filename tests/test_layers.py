@@ -48,7 +48,6 @@ TESTED_ELSEWHERE = {
     "serve/processes": "serve/test_supervisor kills parents and children",
     "serve/recorder": "serve/test_supervisor reads its log, and kills it",
     "serve/worker": "serve/test_supervisor runs, kills and retires them",
-    "serve/session": "half of serve/tftp: serve/test_tftp drives both over sockets",
 }
 
 

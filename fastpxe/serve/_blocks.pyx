@@ -143,7 +143,7 @@ cdef class BlockSender:
             if sendfile(target.sock, file, &offset, left) != left:
                 # A part of a block would pass for the last one. The socket lets go of what it
                 # holds when that would become larger than a datagram can be.
-                self.goes[0].vector.iov_len = TRAIN_BYTES_MAX + 500
+                self.goes[0].vector.iov_len = UDP_BYTES_MAX
                 sendmsg(target.sock, &self.messages[0].msg_hdr, MSG_DONTWAIT)
                 return False
         return True
