@@ -8,8 +8,7 @@ cdef enum:
     QUEUE = 64                # datagrams, or trains of them, that one sendmmsg takes
     ARENA = 1 << 18           # bytes of headers and blocks that wait to be sent
     SEGMENTS_MAX = 64         # UDP_MAX_SEGMENTS of the kernel
-    TRAIN_BYTES_MAX = 65000   # a little below UDP_BYTES_MAX
-    UDP_BYTES_MAX = 65507     # what an IPv4 packet of 65,535 bytes leaves
+    TRAIN_BYTES_MAX = 65000   # below the 65,507 that one UDP send may have
     SEND_CONTROL = 64         # room for in_pktinfo and UDP_SEGMENT, checked in BlockSender.__init__
 
 cdef enum Way:                # how blocks get from the page cache to the socket

@@ -20,10 +20,11 @@ from libc.errno cimport (
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
+from posix.stat cimport fstat, struct_stat
 
 from fastpxe.serve._socket cimport (
     AF_INET, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_SPACE, IPPROTO_IP, IPPROTO_UDP, IP_PKTINFO,
-    MSG_DONTWAIT, MSG_MORE, POLLOUT, UDP_SEGMENT, cmsghdr, in_pktinfo, iovec, mmsghdr, msghdr,
+    MSG_DONTWAIT, MSG_MORE, POLLOUT, UDP_CORK, UDP_SEGMENT, cmsghdr, in_pktinfo, iovec, mmsghdr, msghdr,
     poll, pollfd, sendmmsg, sendmsg, sockaddr_in,
 )
 
@@ -32,6 +33,9 @@ cdef extern from "<sys/uio.h>" nogil:
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int, void *, size_t, long)
+
+cdef extern from "<sys/socket.h>" nogil:
+    int setsockopt(int, int, int, const void *, unsigned int)
 
 cdef extern from "<sys/sendfile.h>" nogil:
     ssize_t sendfile(int, int, long *, size_t)
@@ -124,8 +128,12 @@ cdef class BlockSender:
         cdef long offset
         cdef int64_t left
         cdef uint8_t *header
-        cdef int i
+        cdef struct_stat status
+        cdef int i, off = 0
         self.flush()
+        # A part of a block would pass for the last one, and sendfile sends what there is.
+        if fstat(file, &status) or status.st_size < min(size_bytes, (first + count - 1) * blksize):
+            return False
         for i in range(count):
             offset = (first + i - 1) * blksize
             left = min(<int64_t>blksize, size_bytes - offset)
@@ -141,10 +149,7 @@ cdef class BlockSender:
                 self.unsent += 1
                 continue
             if sendfile(target.sock, file, &offset, left) != left:
-                # A part of a block would pass for the last one. The socket lets go of what it
-                # holds when that would become larger than a datagram can be.
-                self.goes[0].vector.iov_len = UDP_BYTES_MAX
-                sendmsg(target.sock, &self.messages[0].msg_hdr, MSG_DONTWAIT)
+                setsockopt(target.sock, IPPROTO_UDP, UDP_CORK, &off, sizeof(int))  # hold nothing
                 return False
         return True
 

@@ -10,7 +10,10 @@ PACKAGES = {
     "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd": "ovmf-ia32",
     "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
     "/usr/share/seabios/bios-256k.bin": "seabios",
+    "atftp": "atftp",
+    "busybox": "busybox",
     "clang": "clang",
+    "curl": "curl",
     "dhcpd": "isc-dhcp-server",
     "dnsmasq": "dnsmasq-base",
     "ethtool": "ethtool",
@@ -21,6 +24,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "qemu-system-x86_64": "qemu-system-x86",
     "tcpdump": "tcpdump",
+    "tftp": "tftp-hpa",
 }
 
 
