@@ -20,8 +20,8 @@ cdef enum Way:                # how blocks get from the page cache to the socket
 cdef struct Goes:             # where a queued message goes
     sockaddr_in to
     iovec vector
+    uint8_t control[SEND_CONTROL]     # at a multiple of 8, as a cmsghdr must be
     uint16_t segment          # size of each datagram of a train, 0 for a single one
-    uint8_t control[SEND_CONTROL]
 
 cdef struct Target:           # whom a transfer is for, in network byte order
     int sock
