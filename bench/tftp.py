@@ -89,12 +89,11 @@ def servers(folder: Path) -> dict[str, tuple[str, ...]]:
         "fastpxe, mmsg": fastpxe(folder, "mmsg", "shared"),
         "fastpxe, sendfile": fastpxe(folder, "sendfile", "shared"),
         "fastpxe, a port each": fastpxe(folder, "auto", "per-transfer"),
-        "tftpd-hpa": ("in.tftpd", "--listen", "--foreground", "--address", f"{ADDRESS}:69",
-                      "--secure", root),
+        "tftpd-hpa": ("in.tftpd", "-L", "-a", f"{ADDRESS}:69", "-s", root),
         "atftpd": ("atftpd", "--daemon", "--no-fork", "--bind-address", ADDRESS, "--maxthread",
                    "10000", "--logfile", "/dev/null", "--user", "root", "--group", "root", root),
         "dnsmasq": ("dnsmasq", "-k", "--port=0", "--user=root", "--pid-file=", "--enable-tftp",
-                    f"--tftp-root={root}", "--tftp-max=6000", "--log-facility=-"),
+                    f"--tftp-root={root}", "--tftp-max=10000", "--log-facility=-"),
     }  # fmt: skip
 
 

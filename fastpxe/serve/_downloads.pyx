@@ -28,8 +28,8 @@ cdef enum:
     OP_WRQ = 2
     OP_ACK = 4
     OP_ERROR = 5
-    BLOCKS_MAX = 512          # a wake-up, after which other sockets get their turn
-    ROUNDS_MAX = 8
+    BLOCKS_MAX = 512          # a wake-up, after which offers get their turn: half a millisecond
+    DATAGRAMS_MAX = 112
     FEW = 16                  # datagrams read at once while each is answered with a window
 
 
@@ -178,17 +178,17 @@ cdef class Downloads:
 
     def drain(self, int fd):
         """Take what waits on a socket, within limits; whether ICMP errors were among it."""
-        cdef int _round, got, most = FEW, count = 0
+        cdef int got, most = FEW, count = 0
         cdef int64_t blocks = 0
         cdef bint has_failed = False
-        for _round in range(ROUNDS_MAX):
+        while count < DATAGRAMS_MAX and blocks < BLOCKS_MAX:
             got = self.receive(fd, most)
             if got <= 0:
                 has_failed = got < 0 and errno != EAGAIN and errno != EINTR
                 break
             count += got
             blocks += self.answer_batch(fd, got)
-            if got < most or blocks >= BLOCKS_MAX:
+            if got < most:
                 break
             most = BATCH if blocks < 2 * count else FEW
         return self.read_icmp_errors(fd) or has_failed
