@@ -474,6 +474,41 @@ def test_T30_row41_a_forged_request_gets_few_single_datagrams(
 
 
 @pytest.mark.parametrize(
+    ("options", "asked", "answered"),
+    [({}, 17, 7 * 516), ({"tsize": 0, "blksize": 1468}, 38, 7 * 27)],
+)
+def test_T30_a_silent_client_is_sent_what_the_documentation_says(
+    served: Served, client: Client, options: dict[str, str | int], asked: int, answered: int
+) -> None:
+    served.use(retry_timeout_s=0.002)
+    served.file("filename", pattern(50_000))
+    client.request("filename", **options)
+    assert served.done().outcome == "timeout"
+    assert len(bytes(Rrq(filename=b"filename", mode="octet", options={
+        name: str(value) for name, value in options.items()
+    }))) == asked  # fmt: skip
+    assert sum(len(client.receive_datagram()) for _ in range(7)) == answered
+
+
+def test_T29_who_has_shown_nothing_of_himself_makes_room(served: Served, client: Client) -> None:
+    served.use(max_transfers=1, retry_timeout_s=0.05)
+    served.file("a", b"x")
+    client.request("a")
+    client.receive()
+    with Client(served.address, local=("127.0.0.3", 0)) as other:
+        other.sock.settimeout(0.1)
+        for _ in range(100):  # as a real client would, until there is room
+            other.request("a")
+            try:
+                assert other.receive() == Data(block=1, payload=b"x")
+                break
+            except TimeoutError:
+                continue
+        else:
+            raise AssertionError("no room was made")
+
+
+@pytest.mark.parametrize(
     ("name", "code"),
     [
         (b"../../etc/shadow", 2),
