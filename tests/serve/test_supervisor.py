@@ -43,6 +43,7 @@ class Wire:
         self.client.ip(f"addr add {CLIENT}/24 dev eth0\nlink set eth0 up")
         self.config = folder / "fastpxe.toml"
         self.processes: list[Process] = []
+        self.sockets: list[socket.socket] = []
 
     def write(self, text: str) -> None:
         self.config.write_text(f'[tftp]\nroot = "{self.folder}"\n{text}')
@@ -80,6 +81,8 @@ class Wire:
     def close(self) -> None:
         for process in self.processes:
             process.kill()
+        for sock in self.sockets:
+            sock.close()
         for namespace in (self.server, self.client):
             os.close(namespace.fd)
 
@@ -316,6 +319,62 @@ def test_a_reload_in_mid_storm_loses_and_doubles_no_answer(wire: Wire) -> None:
     assert storm.heard == Counter(range(2000))
     wire.wait_for(process, "reloaded:")
     assert before.isdisjoint(workers_of(process))
+
+
+class Downloading:
+    """A download of boot.bin that goes on block by block, when told to."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.sock = wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.settimeout(LIMIT_S)
+        wire.sockets.append(self.sock)
+        self.sock.bind((CLIENT, 0))
+        self.sock.sendto(b"\0\1boot.bin\0octet\0", (SERVER, 69))
+        self.content = b""
+        self.is_over = False
+        self.take_block()
+
+    def take_block(self) -> None:
+        datagram, self.tid = self.sock.recvfrom(2048)
+        assert datagram[:2] == b"\0\3", datagram
+        self.content += datagram[4:]
+        self.is_over = len(datagram) < 516
+        self.number = datagram[2:4]
+
+    def finish(self) -> bytes:
+        while not self.is_over:
+            self.sock.sendto(b"\0\4" + self.number, self.tid)
+            self.take_block()
+        self.sock.sendto(b"\0\4" + self.number, self.tid)
+        return self.content
+
+
+def test_transfers_of_a_killed_worker_end_and_those_of_others_go_on(wire: Wire) -> None:
+    content = bytes(range(256)) * 40
+    (wire.folder / "boot.bin").write_bytes(content)
+    wire.write(MANY)
+    process = wire.start("-c", str(wire.config), "--workers", "2")
+    downloads = [Downloading(wire)]
+    while len({download.tid for download in downloads}) < 2:  # each worker has a port of its own
+        downloads.append(Downloading(wire))
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    wire.wait_for(process, "another takes its place")
+    bound = wire.server.run("ss", "-Hlun")
+    survived = [download for download in downloads if f":{download.tid[1]} " in bound]
+    assert 0 < len(survived) < len(downloads)
+    assert [download.finish() for download in survived] == [content] * len(survived)
+    assert Downloading(wire).finish() == content
+
+
+def test_a_reload_lets_transfers_end(wire: Wire) -> None:
+    content = bytes(range(256)) * 40
+    (wire.folder / "boot.bin").write_bytes(content)
+    process = wire.serve(MANY)
+    begun = Downloading(wire)
+    os.kill(fastpxe_of(process), signal.SIGHUP)
+    wire.wait_for(process, "reloaded:")
+    assert Downloading(wire).finish() == content
+    assert begun.finish() == content
 
 
 def test_a_killed_recorder_is_replaced_and_the_log_goes_on(wire: Wire) -> None:
