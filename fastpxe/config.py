@@ -6,7 +6,8 @@ Every default of the native configuration stands in this module and in tftp.Tftp
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,8 +16,9 @@ import msgspec
 
 from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
+from fastpxe.paths import printable, read_renaming
 from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
-from fastpxe.tftp import TftpSettings
+from fastpxe.tftp import TftpClient, TftpSettings
 from fastpxe.wire import Arch
 
 T = TypeVar("T")
@@ -111,11 +113,11 @@ def parse(text: str, source: str) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, source) from None
+    lines = dict(_lines(text))
     try:
-        document = msgspec.convert(data, Document)
-        lines = [at for at, table in _tables(text) if table == "boot"]
+        document = msgspec.convert(data, Document, dec_hook=_decode)
         rules = tuple(
-            _rule(i, table, f"{source}:{lines[i] if i < len(lines) else 1}")
+            _rule(i, table, f"{source}:{_line_of(lines, f'boot[{i}]')}")
             for i, table in enumerate(document.boot)
         )
         _check_arches(rules)
@@ -134,8 +136,18 @@ def parse(text: str, source: str) -> Config:
             rules=rules,
         )
     raise ConfigError(
-        wrong.message, where=f"{source}:{_line_of(text, wrong.key)}", key=wrong.key
+        wrong.message, where=f"{source}:{_line_of(lines, wrong.key)}", key=wrong.key
     ) from None
+
+
+def _decode(kind: type, value: Any) -> Any:
+    """Read a value of a type that TOML and msgspec don't have: a subnet."""
+    if kind is not IPv4Network:
+        raise NotImplementedError(kind)
+    try:
+        return IPv4Network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError(f'{value!r} is no IPv4 network; write "10.1.0.0/16"') from None
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -280,6 +292,34 @@ def _check_tftp(tftp: TftpSettings) -> None:
     ):
         if _is_changed(tftp, one) and _is_changed(tftp, other):
             raise _Wrong(f"tftp.{one}", f"{why}; leave out one of the two")
+    for name in ("ignore_case", "remap"):
+        if tftp.dialect == "dnsmasq" and _is_changed(tftp, name):
+            raise _Wrong(f"tftp.{name}", "dnsmasq has no such thing; leave it or dialect out")
+    _check_remap(tftp)
+    for i, client in enumerate(tftp.client):
+        _check_client(f"tftp.client[{i}]", client, tftp)
+
+
+def _check_remap(tftp: TftpSettings) -> None:
+    spelled: dict[bytes, str] = {}
+    for name, target in tftp.remap.items():
+        key = f"tftp.remap.{_as_key(name)}"
+        try:
+            path, _ = read_renaming(name, target)
+        except ValueError as error:
+            raise _Wrong(key, str(error)) from None
+        same = path.lower() if tftp.ignore_case or tftp.lowercase else path
+        other = spelled.setdefault(same, name)
+        if other != name:
+            raise _Wrong(key, f"the same as {other!r}; leave out one of the two")
+
+
+def _check_client(key: str, client: TftpClient, tftp: TftpSettings) -> None:
+    if client.root is None and client.max_blksize is None and client.max_windowsize is None:
+        raise _Wrong(key, "nothing to change; add root, max_blksize or max_windowsize")
+    if client.max_blksize is not None and not tftp.allow_blksize:
+        why = "without allow_blksize every block has 512 bytes"
+        raise _Wrong(f"{key}.max_blksize", f"{why}; leave out one of the two")
 
 
 def _is_changed(tftp: TftpSettings, key: str) -> bool:
@@ -316,37 +356,54 @@ def _explain(message: str) -> _Wrong:
     """Turn msgspec's error into ours: its path becomes the key, a wrong key a suggestion."""
     text, _, path = message.partition(" - at `$")
     key = re.sub(r"\[\.\.\.\]", "", path).strip("`").removeprefix(".")
+    missing = re.fullmatch(r"Object missing required field `(.*)`", text)
+    if missing is not None:
+        return _Wrong(key, f"no {missing[1]}; add {missing[1]} = …")
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
     if unknown is None:
-        return _Wrong(key, text[:1].lower() + text[1:])
-    table = re.sub(r"\[\d+\]", "", key)
-    known = {"": Document, "dhcp": Dhcp, "tftp": TftpSettings, "boot": BootTable}[table]
+        # Without quotes, old.efi = "new.efi" is a table to TOML.
+        quotes = '; names stand in quotes: "old.efi" = "new.efi"' if key == "tftp.remap" else ""
+        return _Wrong(key, text[:1].lower() + text[1:] + quotes)
+    known = _KEYS[re.sub(r"\[\d+\]", "", key)]
     inner = f"{key}.{unknown[1]}" if key else unknown[1]
     return _Wrong(inner, f"unknown key; {_suggest(unknown[1], known.__struct_fields__)}")
 
 
-def _tables(text: str) -> Iterator[tuple[int, str]]:
-    """The line and name of each [table] or [[table]]."""
+_KEYS: dict[str, type[msgspec.Struct]] = {
+    "": Document,
+    "dhcp": Dhcp,
+    "tftp": TftpSettings,
+    "tftp.client": TftpClient,
+    "boot": BootTable,
+}
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w.-]+)\s*=""")
+
+
+def _lines(text: str) -> Iterator[tuple[str, int]]:
+    """Each table and key, such as "boot[1]" and "boot[1].arch", and the line that has it."""
+    tables: Counter[str] = Counter()
+    table = ""
     for at, line in enumerate(text.splitlines(), 1):
-        table = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?", line)
-        if table:
-            yield at, table[1]
+        if header := _HEADER.match(line):
+            brackets, table = header.groups()
+            if brackets == "[[":
+                tables[table] += 1
+                table += f"[{tables[table] - 1}]"
+            yield table, at
+        elif key := _KEY.match(line):
+            name = _as_key(key[1][1:-1]) if key[1][0] in "\"'" else key[1]
+            yield f"{table}.{name}" if table else name, at
 
 
-def _line_of(text: str, key: str) -> int:
+def _as_key(name: str) -> str:
+    """A key as TOML has it, in quotes where they are needed."""
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else f'"{printable(name.encode())}"'
+
+
+def _line_of(lines: Mapping[str, int], key: str) -> int:
     """The line where a key such as "boot[1].arch[0]" is written, or that of its table."""
-    parts = re.findall(r"[^.\[\]]+|\[\d+\]", key)
-    names = [p for p in parts if not p.startswith("[")]
-    number = int(parts[1][1:-1]) if len(parts) > 1 and parts[1].startswith("[") else 0
-    best, header, seen = 1, "", -1
-    for at, line in enumerate(text.splitlines(), 1):
-        table = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?", line)
-        if table:
-            header = table[1]
-            seen += names[:1] == [header]
-        in_table = (header == names[0] and seen == number) if len(names) > 1 else header == ""
-        if table and names[:1] == [header] and seen == number:
-            best = at
-        elif in_table and names and re.match(rf"\s*[\"']?{re.escape(names[-1])}[\"']?\s*=", line):
-            return at
-    return best
+    while key and key not in lines:
+        key = key[: max(key.rfind("."), key.rfind("["), 0)]
+    return lines.get(key, 1)

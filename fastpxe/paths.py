@@ -5,7 +5,9 @@ Sources:
   (Windows boot manager), "//x" (GRUB), "/x" (shim), no leading slash (iPXE, EDK2).
 """
 
-from fastpxe.errors import FileForbidden, MalformedPacket
+from collections.abc import Mapping
+
+from fastpxe.errors import FileForbidden, FileRefused, MalformedPacket
 
 MAX_NAME = 255
 """The longest name accepted, in bytes; longer than any boot file, as long as NAME_MAX."""
@@ -34,6 +36,64 @@ def relative_path(name: bytes) -> bytes:
     if not components:
         raise FileForbidden("the name is that of the root itself")
     return b"/".join(components)
+
+
+class Renaming:
+    """Paths that stand for others: whole ones first, then those that end in `*`, longest first.
+
+    `names` is as of read_renaming, whose ValueError it raises. With `ignore_case` an old path
+    means every spelling of it, ASCII letters only.
+    """
+
+    def __init__(self, names: Mapping[str, str], *, ignore_case: bool = False) -> None:
+        self._ignores_case = ignore_case
+        self._whole: dict[bytes, bytes] = {}
+        self._beginnings: list[tuple[bytes, bytes]] = []
+        for old, new in (read_renaming(*pair) for pair in names.items()):
+            spelled = self._spelled(old)
+            if spelled.endswith(b"*"):
+                self._beginnings.append((spelled[:-1], new))
+            else:
+                self._whole[spelled] = new
+        self._beginnings.sort(key=lambda pair: len(pair[0]), reverse=True)
+
+    def __call__(self, path: bytes) -> bytes:
+        """Return the path that a normalised one stands for, or that one.
+
+        Raises as relative_path, for what a `*` stood for may make it leave: `a*` and `a../x`.
+        """
+        spelled = self._spelled(path)
+        if spelled in self._whole:
+            return self._whole[spelled]
+        for beginning, new in self._beginnings:
+            if spelled.startswith(beginning):
+                return relative_path(new.replace(b"*", path[len(beginning) :]))
+        return path
+
+    def _spelled(self, path: bytes) -> bytes:
+        return path.lower() if self._ignores_case else path
+
+
+def read_renaming(old: str, new: str) -> tuple[bytes, bytes]:
+    """Return two names of a configuration as normalised paths, a `*` left as it is.
+
+    `old` may end in `*`; then `new` may have one `*`, which gets what the other stood for.
+    Raises ValueError, which says what to write instead.
+    """
+    if "*" in old[:-1]:
+        raise ValueError(f'{old!r}: a * stands at the end only, as in "pxelinux.cfg/*"')
+    if new.count("*") > old.count("*"):
+        raise ValueError(f"{new!r}: no more than one *, and only where the requested name has one")
+    if new.startswith(("/", "\\")):
+        raise ValueError(f"{new!r}: write the path from the root on, without a slash in front")
+    return _path_of(old), _path_of(new)
+
+
+def _path_of(text: str) -> bytes:
+    try:
+        return relative_path(text.encode())
+    except (FileRefused, MalformedPacket) as error:
+        raise ValueError(f'{text!r}: {error}; write a path below the root: "a/b.efi"') from None
 
 
 def printable(name: bytes) -> str:

@@ -8,12 +8,14 @@ Sources:
 import struct
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from fastpxe.errors import MalformedPacket
+from fastpxe.paths import Renaming
 from fastpxe.wire import TftpError, TftpOp
 
 DEFAULT_BLKSIZE = 512  # RFC 1350 section 2
@@ -31,9 +33,28 @@ OVERHEAD = 20 + 8 + 4
 
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
+Blksize = Annotated[int, Meta(ge=MIN_BLKSIZE, le=MAX_BLKSIZE)]
+Windowsize = Annotated[int, Meta(ge=1, le=64)]
 
 
-class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TftpClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A [[tftp.client]] table: what holds for the clients of a subnet; None is as for all."""
+
+    subnet: Annotated[IPv4Network, Meta(description="The addresses that are meant.")]
+    root: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="The directory served to them.")
+    ] = None
+    max_blksize: Annotated[
+        Blksize | None, Meta(description="Largest block granted to them, in bytes.")
+    ] = None
+    max_windowsize: Annotated[
+        Windowsize | None, Meta(description="Most blocks sent to them before an ACK.")
+    ] = None
+
+
+class TftpSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True
+):
     """The [tftp] table of the configuration."""
 
     enabled: Annotated[bool, Meta(description="Serve files over TFTP.")] = True
@@ -64,6 +85,24 @@ class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     lowercase: Annotated[bool, Meta(description="Look for the requested name in lower case.")] = (
         False
     )
+    ignore_case: Annotated[
+        bool,
+        Meta(
+            description="Where a requested file isn't there, serve the one whose path differs in "
+            "nothing but upper and lower case, if there is exactly one."
+        ),
+    ] = False
+    remap: Annotated[
+        dict[str, str],
+        Meta(
+            description='Files served in place of others: { "old.efi" = "new.efi", '
+            '"pxelinux.cfg/*" = "menus/*" }.'
+        ),
+    ] = {}
+    client: Annotated[
+        tuple[TftpClient, ...],
+        Meta(description="What holds for the clients of a subnet; the first that matches counts."),
+    ] = ()
     secure: Annotated[
         bool,
         Meta(description="Serve only files of the user that fastpxe runs as, unless that is root."),
@@ -102,15 +141,14 @@ class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(description="Take the network's MTU for this, in bytes, where it is larger."),
     ] = None
     max_blksize: Annotated[
-        Annotated[int, Meta(ge=MIN_BLKSIZE, le=MAX_BLKSIZE)] | None,
+        Blksize | None,
         Meta(
             description="Largest block granted, in bytes. Default: the interface's MTU less 32, "
             "since many firmware IP stacks can't put fragments together."
         ),
     ] = None
     max_windowsize: Annotated[
-        int,
-        Meta(ge=1, le=64, description="Most blocks sent before an ACK, where a client asks."),
+        Windowsize, Meta(description="Most blocks sent before an ACK, where a client asks.")
     ] = 16
     retry_timeout_s: Annotated[
         float,
@@ -138,6 +176,11 @@ class TftpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_transfers_per_client: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Transfers at the same time, one address.")
     ] = 16
+
+    @cached_property
+    def renaming(self) -> Renaming:
+        """`remap`, ready for use: names are told apart by case where requested ones are."""
+        return Renaming(self.remap, ignore_case=self.lowercase or self.ignore_case)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -132,6 +132,33 @@ def test_a_root_of_a_fastpxe_toml_that_is_not_here_is_said_too(
     assert "/no/such can't be read" in capsys.readouterr().out
 
 
+def test_a_file_is_looked_for_as_its_client_gets_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("usual", "lab"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "usual" / "BCD").touch()
+    (tmp_path / "lab" / "new.efi").touch()
+    path = tmp_path / "f.toml"
+    served = "".join(
+        f'[[boot]]\narch = "{arch}"\nfile = "{file}"\n'
+        for arch, file in (("bios", "bcd"), ("uefi-x64", "old.efi"), ("uefi-arm64", "none.efi"))
+    )
+    path.write_text(f"""
+[tftp]
+root = "{tmp_path}/usual"
+ignore_case = true
+remap = {{ "old.efi" = "new.efi" }}
+[[tftp.client]]
+subnet = "10.1.0.0/16"
+root = "{tmp_path}/lab"
+{served}""")
+    assert run("check", str(path)) == 1
+    out = capsys.readouterr().out
+    assert "none.efi is not under" in out
+    assert "1 finding" in out
+
+
 # --- naming a configuration ---------------------------------------------------------------------
 
 

@@ -164,6 +164,13 @@ def tftp(line: str, says: str) -> Bad:
     return Bad(f"# a comment\n[tftp]\n{line}\n", 3, "tftp." + line.split(maxsplit=1)[0], says)
 
 
+def tftp_client(lines: str, line: int, key: str, says: str) -> Bad:
+    """Lines in the second of three tables, which begins on line 5 of the file."""
+    header, other = "[[tftp.client]]", "[[tftp.client]]\nsubnet = '10.1.0.0/16'\nroot='/a'"
+    text = f"# a comment\n{other}\n{header}\n{lines}\n{other}\n"
+    return Bad(text, line, f"tftp.client[1]{key}", says)
+
+
 def boot(line: str, says: str, index: str = "", rest: str = 'file = "f"') -> Bad:
     """A line in the second of three rules, so that neither line nor index is right by chance."""
     first, third = '[[boot]]\nfile = "one"\n', '[[boot]]\nfile = "three"\n'
@@ -201,11 +208,15 @@ WRONG = [
     tftp("no_fail = 1", "expected `bool`"),
     tftp('unique_root = "uuid"', "invalid enum value"),
     tftp("lowercase = 1", "expected `bool`"),
+    tftp("ignore_case = 1", "expected `bool`"),
+    tftp('remap = ["a", "b"]', "names stand in quotes"),
+    tftp("client = 1", "expected `array`"),
     tftp("secure = 1", "expected `bool`"),
     tftp("world_readable = 1", "expected `bool`"),
     tftp('dialect = "tftpd-hpa"', "invalid enum value"),
     tftp("ports = 69", "expected"),
     tftp("ports = [40000]", "length 2"),
+    tftp('data_path = "fast"', "invalid enum value"),
     tftp("allow_blksize = 512", "expected `bool`"),
     tftp("mtu = 67", ">= 68"),
     tftp("max_blksize = 7", ">= 8"),
@@ -215,6 +226,18 @@ WRONG = [
     tftp("give_up_s = 0", "> 0"),
     tftp("max_transfers = 0", ">= 1"),
     tftp("max_transfers_per_client = 0", ">= 1"),
+    tftp('remap = { "a.efi" = 1 }', "names stand in quotes"),
+    tftp('remap = { "a*b" = "c" }', "at the end only")._replace(key='tftp.remap."a*b"'),
+    tftp_client("root = '/b'", 5, "", "no subnet; add subnet = …"),
+    tftp_client("subnet = '10.2.0.0/16'", 5, "", "add root, max_blksize or max_windowsize"),
+    tftp_client("root = '/b'\nsubnet = '10.2.0.1/16'", 7, ".subnet", 'write "10.1.0.0/16"'),
+    tftp_client("root = '/b'\nsubnet = 1", 7, ".subnet", "1 is no IPv4 network"),
+    tftp_client("root = '/b'\nsubnet = ''", 7, ".subnet", "no IPv4 network"),
+    tftp_client("subnet = '10.2.0.0/16'\nroot = 1", 7, ".root", "expected `str"),
+    tftp_client("subnet = '10.2.0.0/16'\nroot = ''", 7, ".root", "length >= 1"),
+    tftp_client("subnet = '10.2.0.0/16'\nmax_blksize = 7", 7, ".max_blksize", ">= 8"),
+    tftp_client("subnet = '10.2.0.0/16'\nmax_windowsize = 65", 7, ".max_windowsize", "<= 64"),
+    tftp_client("subnet = '10.2.0.0/16'\nrot = '/b'", 7, ".rot", "did you mean 'root'?"),
     boot("name = 1", "expected `str`"),
     boot('arch = "uefi-x46"', "did you mean 'uefi-x64'?"),
     boot('arch = "zzz"', "known: bios, "),
@@ -318,6 +341,12 @@ def test_a_key_in_a_comment_is_not_taken_for_the_wrong_one() -> None:
 def test_a_key_of_another_table_is_not_taken_for_the_wrong_one() -> None:
     text = '[[boot]]\nfile = "f"\n[[boot]]\nname = "b"\n[[boot]]\nfile = 3'
     assert refused(text).where == "test.toml:6"
+    text = '[tftp]\nroot = "/a"\n[[tftp.client]]\nsubnet = "10.0.0.0/8"\n\nroot = ""'
+    assert refused(text).where == "test.toml:6"
+
+
+def test_a_key_may_be_written_with_its_table() -> None:
+    assert refused('dhcp.min_secs = 1\ntftp.root = "/a"\ntftp.mtu = 1').where == "test.toml:3"
 
 
 # --- any text ------------------------------------------------------------------------------------
@@ -328,7 +357,19 @@ LITERALS = st.sampled_from(
 )  # fmt: skip
 
 LINES = st.one_of(
-    st.sampled_from(["[dhcp]", "[tftp]", "[[boot]]", "[boot]", "[dhcp.x]", "", "# x"]),
+    st.sampled_from(
+        [
+            "[dhcp]",
+            "[tftp]",
+            "[[boot]]",
+            "[[tftp.client]]",
+            "[tftp.remap]",
+            "[boot]",
+            "[dhcp.x]",
+            "",
+            "# x",
+        ]
+    ),
     st.builds(
         "{} = {}".format,
         st.sampled_from(

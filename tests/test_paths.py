@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpxe.errors import FileForbidden, MalformedPacket
-from fastpxe.paths import MAX_NAME, printable, relative_path
+from fastpxe.paths import MAX_NAME, Renaming, printable, read_renaming, relative_path
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,82 @@ def test_T40_a_path_is_relative_and_has_only_plain_components(name: bytes) -> No
         return
     assert all(part not in {b"", b".", b".."} for part in path.split(b"/"))
     assert relative_path(b"./" + path) == path or len(path) + 2 > MAX_NAME
+
+
+# --- names that stand for others -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        (b"old/name.efi", b"new/name.efi"),
+        (b"old/name.efi.sig", b"old/name.efi.sig"),
+        (b"pxelinux.cfg/default", b"special"),
+        (b"pxelinux.cfg/01-52-54", b"macs/52-54.cfg"),
+        (b"pxelinux.cfg/C0A8", b"menus/C0A8"),
+        (b"pxelinux.cfg/a/b", b"menus/a/b"),
+        (b"pxelinux.cfg", b"pxelinux.cfg"),
+        (b"all/x", b"one"),
+        (b"new/name.efi", b"new/name.efi"),
+        (b"Old/name.efi", b"Old/name.efi"),
+        (b"*", b"*"),
+    ],
+)
+def test_whole_names_come_before_beginnings_and_long_before_short(
+    path: bytes, found: bytes
+) -> None:
+    renaming = Renaming(
+        {
+            "pxelinux.cfg/*": "menus/*",
+            "pxelinux.cfg/01-*": "macs/*.cfg",
+            "pxelinux.cfg/default": "special",
+            "/old\\name.efi": "new/name.efi",
+            "all/*": "one",
+        }
+    )
+    assert renaming(path) == found
+
+
+def test_a_star_alone_means_every_name() -> None:
+    assert Renaming({"*": "site/*"})(b"a/b") == b"site/a/b"
+
+
+def test_renaming_is_done_once() -> None:
+    assert Renaming({"a": "b", "b": "c"})(b"a") == b"b"
+
+
+def test_case_may_be_ignored_and_what_the_star_stands_for_keeps_its_own() -> None:
+    renaming = Renaming({"PXElinux.cfg/*": "Menus/*", "Boot/BCD": "Real"}, ignore_case=True)
+    assert renaming(b"pxeLINUX.cfg/C0a8") == b"Menus/C0a8"
+    assert renaming(b"boot/bcd") == b"Real"
+
+
+def test_T40_what_a_star_stands_for_leads_nowhere() -> None:
+    renaming = Renaming({"a*": "x/*", "c*": "*", "d*": "x/*"})
+    for path in (b"a..", b"a../secret", b"c../secret", b"c."):
+        with pytest.raises(FileForbidden):
+            renaming(path)
+    assert renaming(b"a/etc/passwd") == b"x/etc/passwd"
+    assert renaming(b"c/etc/passwd") == b"etc/passwd"
+    with pytest.raises(MalformedPacket):
+        renaming(b"d" + b"x" * (MAX_NAME - 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("a*b", "c"), ("a", "*"), ("a*", "*/*"), ("a", "/b"), ("a", "../b"), ("", "b")]
+)
+def test_a_wrong_renaming_is_refused(old: str, new: str) -> None:
+    with pytest.raises(ValueError, match=r"write|stands|no more"):
+        read_renaming(old, new)
+
+
+@given(st.text(max_size=20), st.text("ab.*/\\:", max_size=8), st.binary(min_size=1, max_size=40))
+def test_T40_no_renaming_makes_a_path_that_leaves(old: str, new: str, name: bytes) -> None:
+    try:
+        path = Renaming({old[:3] + "*": new, name.decode("latin-1"): new})(relative_path(name))
+    except (FileForbidden, MalformedPacket, ValueError):
+        return
+    assert all(part not in {b"", b".", b".."} for part in path.split(b"/"))
 
 
 @given(st.binary(max_size=300))

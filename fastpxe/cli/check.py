@@ -14,7 +14,7 @@ from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import FileRefused, MalformedPacket
 from fastpxe.serve.files import Root
 from fastpxe.serve.interfaces import all_interfaces
-from fastpxe.serve.requested import open_for, requested_path
+from fastpxe.serve.requested import open_requested
 from fastpxe.serve.roots import DEFAULT_ROOT
 from fastpxe.tftp import TftpSettings
 
@@ -80,7 +80,8 @@ def looking(settings: TftpSettings) -> tuple[IsServed | None, str]:
     if settings.unique_root is not None:
         return None, "each client may have a folder of its own"
     usual = settings.root or (DEFAULT_ROOT if settings.dialect == "fastpxe" else None)
-    paths = dict.fromkeys(path for path in (usual, *settings.roots.values()) if path)
+    others = (*settings.roots.values(), *(client.root for client in settings.client))
+    paths = dict.fromkeys(path for path in (usual, *others) if path)
     roots = [root for path in paths if (root := _open(path)) is not None]
     if not roots:
         return None, f"{', '.join(paths) or 'no root'} can't be read on this machine"
@@ -98,9 +99,8 @@ def _open(path: str) -> Root | None:
 def _has(root: Root, settings: TftpSettings, file: str) -> bool:
     name = file.encode("utf-8", "surrogateescape")
     try:
-        open_for(
-            root, settings, requested_path(root, settings, name, client="", interface="")
-        ).close()
+        _, opened = open_requested(root, settings, name, client="", interface="")
+        opened.close()
     except (FileRefused, MalformedPacket, OSError):
         return False
     return True

@@ -154,6 +154,14 @@ class Root:
             return True
         return True
 
+    def names(self, path: bytes) -> list[bytes]:
+        """Return the names in a directory; `b"."` is the root itself. Raises as `open`."""
+        fd = self._confined(path, _READ | os.O_DIRECTORY)
+        try:
+            return [os.fsencode(name) for name in os.listdir(fd)]  # noqa: PTH208 - a descriptor
+        finally:
+            os.close(fd)
+
     def _confined(self, path: bytes, flags: int) -> int:
         try:
             return self._follow(path, flags)

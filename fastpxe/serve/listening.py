@@ -5,12 +5,11 @@ import socket
 from contextlib import ExitStack
 
 from fastpxe.errors import FileRefused, MalformedPacket
-from fastpxe.paths import relative_path
 from fastpxe.serve.dhcp import DhcpSocket
 from fastpxe.serve.front import Front
 from fastpxe.serve.interfaces import Interface, interfaces_matching
 from fastpxe.serve.partition import share_by_source_port, share_by_xid
-from fastpxe.serve.requested import Files
+from fastpxe.serve.requested import Files, open_requested
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.sockets import (
     dropped_by_kernel,
@@ -64,7 +63,7 @@ class Listening:
         names = [i.name for i in self._tftp_interfaces] if front.tftp.enabled else []
         roots = Roots(front.tftp, names)
         if front.tftp.unique_root is None:  # else it depends on the client
-            for files in roots.all():
+            for files in roots.of_interfaces():
                 _warn_of_missing_files(front, files)
         return roots
 
@@ -123,7 +122,9 @@ def _warn_of_missing_files(front: Front, files: Files) -> None:
     missing: dict[str, str] = {}
     for file, rule in front.files:
         try:
-            files.open(relative_path(file.encode("latin-1", "replace"))).close()
+            name = file.encode("latin-1", "replace")
+            _, opened = open_requested(files, front.tftp, name, client="", interface="")
+            opened.close()
         except (FileRefused, MalformedPacket, OSError):
             missing.setdefault(file, rule)
     for file, rule in missing.items():

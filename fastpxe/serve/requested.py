@@ -11,10 +11,13 @@ from typing import Protocol
 
 from fastpxe.dnsmasq import tftp as dnsmasq
 from fastpxe.errors import FileForbidden, FileNotFound, FileRefused
-from fastpxe.paths import relative_path
+from fastpxe.paths import printable, relative_path
 from fastpxe.serve.files import OpenFile
 from fastpxe.tftp import Error, TftpSettings, error
 from fastpxe.wire import TftpError
+
+MOST_SPELLINGS = 16
+"""Where more paths match in any case, the search ends: links to `.` double them at each step."""
 
 _NEIGHBOURS = Path("/proc/net/arp")
 _IS_COMPLETE = 0x2  # ATF_COM: the hardware address is known
@@ -31,14 +34,35 @@ class Files(Protocol):
     def has_folder(self, path: bytes) -> bool:
         """Whether there is a directory of this name."""
 
+    def names(self, path: bytes) -> list[bytes]:
+        """Return what a directory holds, `b"."` for this one. Raises as `open`."""
+
     def close(self) -> None:
         """Serve nothing more."""
 
 
+def open_requested(
+    files: Files, settings: TftpSettings, name: bytes, *, client: str, interface: str
+) -> tuple[bytes, OpenFile]:
+    """Open the file that a client means by a name; return its path below the root with it.
+
+    Raises MalformedPacket, FileRefused, and OSError.
+    """
+    folder, below = requested_path(files, settings, name, client=client, interface=interface)
+    path = folder + below
+    try:
+        return path, open_for(files, settings, path)
+    except FileNotFound:
+        if not settings.ignore_case:
+            raise
+    path = _in_any_case(files, folder, below)
+    return path, open_for(files, settings, path)
+
+
 def requested_path(
     files: Files, settings: TftpSettings, name: bytes, *, client: str, interface: str
-) -> bytes:
-    """Return the path below the root that a client means by a name.
+) -> tuple[bytes, bytes]:
+    """Return the client's own folder (`b""`, or a slash at its end), and the path in there.
 
     Raises MalformedPacket and FileForbidden.
     """
@@ -47,8 +71,9 @@ def requested_path(
         prefix = os.path.join(os.fsencode(files.path), folder)  # noqa: PTH118 - bytes
         below = dnsmasq.path_below(name, prefix, lowercase=settings.lowercase)
     else:
-        below = relative_path(name.lower() if settings.lowercase else name)
-    return folder + below
+        path = relative_path(name.lower() if settings.lowercase else name)
+        below = settings.renaming(path)
+    return folder, below
 
 
 def open_for(files: Files, settings: TftpSettings, path: bytes) -> OpenFile:
@@ -99,6 +124,38 @@ def _folder_of(files: Files, settings: TftpSettings, client: str, interface: str
     if name is None or not files.has_folder(name.encode()):
         return b""
     return name.encode() + b"/"
+
+
+def _in_any_case(files: Files, folder: bytes, path: bytes) -> bytes:
+    """Return the one path in a folder that differs from `path` in nothing but case.
+
+    Nothing is remembered between requests, so that nothing can be out of date. Raises
+    FileNotFound when there is none or more than one, and as `Files.names`.
+    """
+    found = [folder.rstrip(b"/")]
+    for component in path.split(b"/"):
+        wanted = component.lower()
+        found = [
+            os.path.join(place, name)  # noqa: PTH118 - bytes
+            for place in found
+            for name in _names(files, place)
+            if name.lower() == wanted
+        ]
+        if len(found) > MOST_SPELLINGS:
+            break
+    if not found:
+        raise FileNotFound("no such file, in upper or lower case", errno.ENOENT)
+    if len(found) > 1:
+        shown = ", ".join(printable(one) for one in sorted(found)[:3])
+        raise FileNotFound(f"more than one in upper and lower case: {shown}", errno.ENOENT)
+    return found[0]
+
+
+def _names(files: Files, folder: bytes) -> list[bytes]:
+    try:
+        return files.names(folder or b".")
+    except FileNotFound:  # a file, where the path goes on
+        return []
 
 
 def _may_be_read(status: os.stat_result, settings: TftpSettings, user: int) -> bool:

@@ -1,4 +1,4 @@
-"""The directories that files are served from: one for each interface."""
+"""The directories that files are served from: one for each interface, and those of clients."""
 
 import errno
 import logging
@@ -21,21 +21,25 @@ FALLBACK_ROOT = "./tftpboot"
 class Roots:
     """The roots of the interfaces named, opened; a context manager that closes them.
 
+    `of_clients` are those of [[tftp.client]] by path, none where there is no interface.
     Raises StartError when one can't be opened.
     """
 
     def __init__(self, settings: TftpSettings, interfaces: Iterable[str]) -> None:
+        self._settings = settings
         self._by_path: dict[str | None, Files] = {}
         self._by_interface: dict[str, Files] = {}
+        self.of_clients: dict[str, Files] = {}
         with ExitStack() as stack:
+            self._stack = stack
             for interface in interfaces:
                 path = settings.roots.get(interface, settings.root)
                 if path is None and settings.dialect == "dnsmasq":
                     log.warning("no tftp-root for %s: every request there is refused", interface)
-                if path not in self._by_path:
-                    self._by_path[path] = _open(path, settings)
-                    stack.callback(self._by_path[path].close)
-                self._by_interface[interface] = self._by_path[path]
+                self._by_interface[interface] = self._opened(path)
+            if self._by_interface:
+                paths = [client.root for client in settings.client if client.root is not None]
+                self.of_clients = {path: self._opened(path) for path in paths}
             self._stack = stack.pop_all()
 
     def __getitem__(self, interface: str) -> Files:
@@ -44,6 +48,16 @@ class Roots:
     def all(self) -> list[Files]:
         """Each root once."""
         return list(self._by_path.values())
+
+    def of_interfaces(self) -> list[Files]:
+        """Each root of an interface once."""
+        return list(dict.fromkeys(self._by_interface.values()))
+
+    def _opened(self, path: str | None) -> Files:
+        if path not in self._by_path:
+            self._by_path[path] = _open(path, self._settings)
+            self._stack.callback(self._by_path[path].close)
+        return self._by_path[path]
 
     def close(self) -> None:
         self._stack.close()
@@ -69,6 +83,10 @@ class MissingRoot:
         with self._found() as root:
             return root.has_folder(path)
 
+    def names(self, path: bytes) -> list[bytes]:
+        with self._found() as root:
+            return root.names(path)
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -89,6 +107,9 @@ class NoRoot:
 
     def has_folder(self, path: bytes) -> bool:  # noqa: ARG002 - there is none
         return False
+
+    def names(self, path: bytes) -> list[bytes]:  # noqa: ARG002 - there are none
+        return []
 
     def close(self) -> None:
         """Nothing is held."""

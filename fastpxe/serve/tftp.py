@@ -11,9 +11,10 @@ import asyncio
 import errno
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address
+from types import MappingProxyType
 from typing import NamedTuple
 
 from fastpxe._transfer import Transfer
@@ -25,7 +26,8 @@ from fastpxe.serve._downloads import Download, Downloads
 from fastpxe.serve.files import OpenFile, in_netascii
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.ports import Ports, ports_for
-from fastpxe.serve.requested import Files, open_for, refusal, requested_path, write_refusal
+from fastpxe.serve.requested import Files, open_requested, refusal, write_refusal
+from fastpxe.serve.tftp_clients import Share, Shares
 from fastpxe.tftp import (
     Error,
     Rrq,
@@ -99,8 +101,9 @@ class _About(NamedTuple):
 class TftpServer:
     """Answers read requests that reach one interface.
 
-    `files` is opened, and closed after `close`, by the caller, as are the sockets given to
-    `listen`; files in transfer don't need either. Every decision goes to `saw`.
+    `files`, and those of [[tftp.client]] in `roots`, by path, are opened, and closed after `close`,
+    by the caller, as are the sockets given to `listen`; files in transfer don't need either. Every
+    decision goes to `saw`.
 
     `active` is the number of transfers, `dropped` that of datagrams which got no answer and no
     event, `faults` that of errors in fastpxe itself, each told by a Notice. Raises OSError when no
@@ -114,6 +117,8 @@ class TftpServer:
         settings: TftpSettings,
         files: Files,
         saw: Callable[[Event], None],
+        *,
+        roots: Mapping[str, Files] = MappingProxyType({}),
     ) -> None:
         self.saw = saw
         self.faults = 0
@@ -121,7 +126,7 @@ class TftpServer:
         self._loop = loop
         self._interface = interface
         self._settings = settings
-        self._files = files
+        self._shares = Shares(settings, files, roots)
         self._dropped = 0
         self._requests: dict[int, socket.socket] = {}
         self._read_fds: set[int] = set()
@@ -348,16 +353,15 @@ class TftpServer:
         return False
 
     def _begin(self, request: Rrq, asker: _Asker) -> None:
-        settings = self._settings
-        path = requested_path(
-            self._files, settings, request.filename, client=asker.text,
+        share = self._shares.of(asker.address)
+        path, file = open_requested(
+            share.files, self._settings, request.filename, client=asker.text,
             interface=self._interface.name,
         )  # fmt: skip
-        file = open_for(self._files, settings, path)
         try:
             if request.mode == "netascii":
                 file = in_netascii(file)
-            download = self._download(request, asker, path, file)
+            download = self._download(request, asker, share, path, file)
         except BaseException:
             file.close()
             raise
@@ -366,11 +370,13 @@ class TftpServer:
         self._downloads.start(download)
         self._set_timer()
 
-    def _download(self, request: Rrq, asker: _Asker, path: bytes, file: OpenFile) -> Download:
+    def _download(
+        self, request: Rrq, asker: _Asker, share: Share, path: bytes, file: OpenFile
+    ) -> Download:
         settings = self._settings
         tsize = file.size_bytes if request.mode == "octet" else None
         transfer = Transfer(
-            self._agree(tuple(request.options.items()), tsize),
+            self._agree(share, tuple(request.options.items()), tsize),
             file.size_bytes,
             retry_timeout_s=settings.retry_timeout_s,
             give_up_s=settings.give_up_s,
@@ -382,7 +388,9 @@ class TftpServer:
             transfer, file, sock, asker.address, asker.port, asker.local, _About(request, path)
         )
 
-    def _terms(self, options: tuple[tuple[str, str], ...], size_bytes: int | None) -> Terms:
+    def _terms(
+        self, share: Share, options: tuple[tuple[str, str], ...], size_bytes: int | None
+    ) -> Terms:
         settings, interface_mtu = self._settings, self._interface.mtu
         mtu = min(interface_mtu, settings.mtu or interface_mtu)
         asked = dict(options)
@@ -390,8 +398,8 @@ class TftpServer:
             asked.pop("blksize", None)
         return negotiate(
             asked,
-            max_blksize=settings.max_blksize or default_max_blksize(mtu),
-            max_windowsize=settings.max_windowsize,
+            max_blksize=share.max_blksize or default_max_blksize(mtu),
+            max_windowsize=share.max_windowsize,
             size_bytes=size_bytes,
         )
 

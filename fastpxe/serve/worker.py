@@ -59,7 +59,10 @@ async def _work(tools: Tools) -> None:
 
 def _tftp_server(loop: asyncio.AbstractEventLoop, tools: Tools, one: DhcpSocket) -> TftpServer:
     files = tools.roots[one.interface.name]
-    server = TftpServer(loop, one.interface, tools.front.tftp, files, tools.pipe.send)
+    server = TftpServer(
+        loop, one.interface, tools.front.tftp, files, tools.pipe.send,
+        roots=tools.roots.of_clients,
+    )  # fmt: skip
     server.listen(one.sock)
     return server
 

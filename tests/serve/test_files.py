@@ -108,6 +108,21 @@ def test_T40_a_device_is_refused() -> None:
         root.open(b"null")
 
 
+def test_the_names_in_a_folder_are_listed(root: Root, folder: Path) -> None:
+    (folder / "boot" / os.fsdecode(b"\xff")).write_bytes(b"")
+    assert sorted(root.names(b".")) == [b"a", b"boot"]
+    assert sorted(root.names(b"boot")) == [b"b", b"\xff"]
+
+
+def test_T40_no_folder_outside_the_root_is_listed(root: Root, folder: Path) -> None:
+    (folder / "link").symlink_to("..")
+    before = set(Path("/proc/self/fd").iterdir())
+    for path in (b"link", b"a", b"nothing"):
+        with pytest.raises((FileForbidden, FileNotFound)):
+            root.names(path)
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
 def test_a_refused_file_leaves_no_descriptor_open(root: Root, folder: Path) -> None:
     os.mkfifo(folder / "fifo")
     before = set(Path("/proc/self/fd").iterdir())

@@ -1,6 +1,7 @@
 """The roots of the interfaces: which is whose, what is missing, and what is not made up."""
 
 import logging
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from fastpxe.errors import FileForbidden, FileNotFound, StartError
 from fastpxe.serve.requested import Files
 from fastpxe.serve.roots import Roots
-from fastpxe.tftp import TftpSettings
+from fastpxe.tftp import TftpClient, TftpSettings
 
 
 @pytest.fixture
@@ -65,11 +66,14 @@ def test_a_root_that_may_be_missing_is_served_once_it_is_there(
             files.open(b"a")
         with pytest.raises(FileNotFound):
             files.has_folder(b"10.0.0.5")
+        with pytest.raises(FileNotFound):
+            files.names(b".")
         (late / "10.0.0.5").mkdir(parents=True)
         (late / "a").write_text("late")
         assert content(files) == b"late"
         assert files.has_folder(b"10.0.0.5")
         assert not files.has_folder(b"10.0.0.6")
+        assert sorted(files.names(b".")) == [b"10.0.0.5", b"a"]
 
 
 def test_no_name_leads_out_of_a_root_that_came_late(folders: Path) -> None:
@@ -90,6 +94,7 @@ def test_dnsmasq_s_dialect_has_no_default_root(
         with pytest.raises(FileForbidden, match="no tftp-root"):
             roots["eth0"].open(b"etc/passwd")
         assert not roots["eth0"].has_folder(b"etc")
+        assert roots["eth0"].names(b"etc") == []
         assert content(roots["eth1"]) == b"one"
 
 
@@ -110,3 +115,45 @@ def test_the_default_root_is_that_of_the_system(
     monkeypatch.setattr("fastpxe.serve.roots.DEFAULT_ROOT", str(folders / "one"))
     with Roots(TftpSettings(), ["eth0"]) as roots:
         assert content(roots["eth0"]) == b"one"
+
+
+# --- roots of clients --------------------------------------------------------------------------
+
+
+def client(root: Path | None, subnet: str = "10.1.0.0/16") -> TftpClient:
+    return TftpClient(subnet=IPv4Network(subnet), root=str(root) if root else None, max_blksize=512)
+
+
+def test_the_roots_of_clients_are_opened_once(folders: Path) -> None:
+    clients = (
+        client(folders / "two"),
+        client(folders / "two"),
+        client(None),
+        client(folders / "one"),
+    )
+    settings = TftpSettings(root=f"{folders}/one", client=clients)
+    with Roots(settings, iter(["eth0"])) as roots:
+        assert [files.path for files in roots.all()] == [f"{folders}/one", f"{folders}/two"]
+        assert content(roots.of_clients[f"{folders}/two"]) == b"two"
+        assert roots.of_clients[f"{folders}/one"] is roots["eth0"]
+        assert roots.of_interfaces() == [roots["eth0"]]
+
+
+def test_a_client_s_missing_root_is_refused(folders: Path) -> None:
+    settings = TftpSettings(root=f"{folders}/one", client=(client(folders / "three"),))
+    open_before = set(Path("/proc/self/fd").iterdir())
+    with pytest.raises(StartError, match="three: No such file or directory"):
+        Roots(settings, ["eth0"])
+    assert set(Path("/proc/self/fd").iterdir()) == open_before
+    assert Roots(settings, []).of_clients == {}
+
+
+def test_a_client_s_root_may_come_late(folders: Path) -> None:
+    late = folders / "late"
+    settings = TftpSettings(root=f"{folders}/one", client=(client(late),), no_fail=True)
+    with Roots(settings, ["eth0"]) as roots:
+        with pytest.raises(FileNotFound, match="the root is missing"):
+            roots.of_clients[str(late)].open(b"a")
+        late.mkdir()
+        (late / "a").write_text("late")
+        assert content(roots.of_clients[str(late)]) == b"late"
