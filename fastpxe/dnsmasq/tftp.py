@@ -13,7 +13,10 @@ Source: dnsmasq 2.90 as it behaves on the wire. Where fastpxe does otherwise on 
   windowsize, timeout  are granted (dnsmasq since 2.92), tsize only where it is a number
   a repeated request   is answered from the same port; dnsmasq begins another transfer
   tftp-max             N is for each interface and worker, not N + 1 for all; a request beyond is
-                       dropped and told, not kept waiting; 50, the default, becomes fastpxe's own
+                       dropped and told, not kept waiting; 50, the default, becomes fastpxe's own,
+                       and 50 for each client
+  port of a transfer   one port for all, with neither tftp-port-range nor tftp-single-port
+  netascii             of files over 16 MiB: ERROR 2
   tftp-port-range      the next port each time, not the lowest free one
   devices and FIFOs    are not opened: ERROR 2
   edns-packet-max      doesn't change the largest block
@@ -62,7 +65,7 @@ def tftp_settings(config: DnsmasqConfig) -> TftpSettings:
         allow_blksize=not tftp.no_blocksize,
         mtu=_mtu(tftp),
         max_transfers=max_transfers,
-        max_transfers_per_client=max_transfers,
+        max_transfers_per_client=tftp.max_transfers,
     )
 
 

@@ -87,7 +87,9 @@ def test_tftp_max_counts_for_all_clients_together() -> None:
 
 
 def test_the_default_of_50_stalls_nobody() -> None:
-    assert settings(Tftp()).max_transfers == TftpSettings().max_transfers
+    found = settings(Tftp())
+    assert found.max_transfers == TftpSettings().max_transfers
+    assert found.max_transfers_per_client == 50
 
 
 def test_switches_are_handed_on() -> None:
