@@ -53,10 +53,13 @@ def open_requested(
     try:
         return path, open_for(files, settings, path)
     except FileNotFound:
-        if not settings.ignore_case:
+        spellings = _spellings(files, folder, below) if settings.ignore_case else []
+        if not spellings:
             raise
-    path = _in_any_case(files, folder, below)
-    return path, open_for(files, settings, path)
+    if len(spellings) > 1:
+        shown = ", ".join(printable(one) for one in sorted(spellings)[:3])
+        raise FileNotFound(f"more than one in upper and lower case: {shown}", errno.ENOENT)
+    return spellings[0], open_for(files, settings, spellings[0])
 
 
 def requested_path(
@@ -126,11 +129,11 @@ def _folder_of(files: Files, settings: TftpSettings, client: str, interface: str
     return name.encode() + b"/"
 
 
-def _in_any_case(files: Files, folder: bytes, path: bytes) -> bytes:
-    """Return the one path in a folder that differs from `path` in nothing but case.
+def _spellings(files: Files, folder: bytes, path: bytes) -> list[bytes]:
+    """Return what is there in a folder and differs from `path` in nothing but case.
 
-    Nothing is remembered between requests, so that nothing can be out of date. Raises
-    FileNotFound when there is none or more than one, and as `Files.names`.
+    Nothing is remembered between requests, so that nothing can be out of date. Raises as
+    `Files.names`, but for a folder that isn't there.
     """
     found = [folder.rstrip(b"/")]
     for component in path.split(b"/"):
@@ -143,12 +146,7 @@ def _in_any_case(files: Files, folder: bytes, path: bytes) -> bytes:
         ]
         if len(found) > MOST_SPELLINGS:
             break
-    if not found:
-        raise FileNotFound("no such file, in upper or lower case", errno.ENOENT)
-    if len(found) > 1:
-        shown = ", ".join(printable(one) for one in sorted(found)[:3])
-        raise FileNotFound(f"more than one in upper and lower case: {shown}", errno.ENOENT)
-    return found[0]
+    return found
 
 
 def _names(files: Files, folder: bytes) -> list[bytes]:

@@ -36,10 +36,12 @@ class Roots:
                 path = settings.roots.get(interface, settings.root)
                 if path is None and settings.dialect == "dnsmasq":
                     log.warning("no tftp-root for %s: every request there is refused", interface)
-                self._by_interface[interface] = self._opened(path)
+                self._by_interface[interface] = self._opened(path, "[tftp] root")
             if self._by_interface:
                 paths = [client.root for client in settings.client if client.root is not None]
-                self.of_clients = {path: self._opened(path) for path in paths}
+                self.of_clients = {
+                    path: self._opened(path, "[[tftp.client]] root") for path in paths
+                }
             self._stack = stack.pop_all()
 
     def __getitem__(self, interface: str) -> Files:
@@ -53,9 +55,9 @@ class Roots:
         """Each root of an interface once."""
         return list(dict.fromkeys(self._by_interface.values()))
 
-    def _opened(self, path: str | None) -> Files:
+    def _opened(self, path: str | None, key: str) -> Files:
         if path not in self._by_path:
-            self._by_path[path] = _open(path, self._settings)
+            self._by_path[path] = _open(path, self._settings, key)
             self._stack.callback(self._by_path[path].close)
         return self._by_path[path]
 
@@ -115,7 +117,7 @@ class NoRoot:
         """Nothing is held."""
 
 
-def _open(path: str | None, settings: TftpSettings) -> Files:
+def _open(path: str | None, settings: TftpSettings, key: str) -> Files:
     if path is None and settings.dialect == "dnsmasq":
         return NoRoot()
     wanted = path or FALLBACK_ROOT
@@ -123,7 +125,7 @@ def _open(path: str | None, settings: TftpSettings) -> Files:
         return Root(path or _default_root())
     except OSError as error:
         if not settings.no_fail:
-            text = f"TFTP root {wanted}: {error.strerror}; set [tftp] root = …"
+            text = f"TFTP root {wanted}: {error.strerror}; set {key} = …"
             raise StartError(text) from error
     log.warning("TFTP root %s is missing: nothing is served from there until it is made", wanted)
     return MissingRoot(wanted)

@@ -18,6 +18,7 @@ from fastpxe.serve.requested import (
     open_requested,
     requested_path,
 )
+from fastpxe.serve.roots import MissingRoot
 from fastpxe.tftp import Error, TftpSettings, Wrq
 from fastpxe.wire import TftpError
 
@@ -239,6 +240,18 @@ def test_a_folder_in_two_cases_is_no_clash_where_one_has_the_file(
         opened_path(tree, b"boot/bcd")
 
 
+def test_a_missing_root_is_told_in_any_case_too(tmp_path: Path) -> None:
+    root = MissingRoot(str(tmp_path / "late"))
+    settings = TftpSettings(ignore_case=True)
+    with pytest.raises(FileNotFound, match="the root is missing"):
+        open_requested(root, settings, b"boot/bcd", client="", interface="")
+    (tmp_path / "late" / "Boot").mkdir(parents=True)
+    (tmp_path / "late" / "Boot" / "BCD").write_bytes(b"late")
+    path, file = open_requested(root, settings, b"boot/bcd", client="", interface="")
+    file.close()
+    assert path == b"Boot/BCD"
+
+
 def test_what_is_there_is_seen_at_each_request(tree: Root, tmp_path: Path) -> None:
     (tmp_path / "pe" / "Boot" / "BCD").rename(tmp_path / "pe" / "Boot" / "Bcd")
     assert opened_path(tree, b"boot/bcd") == b"Boot/Bcd"
@@ -346,6 +359,8 @@ def test_a_name_is_replaced_in_whatever_spelling(root: Root) -> None:
     assert path_of(root, b"OLD/name.efi", remap=remap) == b"OLD/name.efi"
     assert path_of(root, b"OLD/name.efi", remap=remap, lowercase=True) == b"new/name.efi"
     assert path_of(root, b"OLD/name.efi", remap=remap, ignore_case=True) == b"new/name.efi"
+    upper = {"Old/Name.efi": "New/Name.efi"}
+    assert path_of(root, b"OLD/name.efi", remap=upper, lowercase=True) == b"New/Name.efi"
 
 
 def test_a_new_name_is_one_in_the_client_s_folder(root: Root) -> None:

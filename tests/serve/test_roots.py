@@ -142,7 +142,9 @@ def test_the_roots_of_clients_are_opened_once(folders: Path) -> None:
 def test_a_client_s_missing_root_is_refused(folders: Path) -> None:
     settings = TftpSettings(root=f"{folders}/one", client=(client(folders / "three"),))
     open_before = set(Path("/proc/self/fd").iterdir())
-    with pytest.raises(StartError, match="three: No such file or directory"):
+    with pytest.raises(
+        StartError, match=r"No such file or directory; set \[\[tftp\.client\]\] root"
+    ):
         Roots(settings, ["eth0"])
     assert set(Path("/proc/self/fd").iterdir()) == open_before
     assert Roots(settings, []).of_clients == {}
