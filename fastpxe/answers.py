@@ -3,7 +3,8 @@
 Two make it: a fastpxe.toml (NativeAnswers) and dnsmasq's syntax (fastpxe.dnsmasq.answers).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Address
 from typing import Protocol
 
 from fastpxe._codec import REASONS
@@ -45,13 +46,17 @@ class Answers(Protocol):
 
 
 class NativeAnswers:
-    """A compiled fastpxe.toml: the same on every interface, and its own Names."""
+    """A compiled fastpxe.toml, and its own Names: the same on every interface but for URLs.
 
-    def __init__(self, compiled: Compiled) -> None:
+    `addresses` has ours on each interface.
+    """
+
+    def __init__(self, compiled: Compiled, addresses: Mapping[str, IPv4Address]) -> None:
         self.compiled = compiled
+        self._addresses = addresses
 
-    def responder(self, interface: str) -> Responder:  # noqa: ARG002 - rules know no interface
-        return self.compiled.native
+    def responder(self, interface: str) -> Responder:
+        return self.compiled.native_for(self._addresses[interface])
 
     def announce_to(self, send: Callable[[Labelled], None]) -> None:
         """Nothing is to say: numbers of rules and replies mean the same in every worker."""
@@ -67,7 +72,8 @@ class NativeAnswers:
 
     def file_of(self, decision: Decision) -> str:
         reply = self.compiled.replies[decision.reply]
-        return (reply.file or reply.bootfile.rstrip(b"\0")).decode("ascii")
+        name = (reply.file or reply.bootfile.rstrip(b"\0")).decode("ascii")
+        return name.replace("{server}", str(IPv4Address(decision.siaddr)))
 
     def reason_of(self, decision: Decision) -> str:
         return REASONS[decision.reason]

@@ -75,12 +75,32 @@ class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ignore: bool = False
 
 
+class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The [http] table of the configuration."""
+
+    enabled: Annotated[
+        bool,
+        msgspec.Meta(description="Serve the files of [tftp] over HTTP too, for UEFI HTTP Boot."),
+    ] = False
+    port: Annotated[
+        int, msgspec.Meta(ge=1, le=65535, description="TCP port; URLs made by fastpxe name it.")
+    ] = 80
+
+    @property
+    def base(self) -> str | None:
+        """What the URL of a file begins with, {server} for our address; None when off."""
+        if not self.enabled:
+            return None
+        return "http://{server}" + (f":{self.port}" if self.port != 80 else "") + "/"
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file as it is written."""
 
     interfaces: tuple[str, ...] = ()
     dhcp: Dhcp = Dhcp()
     tftp: TftpSettings = TftpSettings()
+    http: HttpSettings = HttpSettings()
     boot: tuple[BootTable, ...] = ()
 
 
@@ -91,6 +111,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     interfaces: tuple[str, ...]
     dhcp: Dhcp
     tftp: TftpSettings
+    http: HttpSettings = HttpSettings()
     rules: tuple[Rule, ...]
 
 
@@ -117,7 +138,7 @@ def parse(text: str, source: str) -> Config:
     try:
         document = msgspec.convert(data, Document, dec_hook=_decode)
         rules = tuple(
-            _rule(i, table, f"{source}:{_line_of(lines, f'boot[{i}]')}")
+            _rule(i, table, f"{source}:{_line_of(lines, f'boot[{i}]')}", document.http)
             for i, table in enumerate(document.boot)
         )
         _check_arches(rules)
@@ -133,6 +154,7 @@ def parse(text: str, source: str) -> Config:
             interfaces=document.interfaces,
             dhcp=document.dhcp,
             tftp=document.tftp,
+            http=document.http,
             rules=rules,
         )
     raise ConfigError(
@@ -153,7 +175,7 @@ def _decode(kind: type, value: Any) -> Any:
 # --- rules -------------------------------------------------------------------------------------
 
 
-def _rule(index: int, table: BootTable, where: str) -> Rule:
+def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
     key = f"boot[{index}]"
     match = Match(
         arches=tuple(_arches(f"{key}.arch", table.arch)),
@@ -172,7 +194,7 @@ def _rule(index: int, table: BootTable, where: str) -> Rule:
         ipxe_too=table.ipxe_too,
         ignore=table.ignore,
     )
-    _check_boot(key, match, boot)
+    _check_boot(key, match, boot, http)
     return Rule(name=table.name or key, where=where, match=match, boot=boot)
 
 
@@ -230,7 +252,7 @@ def _server(key: str, value: str | None) -> IPv4Address | None:
     return address
 
 
-def _check_boot(key: str, match: Match, boot: Boot) -> None:
+def _check_boot(key: str, match: Match, boot: Boot, http: HttpSettings) -> None:
     if boot.ignore and (boot.file or boot.url):
         raise _Wrong(f"{key}.ignore", "an ignored client gets no file; leave out one of the two")
     if not (boot.ignore or boot.file or boot.url):
@@ -245,8 +267,11 @@ def _check_boot(key: str, match: Match, boot: Boot) -> None:
     if boot.url and not re.match(r"https?://[^/]", boot.url):
         raise _Wrong(f"{key}.url", f'{boot.url!r}: write "http://192.0.2.10/boot.efi"')
     http_only = bool(match.arches) and HTTP_ARCHES.issuperset(match.arches)
-    if http_only and not (boot.url or boot.ignore):
-        raise _Wrong(f"{key}.file", "UEFI HTTP Boot takes no TFTP file; write url instead")
+    if http_only and not (boot.url or boot.ignore or http.enabled):
+        raise _Wrong(
+            f"{key}.file",
+            "UEFI HTTP Boot takes no TFTP file; write url instead, or [http] enabled = true",
+        )
     if boot.url and not boot.file and match.ipxe is False and HTTP_ARCHES.isdisjoint(match.arches):
         raise _Wrong(f"{key}.url", "only iPXE and HTTP archs take a URL; write file for the others")
 
@@ -374,6 +399,7 @@ _KEYS: dict[str, type[msgspec.Struct]] = {
     "dhcp": Dhcp,
     "tftp": TftpSettings,
     "tftp.client": TftpClient,
+    "http": HttpSettings,
     "boot": BootTable,
 }
 

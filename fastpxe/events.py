@@ -113,6 +113,18 @@ class TransferRefused(Event, frozen=True, kw_only=True):
     why: str
 
 
+class HttpServed(Event, frozen=True, kw_only=True):
+    """An HTTP request that was answered; `size_bytes` is the length of the body that was sent."""
+
+    client: tuple[IPv4Address, int]
+    file: str
+    method: str
+    status: int
+    size_bytes: int
+    duration_s: float
+    error: str = ""
+
+
 class Labelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What the numbers of a worker's decisions mean: told once, before the first of them.
 

@@ -10,7 +10,16 @@ from collections import OrderedDict
 from typing import Any
 
 from fastpxe.decode import arch_name
-from fastpxe.events import Answered, Event, Ignored, Notice, Sender, TransferDone, TransferRefused
+from fastpxe.events import (
+    Answered,
+    Event,
+    HttpServed,
+    Ignored,
+    Notice,
+    Sender,
+    TransferDone,
+    TransferRefused,
+)
 from fastpxe.identity import format_uuid, microsoft_order
 from fastpxe.wire import PXE_PORT, MessageType
 
@@ -39,6 +48,8 @@ def describe(event: Event) -> tuple[int, str]:
             return logging.WARNING, "tftp-refused " + _pairs(
                 client=client, file=event.file, error=event.code, why=event.why
             )
+        case HttpServed():
+            return _http_served(event)
         case Notice():
             where = f"interface={event.interface} " if event.interface else ""
             return logging.WARNING, f"{where}{event.text}"
@@ -100,6 +111,20 @@ def _transfer_done(event: TransferDone) -> tuple[int, str]:
         **event.options,
         interface=event.interface,
         error=event.error or None,
+    )
+
+
+def _http_served(event: HttpServed) -> tuple[int, str]:
+    stage = "refused" if event.status >= 400 else "aborted" if event.error else "done"
+    return logging.INFO if stage == "done" else logging.WARNING, f"http-{stage} " + _pairs(
+        client=f"{event.client[0]}:{event.client[1]}",
+        method=event.method,
+        file=event.file,
+        status=event.status,
+        bytes=event.size_bytes,
+        seconds=f"{event.duration_s:.3f}",
+        interface=event.interface,
+        why=event.error or None,
     )
 
 

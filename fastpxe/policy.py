@@ -4,10 +4,12 @@ Sources: PXE 2.1 (option 43); for what each kind of client takes, the firmware n
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from functools import cache
 from ipaddress import IPv4Address
 from typing import NamedTuple
+from urllib.parse import quote
 
 from fastpxe._reply import Policy
 from fastpxe.config import Config
@@ -17,6 +19,10 @@ from fastpxe.wire import Arch
 
 KINDS = ("bios", "uefi", "ipxe", "http", "rpi")  # as in _codec.pxd
 NOT_SERVED, DENIED = -1, -2
+PXE, HTTP = 1, 2  # families of replies, as in _codec.pxd
+
+SERVER = b"{server}"
+"""Stands in a URL for the address by which the client reaches us."""
 
 FILE_FIELD_MAX = 127  # the header field is 128 bytes with its NUL
 
@@ -59,10 +65,12 @@ class Compiled(NamedTuple):
     """A policy, and what its indexes mean: for log lines and explanations.
 
     `kinds` holds for each rule what each of KINDS gets: an index into `replies`, NOT_SERVED or
-    DENIED.
+    DENIED. `native` answers as on a machine whose address is {server}; `native_for` gives a policy
+    whose URLs have a real one: the same object, where no URL asks for that.
     """
 
     native: Policy
+    native_for: Callable[[IPv4Address], Policy]
     rules: tuple[Rule, ...]
     replies: tuple[Reply, ...]
     kinds: tuple[tuple[int, ...], ...]
@@ -72,35 +80,67 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
     """Compile a configuration for a machine with the addresses `own`."""
     replies: dict[Reply, int] = {}
     rules = []
-    serves_4011 = 4011 in config.dhcp.ports
+    addresses = [int(address) for address in own]
+    serves_4011, base = 4011 in config.dhcp.ports, config.http.base
     for rule in config.rules:
         indexes = tuple(
             reply if isinstance(reply, int) else replies.setdefault(reply, len(replies))
-            for reply in (reply_for(kind, rule, serves_4011=serves_4011) for kind in KINDS)
+            for reply in (
+                reply_for(kind, rule, serves_4011=serves_4011, http_base=base) for kind in KINDS
+            )
         )
         ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
         rules.append((rule.match.arches, ipxe, _tests(rule.match), indexes))
-    native = Policy(
-        rules,
-        list(replies),
-        own=[int(address) for address in own],
-        honour_override=config.dhcp.server_id_override,
-        accept_foreign=config.dhcp.accept_foreign_server_id,
-        echo_client_id=config.dhcp.echo_client_id,
-        min_secs=config.dhcp.min_secs,
-        mac_limit=config.dhcp.max_per_mac or 0,
-        relay_limit=config.dhcp.max_per_relay or 0,
-    )
-    return Compiled(native, config.rules, tuple(replies), tuple(rule[3] for rule in rules))
+
+    def policy_of(filled: Iterable[Reply]) -> Policy:
+        return Policy(
+            rules,
+            list(filled),
+            own=addresses,
+            honour_override=config.dhcp.server_id_override,
+            accept_foreign=config.dhcp.accept_foreign_server_id,
+            echo_client_id=config.dhcp.echo_client_id,
+            min_secs=config.dhcp.min_secs,
+            mac_limit=config.dhcp.max_per_mac or 0,
+            relay_limit=config.dhcp.max_per_relay or 0,
+        )
+
+    @cache
+    def filled_for(server: IPv4Address) -> Policy:
+        return policy_of(at(reply, server) for reply in replies)
+
+    native = policy_of(replies)
+    # What isn't needed must not be held: 100,000 rules are a lot of memory.
+    is_same_everywhere = not any(SERVER in reply.file + reply.bootfile for reply in replies)
+    native_for = _always(native) if is_same_everywhere else filled_for
+    kinds = tuple(rule[3] for rule in rules)
+    return Compiled(native, native_for, config.rules, tuple(replies), kinds)
 
 
-def reply_for(kind: str, rule: Rule, *, serves_4011: bool) -> Reply | int:
-    """What a rule says to one kind of client: a Reply, NOT_SERVED or DENIED."""
+def _always(native: Policy) -> Callable[[IPv4Address], Policy]:
+    return lambda _: native
+
+
+def at(reply: Reply, server: IPv4Address) -> Reply:
+    """Return a reply with our address in place of {server}."""
+    name = (reply.file or reply.bootfile.rstrip(b"\0")).replace(SERVER, str(server).encode())
+    file, bootfile = (_url_fields if reply.family == HTTP else _file_fields)(name)
+    return reply._replace(file=file, bootfile=bootfile)
+
+
+def reply_for(
+    kind: str, rule: Rule, *, serves_4011: bool, http_base: str | None = None
+) -> Reply | int:
+    """What a rule says to one kind of client: a Reply, NOT_SERVED or DENIED.
+
+    With `http_base` a file without a URL is offered to UEFI HTTP Boot too, from there.
+    """
     boot = rule.boot
     if boot.ignore:
         return DENIED
     if kind == "http":
-        return _http(boot) if boot.url else NOT_SERVED
+        url = boot.url or _url_of(boot, http_base)
+        return _http(boot, url) if url else NOT_SERVED
     if kind == "ipxe" and boot.url:
         return _reply(boot, boot.url)
     if boot.file is None:
@@ -132,34 +172,51 @@ def _reply(
     The name goes into the header field, which iPXE, shim and GRUB read; into option 67 only when
     it is too long for that.
     """
-    name = file.encode("ascii")
     server = int(boot.server) if boot.server else 0
-    fits = len(name) <= FILE_FIELD_MAX
+    header_file, bootfile = _file_fields(file.encode("ascii"))
     return Reply(
-        family=1,
+        family=PXE,
         names_server=names_server,
         offer_siaddr=server,
         ack_siaddr=server,
-        file=name if fits else b"",
+        file=header_file,
         offer_vendor=offer_vendor,
         ack_vendor=ack_vendor,
-        # The NUL is part of it: EDK2 writes one past an open end, over the next option.
-        bootfile=b"" if fits else name + b"\0",
+        bootfile=bootfile,
     )
 
 
-def _http(boot: Boot) -> Reply:
+def _file_fields(name: bytes) -> tuple[bytes, bytes]:
+    """The header field and option 67."""
+    if len(name) <= FILE_FIELD_MAX:
+        return name, b""
+    # The NUL is part of it: EDK2 writes one past an open end, over the next option.
+    return b"", name + b"\0"
+
+
+def _url_fields(url: bytes) -> tuple[bytes, bytes]:
+    return url if len(url) <= FILE_FIELD_MAX else b"", url + b"\0"
+
+
+def _url_of(boot: Boot, base: str | None) -> str | None:
+    """Where fastpxe's own HTTP server has the file of a rule."""
+    if base is None or boot.file is None or boot.server is not None:
+        return None
+    return base + quote(boot.file.replace("\\", "/").lstrip("/"))
+
+
+def _http(boot: Boot, url: str) -> Reply:
     """UEFI HTTP Boot: class HTTPClient, the URL in 67 and, where it fits, in the header too."""
-    url = (boot.url or "").encode("ascii")
+    header_file, bootfile = _url_fields(url.encode("ascii"))
     return Reply(
-        family=2,
+        family=HTTP,
         names_server=False,
         offer_siaddr=int(boot.server) if boot.server else 0,
         ack_siaddr=0,
-        file=url if len(url) <= FILE_FIELD_MAX else b"",
+        file=header_file,
         offer_vendor=b"",
         ack_vendor=b"",
-        bootfile=url + b"\0",
+        bootfile=bootfile,
     )
 
 

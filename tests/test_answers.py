@@ -1,5 +1,7 @@
 """What the native front end tells of its decisions."""
 
+from ipaddress import IPv4Address
+
 from fastpxe import config, policy
 from fastpxe._codec import REASONS
 from fastpxe.answers import NativeAnswers
@@ -8,9 +10,12 @@ from fastpxe.events import Decision
 TEXT = '[[boot]]\nname = "short"\narch = "bios"\nfile = "a"\n[[boot]]\nfile = "{long}"\n'
 
 
+ADDRESSES = {"eth0": IPv4Address("10.0.0.1"), "eth1": IPv4Address("10.0.1.1")}
+
+
 def answers() -> NativeAnswers:
     text = TEXT.format(long="b" * 200)
-    return NativeAnswers(policy.build(config.parse(text, "test"), []))
+    return NativeAnswers(policy.build(config.parse(text, "test"), []), ADDRESSES)
 
 
 def decision(*, rule: int, reply: int, reason: int = 0) -> Decision:
@@ -42,3 +47,11 @@ def test_every_reason_has_its_word_and_no_detail() -> None:
 def test_all_interfaces_are_answered_alike() -> None:
     made = answers()
     assert made.responder("eth0") is made.responder("eth1")
+
+
+def test_urls_that_name_our_address_differ_by_interface() -> None:
+    text = '[[boot]]\nurl = "http://{server}/a.efi"'
+    made = NativeAnswers(policy.build(config.parse(text, "test"), []), ADDRESSES)
+    assert made.responder("eth0") is not made.responder("eth1")
+    asked = decision(rule=0, reply=0)._replace(siaddr=int(ADDRESSES["eth1"]))
+    assert made.file_of(asked) == "http://10.0.1.1/a.efi"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpxe import config
-from fastpxe.config import BootTable, Config, Dhcp, Document
+from fastpxe.config import BootTable, Config, Dhcp, Document, HttpSettings
 from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.rules import Boot, Match, Rule, Text
@@ -35,7 +35,12 @@ def only_rule(text: str) -> Rule:
 
 def test_an_empty_file_has_every_default_and_no_rule() -> None:
     assert parse("") == Config(
-        source="test.toml", interfaces=(), dhcp=Dhcp(), tftp=TftpSettings(), rules=()
+        source="test.toml",
+        interfaces=(),
+        dhcp=Dhcp(),
+        tftp=TftpSettings(),
+        http=HttpSettings(),
+        rules=(),
     )
 
 
@@ -138,6 +143,7 @@ def test_a_number_without_a_name_is_an_arch_too() -> None:
         '[[boot]]\nfile = "' + "f" * 254 + '"',
         '[[boot]]\nurl = "https://h/x"',
         '[[boot]]\narch = "uefi-x64-http"\nignore = true',
+        '[http]\nenabled = true\n[[boot]]\narch = "uefi-x64-http"\nfile = "f.efi"',
         '[[boot]]\nipxe = true\nurl = "http://h/x"',
         '[dhcp]\nports = [67]\n[[boot]]\nfile = "f"\nstyle = "direct"',
     ],
@@ -238,6 +244,10 @@ WRONG = [
     tftp_client("subnet = '10.2.0.0/16'\nmax_blksize = 7", 7, ".max_blksize", ">= 8"),
     tftp_client("subnet = '10.2.0.0/16'\nmax_windowsize = 65", 7, ".max_windowsize", "<= 64"),
     tftp_client("subnet = '10.2.0.0/16'\nrot = '/b'", 7, ".rot", "did you mean 'root'?"),
+    Bad("http = 1", 1, "http", "expected `object`"),
+    Bad("[http]\nenabled = 1", 2, "http.enabled", "expected `bool`"),
+    Bad("[http]\nport = 0", 2, "http.port", ">= 1"),
+    Bad("[http]\nports = 80", 2, "http.ports", "did you mean 'port'?"),
     boot("name = 1", "expected `str`"),
     boot('arch = "uefi-x46"', "did you mean 'uefi-x64'?"),
     boot('arch = "zzz"', "known: bios, "),
@@ -276,7 +286,7 @@ WRONG = [
     boot("ipxe_too = 1", "expected `bool`"),
     boot('ignore = "yes"', "expected `bool`"),
     boot("ignore = true", "leave out one of the two"),
-    boot('file = "f"', "write url instead", rest='arch = "uefi-x64-http"'),
+    boot('file = "f"', "or [http] enabled = true", rest='arch = "uefi-x64-http"'),
     Bad('[[boot]]\nname = "x"\n', 1, "boot[0]", "nothing to answer"),
     Bad('[[boot]]\nfile = "f"\n\n[[boot]]\nfile = ""', 4, "boot[1]", "nothing to answer"),
     Bad(
@@ -288,7 +298,7 @@ WRONG = [
     # keys that aren't there
     Bad("interface = []", 1, "interface", "unknown key; did you mean 'interfaces'?"),
     Bad('\n[dhpc]\na = "b"', 2, "dhpc", "unknown key; did you mean 'dhcp'?"),
-    Bad("zzz = 1", 1, "zzz", "unknown key; known: interfaces, dhcp, tftp, boot"),
+    Bad("zzz = 1", 1, "zzz", "unknown key; known: interfaces, dhcp, tftp, http, boot"),
     dhcp("port = [67]", "unknown key; did you mean 'ports'?"),
     tftp("blksize = 1468", "unknown key; did you mean 'max_blksize'?"),
     boot('files = "f"', "unknown key; did you mean 'file'?"),
@@ -315,6 +325,7 @@ def test_every_key_has_a_wrong_value_here() -> None:
         *Document.__struct_fields__,
         *(f"dhcp.{name}" for name in Dhcp.__struct_fields__),
         *(f"tftp.{name}" for name in TftpSettings.__struct_fields__),
+        *(f"http.{name}" for name in HttpSettings.__struct_fields__),
         *(f"boot[1].{name}" for name in BootTable.__struct_fields__),
     }
     assert keys <= {bad.key.removesuffix("[0]") for bad in WRONG}

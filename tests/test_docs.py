@@ -12,7 +12,7 @@ import pytest
 
 from fastpxe import cli, config
 from fastpxe._codec import REASONS
-from fastpxe.config import BootTable, Dhcp, Document
+from fastpxe.config import BootTable, Dhcp, Document, HttpSettings
 from fastpxe.events import Outcome
 from fastpxe.rules import ARCH_NAMES
 from fastpxe.tftp import TftpSettings
@@ -28,6 +28,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "Top level": Document,
     "[dhcp]": Dhcp,
     "[tftp]": TftpSettings,
+    "[http]": HttpSettings,
     "[[boot]]": BootTable,
 }
 SHOWN_AS_NONE = (None, (), "")

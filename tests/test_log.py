@@ -9,6 +9,7 @@ import pytest
 from fastpxe.events import (
     Answered,
     Event,
+    HttpServed,
     Ignored,
     Notice,
     Outcome,
@@ -52,6 +53,31 @@ def transfer(outcome: Outcome, error: str = "") -> TransferDone:
         outcome=outcome,
         error=error,
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "level", "stage"),
+    [
+        (200, "", logging.INFO, "done"),
+        (206, "", logging.INFO, "done"),
+        (304, "", logging.INFO, "done"),
+        (200, "the client went away", logging.WARNING, "aborted"),
+        (404, "no such file", logging.WARNING, "refused"),
+    ],
+)
+def test_an_http_line_says_what_was_asked_and_how_it_ended(
+    status: int, error: str, level: int, stage: str
+) -> None:
+    event = HttpServed(
+        interface="eth0", client=(IPv4Address("10.0.0.9"), 2070), file="/a b.efi", method="GET",
+        status=status, size_bytes=900, duration_s=0.25, error=error,
+    )  # fmt: skip
+    why = f' why="{error}"' if error else ""
+    assert describe(event) == (
+        level,
+        (f'http-{stage} client=10.0.0.9:2070 method=GET file="/a b.efi" status={status} bytes=900 '
+        f"seconds=0.250 interface=eth0{why}"),
+    )  # fmt: skip
 
 
 def test_an_offer_line_says_who_got_what_and_why() -> None:

@@ -260,6 +260,50 @@ def test_a_rule_that_has_nothing_for_a_client_leaves_the_turn_to_a_later_rule() 
     assert Responder(text).hear(discover(7)).rule == "second"
 
 
+OWN_HTTP = "[http]\nenabled = true\n"
+HTTP_CLIENT = discover(16, family="HTTPClient")
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        (OWN_HTTP + '[[boot]]\nfile = "f.efi"', "http://10.77.0.2/f.efi"),
+        (OWN_HTTP + 'port = 8080\n[[boot]]\nfile = "f.efi"', "http://10.77.0.2:8080/f.efi"),
+        (OWN_HTTP + "[[boot]]\nfile = '\\a b\\f.efi'", "http://10.77.0.2/a%20b/f.efi"),
+        ('[[boot]]\nurl = "http://{server}/f.efi"', "http://10.77.0.2/f.efi"),
+        (BOTH, "http://192.0.2.1/f.efi"),
+        (OWN_HTTP + BOTH, "http://192.0.2.1/f.efi"),
+    ],
+)
+def test_H02_H03_H04_http_boot_gets_an_absolute_url_with_an_address(text: str, url: str) -> None:
+    reply = Responder(text).hear(HTTP_CLIENT).reply
+    assert (reply.file, reply.options[67]) == (url, url.encode() + b"\0")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[boot]]\nfile = "f.efi"',
+        OWN_HTTP + '[[boot]]\nfile = "f.efi"\nserver = "192.0.2.10"',
+    ],
+)
+def test_H02_without_a_url_http_boot_gets_no_offer(text: str) -> None:
+    assert Responder(text).hear(HTTP_CLIENT).reason == "no_rule"
+
+
+def test_our_own_http_server_changes_nothing_for_firmware_that_speaks_tftp() -> None:
+    text = OWN_HTTP + '[[boot]]\nfile = "f.efi"'
+    assert Responder(text).hear(discover(7)).reply.file == "f.efi"
+    assert Responder(text).hear(ipxe_discover(7)).reply.file == "f.efi"
+
+
+def test_a_url_that_becomes_too_long_for_the_header_is_in_option_67_alone() -> None:
+    path = "d" * (127 - len("http://{server}/"))
+    reply = Responder(f'[[boot]]\nurl = "http://{{server}}/{path}"').hear(HTTP_CLIENT).reply
+    url = f"http://10.77.0.2/{path}"
+    assert (reply.file, reply.options[67]) == (url if len(url) < 128 else "", url.encode() + b"\0")
+
+
 def test_http_boot_gets_a_long_url_in_option_67_alone() -> None:
     url = "http://192.0.2.1/" + "d/" * 60
     reply = Responder(f'[[boot]]\nurl = "{url}"').hear(discover(16, family="HTTPClient")).reply

@@ -596,12 +596,12 @@ def test_a_boot_server_discovery_for_what_is_not_here_gets_silence(
     assert EVERY.hear_on_4011(discovery(kind, layer)).reason == reason
 
 
-def test_http_boot_has_no_second_step() -> None:
+def test_H01_http_boot_has_no_second_step() -> None:
     asked = request_4011(16, family="HTTPClient")
     assert EVERY.hear_on_4011(asked).reason == "http_on_4011"
 
 
-def test_http_boot_gets_its_url_in_67_and_in_the_header() -> None:
+def test_H01_H05_http_boot_gets_its_url_in_67_and_in_the_header() -> None:
     reply = EVERY.hear(discover(16, family="HTTPClient")).reply
     expected = (HTTP_URL.encode() + b"\0", HTTP_URL, [53, 54, 60, 67, 97])
     assert (reply.options[67], reply.file, reply.order) == expected

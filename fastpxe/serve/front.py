@@ -7,7 +7,7 @@ import msgspec
 
 from fastpxe import policy
 from fastpxe.answers import Answers, NativeAnswers
-from fastpxe.config import Config
+from fastpxe.config import Config, HttpSettings
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.dnsmasq.model import Interface as Addresses
@@ -40,6 +40,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     multicast: str | None
     answers: Answers
     tftp: TftpSettings
+    http: HttpSettings = HttpSettings()
     files: tuple[tuple[str, str], ...]
     notices: tuple[str, ...] = ()
     tells_answers: bool = True
@@ -51,7 +52,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
         names = tuple(interface.name for interface in self.interfaces)
         return (
             names, self.ports, self.receive_buffer, self.share_ports, self.multicast,
-            self.tftp.enabled, self.tftp.interfaces,
+            self.tftp.enabled, self.tftp.interfaces, self.http,
         )  # fmt: skip
 
 
@@ -64,7 +65,8 @@ def front_of(config: Config | DnsmasqConfig) -> Front:
 
 
 def _native(config: Config) -> Front:
-    own = [network.ip for interface in all_interfaces() for network in interface.networks]
+    present = all_interfaces()
+    own = [network.ip for interface in present for network in interface.networks]
     try:
         compiled = policy.build(config, own)
     except ValueError as error:
@@ -77,8 +79,9 @@ def _native(config: Config) -> Front:
         receive_buffer=config.dhcp.receive_buffer,
         share_ports=config.dhcp.share_ports,
         multicast=config.dhcp.multicast,
-        answers=NativeAnswers(compiled),
+        answers=NativeAnswers(compiled, {one.name: one.address for one in present}),
         tftp=config.tftp,
+        http=config.http,
         files=tuple(
             (rule.boot.file, f"rule {rule.name!r}")
             for rule in config.rules

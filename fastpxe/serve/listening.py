@@ -15,6 +15,7 @@ from fastpxe.serve.sockets import (
     dropped_by_kernel,
     full_buffers,
     join_group,
+    listen_on,
     open_group,
     receive_buffer_of,
 )
@@ -54,13 +55,21 @@ class Listening:
                 if len(group) > 1:
                     share_by_source_port(group)
 
+        self.http: list[tuple[Interface, socket.socket]] = []
+        if front.http.enabled:
+            self.http = [
+                (interface, stack.enter_context(listen_on(interface, front.http.port)))
+                for interface in self._tftp_interfaces
+            ]
+
     def share(self, index: int) -> tuple[list[DhcpSocket], list[DhcpSocket]]:
         """The DHCP and the TFTP sockets of a worker."""
         return self._dhcp[index], self._tftp[index]
 
     def open_roots(self, front: Front) -> Roots:
-        """Open the TFTP roots, none when TFTP is off, and name the boot files that they lack."""
-        names = [i.name for i in self._tftp_interfaces] if front.tftp.enabled else []
+        """Open the roots, none when no files are served, and name the boot files that they lack."""
+        serves = front.tftp.enabled or self.http
+        names = [i.name for i in self._tftp_interfaces] if serves else []
         roots = Roots(front.tftp, names)
         if front.tftp.unique_root is None:  # else it depends on the client
             for files in roots.of_interfaces():
@@ -110,7 +119,7 @@ class Listening:
 def _tftp_interfaces(front: Front) -> list[Interface]:
     patterns = front.tftp.interfaces
     chosen = interfaces_matching(patterns) if patterns else list(front.interfaces)
-    if front.tftp.enabled and not chosen:
+    if (front.tftp.enabled or front.http.enabled) and not chosen:
         log.warning("no interface %s is up: no file is served", " or ".join(patterns))
     for name in front.tftp.roots.keys() - {interface.name for interface in chosen}:
         log.warning("[tftp] roots: no file is served on %s", name)

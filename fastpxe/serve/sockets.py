@@ -33,6 +33,8 @@ _WAYS_OUT = {
     69: ", or switch fastpxe's TFTP off: [tftp] enabled = false",
 }
 
+_OTHER_PORT = ", or take another: [http] port = 8080"
+
 
 def open_port(
     interface: Interface,
@@ -65,6 +67,20 @@ def open_port(
     except OSError as error:
         sock.close()
         raise StartError(_explain(error, interface, port)) from error
+    return sock
+
+
+def listen_on(interface: Interface, port: int) -> socket.socket:
+    """Listen on a TCP port of one interface: non-blocking. Raises StartError with the way out."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+        sock.bind(("0.0.0.0", port))
+        sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        raise StartError(_explain(error, interface, port, "TCP")) from error
     return sock
 
 
@@ -135,12 +151,13 @@ def enlarge(sock: socket.socket, size: int) -> None:
             sock.setsockopt(socket.SOL_SOCKET, plain, size)
 
 
-def _explain(error: OSError, interface: Interface, port: int) -> str:
-    where = f"UDP port {port} on {interface.name}"
+def _explain(error: OSError, interface: Interface, port: int, kind: str = "UDP") -> str:
+    where = f"{kind} port {port} on {interface.name}"
     if error.errno == errno.EADDRINUSE:
-        holder = port_holder(port)
+        holder = port_holder(port, kind)
         who = f"is held by {holder}" if holder else "is in use (as root, fastpxe can say by whom)"
-        return f"{where} {who}; stop it, or serve other interfaces" + _WAYS_OUT.get(port, "")
+        way_out = _WAYS_OUT.get(port, "") if kind == "UDP" else _OTHER_PORT
+        return f"{where} {who}; stop it, or serve other interfaces{way_out}"
     if isinstance(error, PermissionError):
         return (
             f"{where} needs a privilege. One of:\n"
@@ -156,10 +173,10 @@ def _interpreter() -> str:
     return os.path.realpath("/proc/self/exe")
 
 
-def port_holder(port: int) -> str | None:
-    """Who has a UDP port bound, such as "dnsmasq (pid 812)", when this user may see it."""
+def port_holder(port: int, kind: str = "UDP") -> str | None:
+    """Who has a port bound, such as "dnsmasq (pid 812)", when this user may see it."""
     try:
-        connections = psutil.net_connections("udp4")
+        connections = psutil.net_connections("udp4" if kind == "UDP" else "tcp4")
     except psutil.AccessDenied:
         return None
     for connection in connections:

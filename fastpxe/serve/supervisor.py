@@ -21,12 +21,13 @@ from fastpxe.events import Answered, DhcpEvent, Event, TransferRefused
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
 from fastpxe.log import Repeats, describe
-from fastpxe.serve import recorder, worker
+from fastpxe.serve import http, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.listening import Listening
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.telling import EventPipe, Teller
+from fastpxe.serve.tftp_clients import Shares
 
 log = logging.getLogger("fastpxe")
 
@@ -45,12 +46,26 @@ class Worker(msgspec.Struct, kw_only=True):
     started_at: float = 0
 
 
+class HttpChild(msgspec.Struct, kw_only=True):
+    """The process that serves HTTP, 0 when there is none, and what it tells with."""
+
+    sockets: list[http.HttpSocket]
+    board: Board
+    pipe: EventPipe
+    pid: int = 0
+
+    def start(self) -> None:
+        if self.sockets:
+            self.pid = http.start(self.sockets, self.pipe.send)
+
+
 class Generation(msgspec.Struct, kw_only=True):
     """The workers of one configuration, and the recorder that logs what they do."""
 
     front: Front
     roots: Roots
     workers: list[Worker]
+    http: HttpChild
     recorder: int = 0
 
 
@@ -123,8 +138,10 @@ class Supervisor:
         numbers = self._listening.port_numbers
         paths = ", ".join(files.path for files in self._now.roots.all() if files.path)
         root = f", files from {paths}" if paths else ""
+        ports = f"UDP {'+'.join(map(str, numbers))}"
+        ports += f", TCP {front.http.port}" if self._listening.http else ""
         return (
-            f"{where}; UDP {'+'.join(map(str, numbers))}; {front.size} from {front.source}{root}; "
+            f"{where}; {ports}; {front.size} from {front.source}{root}; "
             f"{self._count} worker{'' if self._count == 1 else 's'}"
         )
 
@@ -155,13 +172,27 @@ class Supervisor:
                 pipe=EventPipe(),
             )
             workers.append(Worker(tools=tools))
-        return Generation(front=front, roots=roots, workers=workers)
+        sockets = [
+            http.HttpSocket(
+                interface.name, sock, front.tftp,
+                Shares(front.tftp, roots[interface.name], roots.of_clients),
+            )
+            for interface, sock in self._listening.http
+        ]  # fmt: skip
+        child = HttpChild(sockets=sockets, board=Board(1, 1), pipe=EventPipe())
+        return Generation(front=front, roots=roots, workers=workers, http=child)
 
     def _start(self, generation: Generation) -> None:
         for one in generation.workers:
             _start_worker(one)
+        generation.http.start()
+        self._start_recorder(generation)
+
+    def _start_recorder(self, generation: Generation) -> None:
         saw = Recorder(generation.front, self._repeats).saw
         tellers = [_teller(one, generation.front, saw) for one in generation.workers]
+        child = generation.http
+        tellers.append(Teller(child.board, child.pipe, {}, generation.front.answers.names(), saw))
         generation.recorder = recorder.start(tellers, logging.shutdown)
 
     def _reap(self) -> None:
@@ -176,27 +207,28 @@ class Supervisor:
             for one in self._now.workers:
                 if one.pid == pid:
                     _replace(one, os.waitstatus_to_exitcode(status))
+            if pid == self._now.http.pid:
+                log.error("the HTTP server (pid %d) ended; another takes its place", pid)
+                self._now.http.start()
             if pid == self._now.recorder:
-                self._replace_recorder()
+                log.error("the recorder (pid %d) ended; another takes its place", pid)
+                self._start_recorder(self._now)
             for generation in list(self._retired):
                 self._take_leave(generation, pid)
-
-    def _replace_recorder(self) -> None:
-        log.error("the recorder (pid %d) ended; another takes its place", self._now.recorder)
-        saw = Recorder(self._now.front, self._repeats).saw
-        tellers = [_teller(one, self._now.front, saw) for one in self._now.workers]
-        self._now.recorder = recorder.start(tellers, logging.shutdown)
 
     def _take_leave(self, generation: Generation, pid: int) -> None:
         """Let a retired generation go when its last worker has ended."""
         for one in generation.workers:
             if one.pid == pid:
                 one.pid = 0
+        if pid == generation.http.pid:
+            generation.http.pid = 0
+        is_served = generation.http.pid or any(one.pid for one in generation.workers)
         if pid == generation.recorder:
             generation.recorder = 0
-        elif not any(one.pid for one in generation.workers) and generation.recorder:
+        elif not is_served and generation.recorder:
             os.kill(generation.recorder, signal.SIGTERM)
-        if not generation.recorder and not any(one.pid for one in generation.workers):
+        if not generation.recorder and not is_served:
             self._add_up(generation)
             self._retired.remove(generation)
 
@@ -207,12 +239,14 @@ class Supervisor:
             self._latency = merged([self._latency, *_latencies_of(one)])
             one.tools.pipe.close()
         generation.workers = []
+        generation.http.pipe.close()
         generation.roots.close()
 
     def _stop(self) -> None:
         """End all workers, then those that log what they did last."""
         generations = [self._now, *self._retired]
         _end([one.pid for generation in generations for one in generation.workers])
+        _end([generation.http.pid for generation in generations])
         _end([generation.recorder for generation in generations])
         for generation in generations:
             self._add_up(generation)
@@ -236,8 +270,9 @@ class Supervisor:
             log.warning("interfaces, ports and buffers change with a restart, not with a reload")
         old, self._now = self._now, generation
         self._start(generation)
-        for one in old.workers:
-            os.kill(one.pid, signal.SIGUSR1)
+        for pid in (*(one.pid for one in old.workers), old.http.pid):
+            if pid:
+                os.kill(pid, signal.SIGUSR1)
         self._retired.append(old)
         log.info("reloaded: %s from %s", front.size, front.source)
 

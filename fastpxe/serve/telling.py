@@ -15,6 +15,7 @@ from fastpxe.events import (
     Answered,
     Decision,
     Event,
+    HttpServed,
     Ignored,
     Labelled,
     Notice,
@@ -30,7 +31,7 @@ LOST_EVERY_S = 1
 _PIPE_BUFFER = 1 << 20
 _LARGEST = 1 << 16
 
-Sent = TransferDone | TransferRefused | Notice | Labelled
+Sent = TransferDone | TransferRefused | HttpServed | Notice | Labelled
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 

@@ -185,7 +185,8 @@ def interface_of(name: str, *addresses: IPv4Address) -> Interface:
 
 def compiled(text: str) -> NativeAnswers:
     own = [SERVER, SECOND, OTHER_CABLE]
-    return NativeAnswers(policy.build(config.parse(text, "test.toml"), own))
+    addresses = {"eth0": SERVER, "eth1": OTHER_CABLE}
+    return NativeAnswers(policy.build(config.parse(text, "test.toml"), own), addresses)
 
 
 @pytest.fixture(scope="module")

@@ -377,6 +377,75 @@ def test_a_reload_lets_transfers_end(wire: Wire) -> None:
     assert begun.finish() == content
 
 
+HTTP = MANY + "[http]\nenabled = true\n"
+
+
+class Fetching:
+    """An HTTP download of boot.bin whose answer is taken when told to."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.sock = wire.client.socket(socket.AF_INET, socket.SOCK_STREAM)
+        wire.sockets.append(self.sock)
+        self.sock.settimeout(LIMIT_S)
+        self.sock.connect((SERVER, 80))
+        self.sock.sendall(b"GET /boot.bin HTTP/1.0\r\n\r\n")
+        self.begun = self.sock.recv(1000)
+
+    def finish(self) -> bytes:
+        parts = [self.begun]
+        while part := self.sock.recv(1 << 20):
+            parts.append(part)
+        return b"".join(parts).partition(b"\r\n\r\n")[2]
+
+
+def test_files_are_served_over_http_beside_tftp(wire: Wire) -> None:
+    content = bytes(range(256)) * 40
+    (wire.folder / "boot.bin").write_bytes(content)
+    process = wire.serve(HTTP)
+    assert Fetching(wire).finish() == content
+    assert Downloading(wire).finish() == content
+    wire.wait_for(process, "http-done")
+    assert "UDP 67+4011+69, TCP 80;" in process.output()
+    assert process.stop(signal.SIGTERM) == 0
+
+
+def test_a_killed_http_server_is_replaced(wire: Wire) -> None:
+    content = bytes(range(256)) * 40
+    (wire.folder / "boot.bin").write_bytes(content)
+    process = wire.serve(HTTP)
+    (server,) = (
+        child.pid
+        for child in psutil.Process(fastpxe_of(process)).children()
+        if child.name() == "fastpxe-http"
+    )
+    os.kill(server, signal.SIGKILL)
+    wire.wait_for(process, "another takes its place")
+    assert Fetching(wire).finish() == content
+
+
+def test_a_reload_lets_http_downloads_end(wire: Wire) -> None:
+    content = os.urandom(20_000_000)
+    (wire.folder / "boot.bin").write_bytes(content)
+    process = wire.serve(HTTP)
+    begun = Fetching(wire)
+    os.kill(fastpxe_of(process), signal.SIGHUP)
+    wire.wait_for(process, "reloaded:")
+    assert Fetching(wire).finish() == content
+    assert begun.finish() == content
+
+
+def test_a_busy_http_port_is_named_with_its_holder(wire: Wire) -> None:
+    with wire.server.socket(socket.AF_INET, socket.SOCK_STREAM) as holder:
+        holder.bind((SERVER, 80))
+        holder.listen()
+        wire.write(HTTP)
+        process = Process(wire.server, *FASTPXE, "-c", str(wire.config), log=wire.folder / "log")
+        wire.processes.append(process)
+        assert process.popen.wait(LIMIT_S) == 1
+    assert "TCP port 80 on eth0" in process.output()
+    assert "[http] port = 8080" in process.output()
+
+
 def test_a_killed_recorder_is_replaced_and_the_log_goes_on(wire: Wire) -> None:
     process = wire.serve(MANY)
     (recorder,) = (

@@ -51,7 +51,7 @@ def test_a_worker_never_waits_for_a_parent_that_is_behind(pipe: EventPipe) -> No
 
 def test_events_are_told_and_labels_learned(pipe: EventPipe) -> None:
     told: list[Event] = []
-    answers = NativeAnswers(policy.build(config.parse("", "test"), []))
+    answers = NativeAnswers(policy.build(config.parse("", "test"), []), {})
     teller = Teller(Board(), pipe, {1: "eth0"}, answers, told.append)
     for event in (LABEL, DONE, NOTICE):
         pipe.send(event)

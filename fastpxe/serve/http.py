@@ -1,0 +1,201 @@
+"""Boot files over HTTP, for UEFI HTTP Boot and iPXE: a process of its own, below the same roots.
+
+aiohttp, under asyncio's own event loop: that one sends files with sendfile(2), and uvloop doesn't.
+Names are confined as those of TFTP are, after one percent-decoding.
+
+Sources:
+  RFC 9110 (HEAD, ranges, conditions), UEFI 2.10 section 24.7.3 (media types); EDK2 HttpBootDxe asks
+  HEAD first and compares Content-Type as it stands, so it has no parameters.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from fastpxe.errors import FileNotFound, FileRefused, MalformedPacket
+from fastpxe.events import Event, HttpServed
+from fastpxe.paths import printable
+from fastpxe.serve.files import OpenFile
+from fastpxe.serve.processes import fork
+from fastpxe.serve.requested import open_requested
+from fastpxe.serve.tftp_clients import Shares
+from fastpxe.tftp import TftpSettings
+
+MEDIA_TYPES = {
+    b"efi": "application/efi",
+    b"img": "application/vnd.efi-img",
+    b"iso": "application/vnd.efi-iso",
+    b"ipxe": "text/plain",
+    b"cfg": "text/plain",
+}
+OTHER_MEDIA_TYPE = "application/octet-stream"
+RETIRE_LIMIT_S = 120  # for downloads of a server that was replaced
+RETIRE_LOOK_S = 0.1
+STOP_LIMIT_S = 1  # for connections that are open at the end
+BACKLOG = 1024
+METHODS = ("GET", "HEAD")
+SIGNED = {"Server": "fastpxe"}
+
+
+class HttpSocket(NamedTuple):
+    """A listening TCP socket, bound to an interface, and what its clients are served."""
+
+    interface: str
+    sock: socket.socket
+    settings: TftpSettings
+    shares: Shares
+
+
+class Refusal(NamedTuple):
+    """Why a request gets no file."""
+
+    status: int
+    why: str
+
+
+def start(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> int:
+    """Fork a server; its process id. SIGTERM: stop. SIGUSR1: accept no more, end when all have."""
+    return fork("fastpxe-http", lambda: asyncio.run(_work(sockets, saw)))
+
+
+async def _work(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stopped, retired = asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_signal_handler(signal.SIGUSR1, retired.set)
+    servers = [HttpServer(one, saw) for one in sockets]
+    for server in servers:
+        await server.start()
+    waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for server in servers:
+        await server.accept_no_more()
+    end = loop.time() + RETIRE_LIMIT_S
+    while any(server.active for server in servers) and loop.time() < end:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), RETIRE_LOOK_S)
+            break
+    for server in servers:
+        await server.close()
+    for wait in waits:
+        wait.cancel()
+
+
+class HttpServer:
+    """Answers GET and HEAD on one socket, and tells of each. `active` are the files being sent.
+
+    To be made where the event loop runs.
+    """
+
+    def __init__(self, one: HttpSocket, saw: Callable[[Event], None]) -> None:
+        self.active = 0
+        self._socket = one
+        self._saw = saw
+        self._runner = web.ServerRunner(
+            web.Server(self._answer, access_log=None), shutdown_timeout=STOP_LIMIT_S
+        )
+
+    async def start(self) -> None:
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._socket.sock, backlog=BACKLOG).start()
+
+    async def accept_no_more(self) -> None:
+        for site in list(self._runner.sites):
+            await site.stop()
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        name = unquote_to_bytes(request.raw_path.partition("?")[0])
+        client = _client_of(request)
+        found = self._find(request, name, client)
+        refused = found if isinstance(found, Refusal) else None
+        told = HttpServed(
+            interface=self._socket.interface, client=client, file=printable(name),
+            method=request.method, status=refused.status if refused else 200, size_bytes=0,
+            duration_s=0, error=refused.why if refused else "",
+        )  # fmt: skip
+        if isinstance(found, Refusal):
+            self._saw(told)
+            headers = {**SIGNED, "Allow": ", ".join(METHODS)} if found.status == 405 else SIGNED
+            return web.Response(status=found.status, text=f"{found.status}\n", headers=headers)
+        path, file = found
+        return _Sending(self, file, path, told)
+
+    def _find(
+        self, request: web.BaseRequest, name: bytes, client: tuple[IPv4Address, int]
+    ) -> "tuple[bytes, OpenFile] | Refusal":
+        one, host = self._socket, client[0]
+        if request.method not in METHODS:
+            return Refusal(405, f"method {request.method}")
+        try:
+            return open_requested(
+                one.shares.of(int(host)).files, one.settings, name,
+                client=str(host), interface=one.interface,
+            )  # fmt: skip
+        except MalformedPacket as malformed:
+            return Refusal(400, str(malformed))
+        except FileNotFound as missing:
+            return Refusal(404, str(missing))
+        except FileRefused as refused:
+            return Refusal(403, str(refused))
+        except OSError as failure:
+            return Refusal(503, failure.strerror or str(failure))
+
+    def begins(self) -> None:
+        """Take note that a file is being sent."""
+        self.active += 1
+
+    def ended(self, told: HttpServed) -> None:
+        """Take note that one no longer is."""
+        self.active -= 1
+        self._saw(told)
+
+
+def _client_of(request: web.BaseRequest) -> tuple[IPv4Address, int]:
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return (IPv4Address(peer[0]), peer[1]) if peer else (IPv4Address(0), 0)
+
+
+class _Sending(web.FileResponse):
+    """A response that holds its file open until it is sent, whole or not.
+
+    aiohttp opens a path: that of the descriptor, so that what was confined is what is sent.
+    """
+
+    def __init__(self, server: HttpServer, file: OpenFile, path: bytes, told: HttpServed) -> None:
+        media_type = MEDIA_TYPES.get(path.rpartition(b".")[2].lower(), OTHER_MEDIA_TYPE)
+        super().__init__(f"/proc/self/fd/{file.fd}", headers={**SIGNED, "Content-Type": media_type})
+        self._server = server
+        self._file = file
+        self._told = told
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        began, error = time.monotonic(), "the client went away"
+        self._server.begins()
+        try:
+            writer = await super().prepare(request)
+            error = ""
+        finally:
+            self._file.close()
+            is_sent = not error and request.method == "GET"
+            told = msgspec.structs.replace(
+                self._told,
+                status=self.status,
+                size_bytes=(self.content_length or 0) if is_sent else 0,
+                duration_s=time.monotonic() - began,
+                error=error,
+            )
+            self._server.ended(told)
+        return writer
