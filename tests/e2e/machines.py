@@ -64,6 +64,14 @@ class Uefi(Machine, frozen=True, kw_only=True):
         ]
 
 
+class UefiHttp(Uefi, frozen=True, kw_only=True):
+    """OVMF with nothing but its HTTP Boot entry."""
+
+    def firmware(self, folder: Path) -> list[str]:
+        off = ("-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n")
+        return [*super().firmware(folder), *off]
+
+
 class Uefi32(Uefi, frozen=True, kw_only=True):
     """The same of 32 bits. Debian's one build keeps its variables in SMM, so it must have SMM."""
 

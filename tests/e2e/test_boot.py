@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from machines import Bios, Uefi
+from machines import Bios, Uefi, UefiHttp
 from testbed import DhcpServer, Lab, dnsmasq, isc_dhcpd
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
@@ -42,6 +42,16 @@ name = "uefi"
 arch = "uefi-x64"
 file = "default.efi"
 style = "direct"
+"""
+
+HTTP = """
+[http]
+enabled = true
+
+[[boot]]
+name = "uefi"
+arch = ["uefi-x64", "uefi-x64-http"]
+file = "default.efi"
 """
 
 # QEMU's BIOS ROM for the card is an iPXE too, so the rule has to say that iPXE shall load iPXE.
@@ -93,6 +103,16 @@ def test_uefi_boots_straight_from_a_direct_offer(lab: Lab) -> None:
     with lab.responder(DIRECT):
         assert lab.boot(Uefi()) == DEFAULT
     assert not lab.decoded("udp port 4011")
+
+
+@pytest.mark.parametrize("dhcp_server", [isc_dhcpd, dnsmasq])
+def test_uefi_boots_over_http_from_our_own_server(lab: Lab, dhcp_server: DhcpServer) -> None:
+    lab.serve_dhcp(dhcp_server)
+    with lab.responder(HTTP):
+        assert lab.boot(UefiHttp()) == DEFAULT
+    asked = [line for line in lab.log_of("fastpxe") if " http-" in line]
+    assert ["method=HEAD" in asked[0], "method=GET" in asked[1]] == [True, True]
+    assert all("http-done" in line for line in asked)
 
 
 def test_bios_loads_ipxe_and_that_its_script(lab: Lab) -> None:

@@ -177,6 +177,10 @@ class Lab:
         text = "\n".join(self.decoded("udp dst port 69"))
         return re.findall(r'RRQ "([^"]*)"', text)
 
+    def log_of(self, name: str) -> list[str]:
+        """The lines that a server has logged."""
+        return (self.folder / f"{name}.log").read_text().splitlines()
+
     def report(self) -> Iterator[tuple[str, str]]:
         """Tell what happened, for a test that failed: titles and texts."""
         for serial in self.serials:
