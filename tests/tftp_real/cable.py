@@ -19,7 +19,7 @@ table ip loss {
     counter lost { }
     chain arriving {
         type filter hook input priority 0
-        meta l4proto udp numgen random mod 100 < PERCENT counter name lost drop
+        meta l4proto udp SPARED numgen random mod 100 < PERCENT counter name lost drop
     }
 }
 """
@@ -27,19 +27,18 @@ LINE_LIMIT_S = 40  # longer than the 30 s after which fastpxe gives a transfer u
 
 
 class Log:
-    """What fastpxe says from now on, or from the last line found."""
+    """What fastpxe says from now on."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self.read = len(process.output())
+        self.start = len(process.output())
 
     def line(self, sign: str) -> str:
         """Wait for a line that has the regular expression `sign`, and return it."""
         limit = time.monotonic() + LINE_LIMIT_S
-        while (found := re.search(f".*{sign}.*\n", self.process.output()[self.read :])) is None:
+        while (found := re.search(f".*{sign}.*\n", self.process.output()[self.start :])) is None:
             assert time.monotonic() < limit, f"{sign} is not in\n{self.process.output()}"
             time.sleep(0.01)  # the log is a file: there is no event of its growth
-        self.read += found.end()
         return found[0]
 
 
@@ -89,13 +88,17 @@ class Cable:
         assert process.popen.returncode == 0, process.output()
 
     @contextmanager
-    def losing(self, percent: int) -> Iterator[None]:
-        """Drop UDP at random where it arrives: a program that sends isn't told, as on a wire."""
+    def losing(self, percent: int, spared: str = "") -> Iterator[None]:
+        """Drop UDP at random where it arrives: a program that sends isn't told, as on a wire.
+
+        `spared` is an expression of nft that leaves some datagrams alone.
+        """
+        rules = LOSS.replace("PERCENT", str(percent)).replace("SPARED", spared)
         ends = (self.rig.server, self.rig.client)
         # A window would cross a veth, and be dropped, as one packet.
         self.rig.server.run("ethtool", "-K", "dqs0", "tx-udp-segmentation", "off")
         for end in ends:
-            end.run("nft", "-f", "-", stdin=LOSS.replace("PERCENT", str(percent)))
+            end.run("nft", "-f", "-", stdin=rules)
         try:
             yield
         finally:
