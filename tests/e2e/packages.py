@@ -4,9 +4,12 @@ import shutil
 from pathlib import Path
 
 PACKAGES = {
+    "/usr/lib/PXELINUX/pxelinux.0": "pxelinux",
+    "/usr/lib/grub/i386-pc/pxe.mod": "grub-pc-bin",
     "/usr/lib/ipxe/qemu/pxe-virtio.rom": "ipxe-qemu",
     "/usr/lib/ipxe/snponly.efi": "ipxe",
     "/usr/lib/ipxe/undionly.kpxe": "ipxe",
+    "/usr/lib/syslinux/modules/bios/ldlinux.c32": "syslinux-common",
     "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd": "ovmf-ia32",
     "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
     "/usr/share/seabios/bios-256k.bin": "seabios",
@@ -17,6 +20,7 @@ PACKAGES = {
     "dhcpd": "isc-dhcp-server",
     "dnsmasq": "dnsmasq-base",
     "ethtool": "ethtool",
+    "grub-mkimage": "grub-common",
     "ip": "iproute2",
     "lld-link": "lld",
     "nasm": "nasm",
