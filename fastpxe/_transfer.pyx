@@ -22,8 +22,8 @@ cdef enum:
     TRIES_MAX = 6             # before a first ACK: the request's source may be forged
 
 MAX_TIMEOUT_S = 8.0
-MIN_TIMEOUT_S = 0.05          # under this a busy client is taken for a lost datagram; iPXE's and
-                              # EDK2's own are above it
+# Under this a busy client is taken for a lost datagram; iPXE's and EDK2's own are above it.
+MIN_TIMEOUT_S = 0.05
 MAX_TRIES_UNACKNOWLEDGED = TRIES_MAX
 DO_NOTHING, DO_SEND_OACK, DO_SEND_BLOCKS, DO_END = NOTHING, SEND_OACK, SEND_BLOCKS, END
 

@@ -23,9 +23,9 @@ from libc.string cimport memcpy, memset
 from posix.stat cimport fstat, struct_stat
 
 from fastpxe.serve._socket cimport (
-    AF_INET, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_SPACE, IPPROTO_IP, IPPROTO_UDP, IP_PKTINFO,
-    MSG_DONTWAIT, MSG_MORE, POLLOUT, UDP_CORK, UDP_SEGMENT, cmsghdr, in_pktinfo, iovec, mmsghdr, msghdr,
-    poll, pollfd, sendmmsg, sendmsg, sockaddr_in,
+    CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_SPACE, IPPROTO_IP, IPPROTO_UDP, IP_PKTINFO,
+    MSG_DONTWAIT, MSG_MORE, POLLOUT, UDP_CORK, UDP_SEGMENT, cmsghdr, in_pktinfo, iovec, mmsghdr,
+    msghdr, poll, pollfd, sendmmsg, sendmsg, sockaddr_in,
 )
 
 cdef extern from "<sys/uio.h>" nogil:

@@ -10,12 +10,11 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from fastpxe._transfer cimport END, NOTHING, SEND_BLOCKS, SEND_OACK, Act, Transfer
+from fastpxe._transfer cimport END, SEND_BLOCKS, SEND_OACK, Act, Transfer
 from fastpxe.serve._blocks cimport BlockSender, Target
 from fastpxe.serve._socket cimport (
     AF_INET, CLOCK_MONOTONIC, CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, IPPROTO_IP, IP_PKTINFO,
