@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -123,6 +124,28 @@ def test_late_copy_of_the_request_does_no_harm(
             client.send(Ack(block=2), to=transfer)
             packets.append(client.receive())
         assert is_block(3, packets)
+
+
+@pytest.mark.xfail(strict=True, reason="as above: the transfer is replaced")
+def test_ack_that_overtakes_a_repeated_request_does_no_harm(served: Served) -> None:
+    """In a storm: the client's timer fires just before its answer comes, and requests queue."""
+    served.file("f", pattern(5000))
+    resume = threading.Event()
+    with Client(served.address) as client, Client(served.address) as others:
+        client.request("f", blksize=512)
+        assert isinstance(client.receive(), Oack)
+        served.loop.call_soon_threadsafe(resume.wait)
+        for _ in range(200):  # more than are read from the request port before another's turn
+            others.request("missing")
+        client.request("f", blksize=512)
+        client.send(Ack(block=0))
+        resume.set()
+        packets: list[Packet] = []
+        while len(packets) < 4 and not is_block(2, packets):
+            packets.append(client.receive())
+            if isinstance(packets[-1], Data):  # the OACK, once acknowledged, is left alone
+                client.send(Ack(block=packets[-1].block))
+        assert is_block(2, packets)
 
 
 def is_block(number: int, packets: list[Packet]) -> bool:
