@@ -19,6 +19,7 @@ from libc.stdint cimport int64_t, uint16_t
 cdef enum:
     UNDEFINED = 0
     OPTION_NEGOTIATION = 8
+    FAR_SHORTER = 8
     TRIES_MAX = 6             # before a first ACK: the request's source may be forged
 
 MAX_TIMEOUT_S = 8.0
@@ -38,9 +39,13 @@ cdef RetryTimer retry_timer(double first_s, double ceiling_s):
 
 
 cdef void measured(RetryTimer *timer, double round_trip_s) noexcept nogil:
-    """Adapt to a time that is of one datagram alone (Karn); a backed-off timeout ends here."""
+    """Adapt to a time that is of one datagram alone (Karn); a backed-off timeout ends here.
+
+    A time that is much shorter than those before it says that they had a loss in them: when an ACK
+    is lost, it is the client's timer that brings the next.
+    """
     cdef double wanted
-    if timer.smoothed_s:
+    if timer.smoothed_s and round_trip_s > timer.smoothed_s / FAR_SHORTER:
         timer.deviation_s += (fabs(timer.smoothed_s - round_trip_s) - timer.deviation_s) / 4
         timer.smoothed_s += (round_trip_s - timer.smoothed_s) / 8
     else:

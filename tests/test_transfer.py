@@ -306,6 +306,14 @@ def test_the_timer_follows_the_round_trip() -> None:
     assert transfer.machine.timeout_s > 2.0
 
 
+def test_a_round_trip_with_a_lost_ack_in_it_is_forgotten_with_the_next() -> None:
+    transfer = begin(1_000_000)
+    ack(transfer, 1, 0.24)  # the client's own timer brought it
+    assert transfer.machine.timeout_s > 0.5
+    ack(transfer, 2, 0.2402)
+    assert transfer.machine.timeout_s == MIN_TIMEOUT_S
+
+
 def test_an_ack_of_a_datagram_sent_twice_is_not_measured() -> None:
     transfer = begin(50_000)
     now = transfer.machine.deadline

@@ -47,6 +47,9 @@ LOOK_S = 0.02
 PROOF_S = 1.0
 """How long a transfer may take to its first ACK before it makes room for others."""
 
+COPY_S = 0.2
+"""Requests in the same words that come within this are copies of one: iPXE waits 0.25 s."""
+
 SAME_WORDS = 1024
 """Requests that are remembered as read: thousands of machines ask for a file in the same words."""
 
@@ -132,6 +135,7 @@ class TftpServer:
         self._read_fds: set[int] = set()
         self._transfers_of: Counter[int] = Counter()
         self._unproven: dict[Download, None] = {}
+        self._asked_again: dict[Download, tuple[float, int]] = {}
         self._agree = lru_cache(maxsize=SAME_WORDS)(self._terms)
         self._timer: asyncio.TimerHandle | None = None
         # For answers to what is no request at all; those to requests are never held back.
@@ -240,6 +244,7 @@ class TftpServer:
         if not self._transfers_of[address]:
             del self._transfers_of[address]
         self._unproven.pop(download, None)
+        self._asked_again.pop(download, None)
         download.file.close()
         self._ports.give_back(download.sock)
 
@@ -303,8 +308,7 @@ class TftpServer:
     def _on_read_request(self, request: Rrq, asker: _Asker) -> None:
         before = self._downloads.get(asker.address, asker.port)
         if before is not None:
-            if before.about.request == request and not before.transfer.is_acknowledged:
-                self._downloads.repeat(before)  # no answer has reached the client
+            if before.about.request == request and self._is_copy(before):
                 return
             self._downloads.end(before, "replaced")  # ROMs that start again use the same port
         if self._is_full(asker, request):
@@ -327,6 +331,24 @@ class TftpServer:
                 return
             busy = error(TftpError.UNDEFINED, "Server can't start the transfer")
             self._refuse(asker, name, busy, why)
+
+    def _is_copy(self, download: Download) -> bool:
+        """Whether a request in the same words means the transfer that there is.
+
+        Before an ACK, the answer was lost: it is sent again. After one, the request is late: the
+        network copied it, or the client repeated it just before its answer came, and in a storm
+        requests wait longer than ACKs. A client that begins anew asks once more, and has gone no
+        further in between.
+        """
+        if not download.transfer.is_acknowledged:
+            self._downloads.repeat(download)
+            return True
+        now, reached = self._loop.time(), download.transfer.acknowledged_bytes
+        since, reached_before = self._asked_again.get(download, (now, -1))
+        if reached != reached_before:
+            self._asked_again[download] = (now, reached)
+            return True
+        return now - since < COPY_S
 
     def _is_full(self, asker: _Asker, request: Rrq) -> bool:
         """Whether a limit is reached. Then silence: a client asks again, and may find room."""

@@ -89,11 +89,6 @@ def download_at_once(
         assert all(forwarder.seen[what] > 0 for what, chance in happened.items() if chance)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a copy of the request that comes after the first ACK replaces the transfer, and the "
-    "client, which is further on, is never sent its next block",
-)
 @pytest.mark.parametrize("ports", ["shared", "single", "per-transfer"])
 @pytest.mark.parametrize("options", [{"blksize": 512}, {"windowsize": 2}, {}], ids=str)
 def test_late_copy_of_the_request_does_no_harm(
@@ -126,7 +121,6 @@ def test_late_copy_of_the_request_does_no_harm(
         assert is_block(3, packets)
 
 
-@pytest.mark.xfail(strict=True, reason="as above: the transfer is replaced")
 def test_ack_that_overtakes_a_repeated_request_does_no_harm(served: Served) -> None:
     """In a storm: the client's timer fires just before its answer comes, and requests queue."""
     served.file("f", pattern(5000))
