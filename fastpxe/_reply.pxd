@@ -7,6 +7,7 @@ from libc.string cimport memset
 from fastpxe._codec cimport Matcher, Message, Span
 
 cdef enum:
+    FIRST_ITEM_TYPE = 0x8000  # boot server types of a menu, in its order
     REPLY_MAX = 1472          # EDK2 drops larger ones (PXEBC_DHCP4_PACKET_MAX_SIZE)
 
 cdef struct Arrival:          # how a datagram came in
@@ -31,6 +32,8 @@ cdef struct Reply:
     Span offer_vendor         # option 43, its END included
     Span ack_vendor
     Span bootfile             # option 67, its NUL included
+    int32_t first_item        # of a menu: the reply to the choice of its first file
+    int32_t item_count        # how many follow it; 0 = no menu
 
 cdef struct Outcome:          # what was decided on one datagram
     uint8_t reason            # 0 = answered
@@ -78,5 +81,7 @@ cdef class Policy(Responder):
 
     cdef load_replies(self, replies, bytearray pool)
     cdef int refuse_rate(self, const Message *message, const Arrival *arrival) noexcept nogil
+    cdef int32_t chosen(self, const Reply *reply, const Message *message,
+                        int32_t index) noexcept nogil
     cdef int refuse(self, const Message *message, const Arrival *arrival,
                     uint32_t server_id) noexcept nogil

@@ -235,7 +235,9 @@ cdef uint32_t render(const Message *message, const Reply *reply, const uint8_t *
     cdef uint32_t relay_size, quad_size, size
     cdef const uint8_t *relay = option(message, OPT_RELAY, &relay_size)
     render_header(message, is_offer, siaddr, out)
-    memcpy(out + AT_FILE, pool + reply.file.at, reply.file.size)
+    cdef bint is_menu = is_offer and reply.item_count     # whose file is still to be chosen
+    if not is_menu:
+        memcpy(out + AT_FILE, pool + reply.file.at, reply.file.size)
     fixed[0] = OFFER if is_offer else ACK
     at = put_option(at, OPT_TYPE, fixed, 1)
     put32(fixed, server_id)
@@ -245,7 +247,7 @@ cdef uint32_t render(const Message *message, const Reply *reply, const uint8_t *
     else:
         at = put_option(at, OPT_CLASS, PXE_CLASS, 9)
     at = put_vendor(at, message, reply, is_offer, pool)
-    if reply.bootfile.size:
+    if reply.bootfile.size and not is_menu:
         at = put_option(at, OPT_BOOTFILE, pool + reply.bootfile.at, reply.bootfile.size)
     if message.uuid != NULL:
         at = echo_if_room(at, limit, message, OPT_UUID)
@@ -329,7 +331,8 @@ cdef class Policy(Responder):
     """A matcher, the replies that its rules lead to, and the few switches of the protocol.
 
     replies: (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
-      bootfile): family 1 PXEClient, 2 HTTPClient; addresses as integers, 0 for our own.
+      bootfile, first_item, item_count): family 1 PXEClient, 2 HTTPClient; addresses as integers, 0
+      for our own; with a menu, the indexes of the replies to boot server types 0x8000 and up.
     own: this machine's addresses as integers. mac_limit, relay_limit: requests a second that one
       MAC, or one relay, is answered; 0 for no limit.
 
@@ -370,7 +373,9 @@ cdef class Policy(Responder):
         cdef Reply *reply
         self.replies = <Reply *>allocate(len(replies), sizeof(Reply))
         for i, (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
-                bootfile) in enumerate(replies):
+                bootfile, first_item, item_count) in enumerate(replies):
+            if item_count and not 0 <= first_item <= len(replies) - item_count:
+                raise ValueError("the items of a menu must be among the replies")
             if len(file) > 127 or b"\0" in file:
                 raise ValueError("file: at most 127 bytes, no NUL (RFC 2131 section 2)")
             if max(len(offer_vendor), len(ack_vendor)) > 253:
@@ -388,6 +393,8 @@ cdef class Policy(Responder):
             reply.offer_vendor = pooled(pool, offer_vendor)
             reply.ack_vendor = pooled(pool, ack_vendor)
             reply.bootfile = pooled(pool, bootfile)
+            reply.first_item = first_item
+            reply.item_count = item_count
 
     cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                          uint8_t *out, Outcome *outcome) noexcept nogil:
@@ -425,17 +432,30 @@ cdef class Policy(Responder):
         if outcome.reply == DENIED:
             outcome.reason = DENIED_BY_RULE
             return 0
+        is_offer = message.message_type == DISCOVER
+        if message.has_boot_item and not is_offer:
+            outcome.reply = self.chosen(&self.replies[outcome.reply], message, outcome.reply)
+            if outcome.reply < 0:
+                outcome.reason = UNSERVED_ITEM
+                return 0
         outcome.reason = <uint8_t>set_destination(message, arrival, outcome)
         if outcome.reason:
             return 0
 
         reply = &self.replies[outcome.reply]
-        is_offer = message.message_type == DISCOVER
         outcome.siaddr = reply.offer_siaddr if is_offer else reply.ack_siaddr
         if outcome.siaddr == 0:
             outcome.siaddr = arrival.address
         return render(message, reply, self.pool, is_offer, server_id, outcome.siaddr,
                       self.echo_client_id, echo_subnet, out)
+
+    cdef int32_t chosen(self, const Reply *reply, const Message *message,
+                        int32_t index) noexcept nogil:
+        """Which reply a boot server type of 43.71 means, -1 for none that is served."""
+        cdef int32_t item = message.boot_item_type - FIRST_ITEM_TYPE
+        if reply.item_count == 0:
+            return index if message.boot_item_type == 0 else -1
+        return reply.first_item + item if 0 <= item < reply.item_count else -1
 
     cdef int refuse(self, const Message *message, const Arrival *arrival,
                     uint32_t server_id) noexcept nogil:
@@ -455,11 +475,8 @@ cdef class Policy(Responder):
         if message.message_type == DISCOVER:
             if get16(message.at + AT_SECS) < self.min_secs:
                 return TOO_EARLY
-        elif message.has_boot_item:
-            if message.boot_item_layer & 0x8000:
-                return CREDENTIALS
-            if message.boot_item_type != 0:
-                return UNSERVED_ITEM
+        elif message.has_boot_item and message.boot_item_layer & 0x8000:
+            return CREDENTIALS
         return self.refuse_rate(message, arrival)
 
     cdef int refuse_rate(self, const Message *message, const Arrival *arrival) noexcept nogil:

@@ -16,6 +16,7 @@ import msgspec
 
 from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
+from fastpxe.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.paths import printable, read_renaming
 from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
 from fastpxe.tftp import TftpClient, TftpSettings
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 Texts = str | tuple[str, ...]
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
+MENU_PROMPT = "Boot menu"
+MENU_TIMEOUT_S = 10
+MENU_FILE_MAX = 127  # the header field; option 67 would not fit beside the menu
 RPI_FILE_MAX = 127  # the header field; option 67 would not fit beside a Pi's option 43
 ARCHES_MAX = 63  # the matcher has a bit for each
 
@@ -56,6 +60,14 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     accept_foreign_server_id: bool = False
 
 
+class ItemTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[boot.item]] as it is written; see menu.Item."""
+
+    text: str
+    file: str | None = None
+    local: bool = False
+
+
 class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[[boot]] as it is written; see rules.Match and rules.Boot for the meaning."""
 
@@ -73,6 +85,9 @@ class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     style: Style = "auto"
     ipxe_too: bool = False
     ignore: bool = False
+    prompt: str | None = None
+    timeout_s: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
+    item: tuple[ItemTable, ...] = ()
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,16 +201,70 @@ def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
         subnets=tuple(_each(f"{key}.subnet", table.subnet, IPv4Network)),
         ipxe=table.ipxe,
     )
+    menu = _menu(key, table)
     boot = Boot(
-        file=table.file,
+        file=menu.files[0].file if menu else table.file,
         url=table.url,
         server=_server(f"{key}.server", table.server),
         style=table.style,
         ipxe_too=table.ipxe_too,
         ignore=table.ignore,
+        menu=menu,
     )
     _check_boot(key, match, boot, http)
     return Rule(name=table.name or key, where=where, match=match, boot=boot)
+
+
+def _menu(key: str, table: BootTable) -> Menu | None:
+    if not table.item:
+        for name in ("prompt", "timeout_s"):
+            if getattr(table, name) is not None:
+                raise _Wrong(f"{key}.{name}", "there is no menu; add [[boot.item]] entries")
+        return None
+    if table.file is not None:
+        raise _Wrong(f"{key}.file", "the items of the menu have files; write it there")
+    if table.server is not None:
+        raise _Wrong(f"{key}.server", "firmware asks the server of a menu again; leave it out")
+    if table.ignore or table.style != "auto":
+        wrong = "ignore" if table.ignore else "style"
+        raise _Wrong(f"{key}.{wrong}", "a rule with a menu has none of that; leave it out")
+    menu = Menu(
+        prompt=table.prompt or MENU_PROMPT,
+        timeout_s=MENU_TIMEOUT_S if table.timeout_s is None else table.timeout_s,
+        items=tuple(_item(f"{key}.item[{i}]", one) for i, one in enumerate(table.item)),
+    )
+    _check_menu(key, menu)
+    return menu
+
+
+def _item(key: str, table: ItemTable) -> Item:
+    is_plain = table.text.isascii() and table.text.isprintable()
+    if not 0 < len(table.text) <= TEXT_MAX or not is_plain:
+        raise _Wrong(f"{key}.text", f"{table.text!r}: 1 to {TEXT_MAX} printable ASCII characters")
+    if table.local:
+        if table.file is not None:
+            raise _Wrong(f"{key}.local", "the local disk has no file; leave out one of the two")
+        return Item(text=table.text)
+    if table.file is None:
+        raise _Wrong(key, 'nothing to boot; add file = "…" or local = true')
+    _check_name(f"{key}.file", table.file)
+    if len(table.file) > MENU_FILE_MAX:
+        raise _Wrong(f"{key}.file", f"in a menu at most {MENU_FILE_MAX} characters")
+    return Item(text=table.text, file=table.file)
+
+
+def _check_menu(key: str, menu: Menu) -> None:
+    if len(menu.items) > ITEMS_MAX:
+        raise _Wrong(f"{key}.item", f"{len(menu.items)} items; firmware shows {ITEMS_MAX}")
+    if not menu.files:
+        raise _Wrong(f"{key}.item", "every item boots the local disk; add one with a file")
+    if not (menu.prompt.isascii() and menu.prompt.isprintable()):
+        raise _Wrong(f"{key}.prompt", f"{menu.prompt!r}: printable ASCII characters")
+    if too_many := excess(menu):
+        raise _Wrong(
+            f"{key}.item",
+            f"the menu is {too_many} bytes too long for option 43; shorten its texts or its prompt",
+        )
 
 
 def _many(value: Any) -> tuple[Any, ...]:
@@ -303,6 +372,11 @@ def _check_dhcp(dhcp: Dhcp, rules: tuple[Rule, ...]) -> None:
                     f"boot[{i}].style",
                     'style "binl" sends the client to port 4011, which dhcp.ports leaves out',
                 )
+            if rule.boot.menu:
+                raise _Wrong(
+                    f"boot[{i}].item",
+                    "firmware asks for its choice on port 4011, which dhcp.ports leaves out",
+                )
 
 
 def _check_tftp(tftp: TftpSettings) -> None:
@@ -401,6 +475,7 @@ _KEYS: dict[str, type[msgspec.Struct]] = {
     "tftp.client": TftpClient,
     "http": HttpSettings,
     "boot": BootTable,
+    "boot.item": ItemTable,
 }
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]")
@@ -414,6 +489,9 @@ def _lines(text: str) -> Iterator[tuple[str, int]]:
     for at, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             brackets, table = header.groups()
+            parent, dot, name = table.partition(".")
+            if tables[parent] and dot:  # of the last table of a list: "boot[1].item"
+                table = f"{parent}[{tables[parent] - 1}].{name}"
             if brackets == "[[":
                 tables[table] += 1
                 table += f"[{tables[table] - 1}]"

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from fastpxe._reply import Policy
 from fastpxe.config import Config
 from fastpxe.identity import Pattern
+from fastpxe.menu import Menu, vendor_options
 from fastpxe.rules import Boot, Match, Rule, Text
 from fastpxe.wire import Arch
 
@@ -48,8 +49,11 @@ _HOW = {"exact": 0, "prefix": 1, "contains": 2}
 Test = tuple[int, int, bytes, bytes]
 
 
+Row = tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int]
+
+
 class Reply(NamedTuple):
-    """One reply as _reply.Policy takes it."""
+    """One reply as _reply.Policy takes it; with a menu, those to the choice of each file in it."""
 
     family: int
     names_server: bool
@@ -59,6 +63,8 @@ class Reply(NamedTuple):
     offer_vendor: bytes
     ack_vendor: bytes
     bootfile: bytes
+    menu: Menu | None = None
+    items: tuple["Reply", ...] = ()
 
 
 class Compiled(NamedTuple):
@@ -95,7 +101,7 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
     def policy_of(filled: Iterable[Reply]) -> Policy:
         return Policy(
             rules,
-            list(filled),
+            _rows(list(filled)),
             own=addresses,
             honour_override=config.dhcp.server_id_override,
             accept_foreign=config.dhcp.accept_foreign_server_id,
@@ -111,10 +117,23 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
 
     native = policy_of(replies)
     # What isn't needed must not be held: 100,000 rules are a lot of memory.
-    is_same_everywhere = not any(SERVER in reply.file + reply.bootfile for reply in replies)
+    is_same_everywhere = not any(
+        reply.menu or SERVER in reply.file + reply.bootfile for reply in replies
+    )
     native_for = _always(native) if is_same_everywhere else filled_for
     kinds = tuple(rule[3] for rule in rules)
-    return Compiled(native, native_for, config.rules, tuple(replies), kinds)
+    named = (*replies, *(item for reply in replies for item in reply.items))
+    return Compiled(native, native_for, config.rules, named, kinds)
+
+
+def _rows(replies: list[Reply]) -> list[Row]:
+    """As Policy takes them: after all others those to choices of menus, which say where."""
+    rows: list[Row] = []
+    choices: list[Row] = []
+    for reply in replies:
+        rows.append((*reply[:8], len(replies) + len(choices), len(reply.items)))
+        choices += [(*item[:8], 0, 0) for item in reply.items]
+    return rows + choices
 
 
 def _always(native: Policy) -> Callable[[IPv4Address], Policy]:
@@ -123,6 +142,8 @@ def _always(native: Policy) -> Callable[[IPv4Address], Policy]:
 
 def at(reply: Reply, server: IPv4Address) -> Reply:
     """Return a reply with our address in place of {server}."""
+    if reply.menu:
+        return reply._replace(offer_vendor=vendor_options(reply.menu, server))
     name = (reply.file or reply.bootfile.rstrip(b"\0")).replace(SERVER, str(server).encode())
     file, bootfile = (_url_fields if reply.family == HTTP else _file_fields)(name)
     return reply._replace(file=file, bootfile=bootfile)
@@ -152,6 +173,8 @@ def reply_for(
         if Arch.RPI not in rule.match.arches:
             return NOT_SERVED
         return _reply(boot, boot.file, offer_vendor=RPI, ack_vendor=RPI, names_server=True)
+    if boot.menu:
+        return _menu(boot, boot.menu)
     if boot.style == "binl" or (boot.style == "auto" and kind == "uefi" and serves_4011):
         # UEFI: an offer without option 43; the client asks again on 4011, at siaddr, which must
         # be ours. Firmware before 2017 drops the first offer with 43.6 (EDK2 8cdd559be6).
@@ -183,6 +206,16 @@ def _reply(
         offer_vendor=offer_vendor,
         ack_vendor=ack_vendor,
         bootfile=bootfile,
+    )
+
+
+def _menu(boot: Boot, menu: Menu) -> Reply:
+    """A menu in the offer; an ACK of the file that was chosen, or of the first without a choice."""
+    items = tuple(_reply(boot, item.file) for item in menu.files if item.file is not None)
+    return items[0]._replace(
+        offer_vendor=vendor_options(menu, IPv4Address(0)),
+        menu=menu,
+        items=items,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from fastpxe.identity import Pattern
+from fastpxe.menu import Menu
 from fastpxe.wire import Arch
 
 Style = Literal["auto", "binl", "direct"]
@@ -54,7 +55,8 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     `file`. server: where the file is, None for this machine. style: how UEFI firmware is answered,
     "binl" (the file comes again from port 4011), "direct" (option 43.6 = 8, no second step), or
     "auto" (binl for UEFI, direct for the rest). ipxe_too: iPXE gets `file` even where that is iPXE
-    itself, by its name. ignore: no answer.
+    itself, by its name. ignore: no answer. menu: what BIOS and UEFI firmware shows instead of
+    booting `file`, which is then that of its first item.
     """
 
     file: str | None = None
@@ -63,6 +65,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     style: Style = "auto"
     ipxe_too: bool = False
     ignore: bool = False
+    menu: Menu | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

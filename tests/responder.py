@@ -93,7 +93,7 @@ class Responder:
         address: IPv4Address = OUR_ADDRESS,
         netmask: int = NETMASK,
     ) -> Answer:
-        reason, payload, to, to_port, rule, _ = self.compiled.native_for(OUR_ADDRESS).decide(
+        reason, payload, to, to_port, rule, _ = self.compiled.native_for(address).decide(
             datagram,
             port=port,
             source=int(source),

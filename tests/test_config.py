@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpxe import config
-from fastpxe.config import BootTable, Config, Dhcp, Document, HttpSettings
+from fastpxe.config import BootTable, Config, Dhcp, Document, HttpSettings, ItemTable
 from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.rules import Boot, Match, Rule, Text
@@ -184,6 +184,13 @@ def boot(line: str, says: str, index: str = "", rest: str = 'file = "f"') -> Bad
     return Bad(text, 5, "boot[1]." + line.split(maxsplit=1)[0] + index, says)
 
 
+def item(lines: str, line: int, key: str, says: str, rest: str = "") -> Bad:
+    """The second of two items, of the second of two rules: its table begins on line 8."""
+    first = '[[boot]]\nfile = "one"\n[[boot]]\n'
+    items = f'\n[[boot.item]]\ntext = "a"\nlocal = true\n[[boot.item]]\n{lines}\n'
+    return Bad(f"{first}{rest}{items}", line, f"boot[1]{key}", says)
+
+
 WRONG = [
     Bad('interfaces = "eth0"', 1, "interfaces", "expected `array`"),
     Bad('\ninterfaces = ["eth0", 1]', 2, "interfaces[1]", "expected `str`"),
@@ -248,6 +255,30 @@ WRONG = [
     Bad("[http]\nenabled = 1", 2, "http.enabled", "expected `bool`"),
     Bad("[http]\nport = 0", 2, "http.port", ">= 1"),
     Bad("[http]\nports = 80", 2, "http.ports", "did you mean 'port'?"),
+    item('file = "f"', 8, ".item[1]", "no text; add text = …"),
+    item('text = "t"', 8, ".item[1]", 'add file = "…" or local = true'),
+    item('text = ""\nlocal = true', 9, ".item[1].text", "1 to 69 printable"),
+    item('text = "t"\nfile = 1', 10, ".item[1].file", "expected `str"),
+    item('text = "t"\nfile = ""', 10, ".item[1].file", "printable ASCII"),
+    item(f'text = "t"\nfile = "{"f" * 128}"', 10, ".item[1].file", "at most 127"),
+    item('text = "t"\nfile = "f"\nlocal = true', 11, ".item[1].local", "leave out one"),
+    item('text = "t"\nlokal = true', 10, ".item[1].lokal", "did you mean 'local'?"),
+    item('text = "t"\nlocal = true', 3, ".item", "add one with a file"),
+    item('text = "t"\nfile = "f"', 4, ".file", "write it there", rest='file = "f"'),
+    item('text = "t"\nfile = "f"', 4, ".server", "leave it out", rest='server = "192.0.2.1"'),
+    item('text = "t"\nfile = "f"', 4, ".style", "leave it out", rest='style = "direct"'),
+    item('text = "t"\nfile = "f"', 4, ".ignore", "leave it out", rest="ignore = true"),
+    item('text = "t"\nfile = "f"', 4, ".prompt", "printable", rest='prompt = "é"'),
+    item('text = "t"\nfile = "f"', 4, ".timeout_s", "<= 255", rest="timeout_s = 256"),
+    boot('prompt = "p"', "add [[boot.item]] entries"),
+    boot("timeout_s = 3", "add [[boot.item]] entries"),
+    boot("item = 1", "expected `array`"),
+    Bad(
+        '[dhcp]\nports = [67]\n[[boot]]\n[[boot.item]]\ntext = "t"\nfile = "f"',
+        3,
+        "boot[0].item",
+        "on port 4011",
+    ),
     boot("name = 1", "expected `str`"),
     boot('arch = "uefi-x46"', "did you mean 'uefi-x64'?"),
     boot('arch = "zzz"', "known: bios, "),
@@ -327,6 +358,7 @@ def test_every_key_has_a_wrong_value_here() -> None:
         *(f"tftp.{name}" for name in TftpSettings.__struct_fields__),
         *(f"http.{name}" for name in HttpSettings.__struct_fields__),
         *(f"boot[1].{name}" for name in BootTable.__struct_fields__),
+        *(f"boot[1].item[1].{name}" for name in ItemTable.__struct_fields__),
     }
     assert keys <= {bad.key.removesuffix("[0]") for bad in WRONG}
 

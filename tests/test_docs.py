@@ -12,7 +12,7 @@ import pytest
 
 from fastpxe import cli, config
 from fastpxe._codec import REASONS
-from fastpxe.config import BootTable, Dhcp, Document, HttpSettings
+from fastpxe.config import BootTable, Dhcp, Document, HttpSettings, ItemTable
 from fastpxe.events import Outcome
 from fastpxe.rules import ARCH_NAMES
 from fastpxe.tftp import TftpSettings
@@ -30,6 +30,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[tftp]": TftpSettings,
     "[http]": HttpSettings,
     "[[boot]]": BootTable,
+    "[[boot.item]]": ItemTable,
 }
 SHOWN_AS_NONE = (None, (), "")
 
@@ -90,7 +91,9 @@ def test_every_key_has_an_example(title: str) -> None:
     for example in examples:
         data = tomllib.loads(example)
         shown |= set(data) if title == "Top level" else set()
-        for table in (data.get(title.strip("[]")), *data.get("boot", ())):
+        rules = data.get("boot", ())
+        items = [item for rule in rules for item in rule.get("item", ())]
+        for table in (data.get(title.strip("[]")), *rules, *items):
             if isinstance(table, dict):
                 shown |= set(table)
     assert set(TABLES[title].__struct_fields__) <= shown

@@ -1,7 +1,7 @@
 """A configuration, of either syntax, as the server needs it: sockets, answers, files, notices."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -82,12 +82,17 @@ def _native(config: Config) -> Front:
         answers=NativeAnswers(compiled, {one.name: one.address for one in present}),
         tftp=config.tftp,
         http=config.http,
-        files=tuple(
-            (rule.boot.file, f"rule {rule.name!r}")
-            for rule in config.rules
-            if rule.boot.file and rule.boot.server is None
-        ),
+        files=tuple(_files_of(config)),
     )
+
+
+def _files_of(config: Config) -> Iterator[tuple[str, str]]:
+    """The boot files that are handed out from here, and the rule that does."""
+    for rule in config.rules:
+        boot = rule.boot
+        for one in boot.menu.files if boot.menu else (boot,):
+            if one.file and boot.server is None:
+                yield one.file, f"rule {rule.name!r}"
 
 
 def _dnsmasq(config: DnsmasqConfig) -> Front:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from machines import Bios, Uefi, UefiHttp
+from machines import Bios, Uefi, UefiHttp, read_serial
 from testbed import DhcpServer, Lab, dnsmasq, isc_dhcpd
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
@@ -52,6 +52,21 @@ enabled = true
 name = "uefi"
 arch = ["uefi-x64", "uefi-x64-http"]
 file = "default.efi"
+"""
+
+MENU = """
+[[boot]]
+name = "uefi"
+arch = "uefi-x64"
+timeout_s = 1
+
+[[boot.item]]
+text = "The usual"
+file = "default.efi"
+
+[[boot.item]]
+text = "Another"
+file = "intel.efi"
 """
 
 # QEMU's BIOS ROM for the card is an iPXE too, so the rule has to say that iPXE shall load iPXE.
@@ -113,6 +128,15 @@ def test_uefi_boots_over_http_from_our_own_server(lab: Lab, dhcp_server: DhcpSer
     asked = [line for line in lab.log_of("fastpxe") if " http-" in line]
     assert ["method=HEAD" in asked[0], "method=GET" in asked[1]] == [True, True]
     assert all("http-done" in line for line in asked)
+
+
+def test_uefi_boots_the_first_item_of_its_menu(lab: Lab) -> None:
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(MENU):
+        assert lab.boot(Uefi()) == DEFAULT
+    (line,) = (line for line in lab.log_of("fastpxe") if " ack " in line)
+    assert "file=default.efi" in line
+    assert "Boot menu" in read_serial(lab.serials[0])
 
 
 def test_bios_loads_ipxe_and_that_its_script(lab: Lab) -> None:

@@ -135,6 +135,7 @@ def test_a_hangup_that_would_change_sockets_says_that_it_takes_a_restart(wire: W
     wire.config.write_text(f"[tftp]\nenabled = false\n{TWO}")
     process.popen.send_signal(signal.SIGHUP)
     wire.wait_for(process, "change with a restart")
+    wire.wait_for(process, "reloaded:")
     assert wire.file_offered() == "two.efi"
 
 
