@@ -73,14 +73,17 @@ fuzz: $(VENV)/test-tools
 BENCH := $(BIN)/python -m pytest bench --benchmark-only --benchmark-storage=bench/baselines \
 	--benchmark-columns=median,iqr,rounds
 
-bench: build $(VENV)/test-tools bench/load/pxestorm bench/load/pxelimit
+bench: build $(VENV)/test-tools
+	$(MAKE) -C bench/load
 	$(BENCH) --benchmark-autosave $(ARGS)
 	$(BIN)/python bench/storm.py
+	$(BIN)/python bench/tftp.py
+	$(BIN)/python bench/both.py
 
 # The tables and the picture of the documents, from the kept measurements.
 report: $(VENV)/test-tools
 	$(BIN)/pip install --quiet --disable-pip-version-check --group plot
-	$(BIN)/python bench/report.py bench/baselines/storm.json docs/pictures/measured.png README.md bench/README.md
+	$(BIN)/python bench/report.py bench/baselines/storm.json bench/baselines/tftp.json docs/pictures/measured.png README.md bench/README.md
 
 # The newest saved run of this machine beside a new one; 10 % slower in the median is an error.
 bench-compare: build $(VENV)/test-tools

@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--transfers", type=int, default=5000)
+    parser.add_argument("--transfers", type=int, default=2000)
     arguments = parser.parse_args()
     lines = [["server", "before, MiB", "held, MiB", "KiB a transfer"], ["---"] * 4]
     with tempfile.TemporaryDirectory() as path, network():

@@ -1,7 +1,7 @@
 """Make the tables and the picture of what storm.py measured, and put them into the documents.
 
 A document has them between `<!-- report: NAME -->` and `<!-- report: end -->`, NAME being method,
-storms or rates.
+storms, rates, tftp-method or tftp.
 
 example: make report
 """
@@ -16,6 +16,7 @@ Measured = dict[str, float]
 Taken = dict[str, list[Measured]]
 
 LIMIT, SEED = "C recvmmsg", "dnsmasq, as FOG has it"
+C_TFTP = "C gso"
 COLORS = ("#7f7f7f", "#1f77b4", "#17becf", "#ff7f0e", "#d62728")
 # The servers that answer all lie on one line; the width lets each be seen beneath the next.
 WIDTHS = (7, 4.5, 2, 2, 2)
@@ -49,7 +50,7 @@ def spread(runs: list[Measured], key: str) -> str:
 
 
 def method(results: Results) -> str:
-    rounds = len(results.taken[LIMIT])
+    rounds = len(next(iter(results.taken.values())))
     low, high = results.load
     return (
         f"{rounds} rounds, alternated, load average {low:.1f} to {high:.1f}; medians, with the "
@@ -92,18 +93,41 @@ def rates(results: Results) -> str:
     return table(lines)
 
 
+def downloads(results: Results) -> str:
+    """MB/s of what was downloaded whole; those to the C server's; the most failures and repeats."""
+    prefix = "speed "
+    first = next(iter(results.taken.values()))[0]
+    loads = [key.removeprefix(prefix) for key in first if key.startswith(prefix)]
+    lines = [["server", *loads], ["---"] * (len(loads) + 1)]
+    for name, runs in results.taken.items():
+        cells = [name]
+        for load in loads:
+            ratio = middle(runs, prefix + load) / middle(results.taken[C_TFTP], prefix + load)
+            failed = int(max(run[f"failed {load}"] for run in runs))
+            repeated = int(max(run[f"repeated {load}"] for run in runs))
+            extra = f"; {failed:,} failed" if failed else ""
+            extra += f"; {repeated:,} asked again" if repeated else ""
+            cells.append(f"{spread(runs, prefix + load)}; {ratio:.2f}{extra}")
+        lines.append(cells)
+    return table(lines)
+
+
 def table(lines: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def put_into(document: Path, results: Results) -> None:
+def put_into(document: Path, results: Results, sent: Results) -> None:
     """Replace each part of a document that is made from the measurements."""
     text = document.read_text()
-    for name, make in (("method", method), ("storms", storms), ("rates", rates)):
+    parts = {
+        "method": method(results), "storms": storms(results), "rates": rates(results),
+        "tftp-method": method(sent), "tftp": downloads(sent),
+    }  # fmt: skip
+    for name, made in parts.items():
         begin, end = f"<!-- report: {name} -->\n", "<!-- report: end -->"
         before, found, rest = text.partition(begin)
         if found:
-            text = before + begin + make(results) + end + rest.partition(end)[2]
+            text = before + begin + made + end + rest.partition(end)[2]
     document.write_text(text)
 
 
@@ -142,13 +166,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("measured", type=Path, help="the file that storm.py --json wrote")
+    parser.add_argument("tftp", type=Path, help="the file that tftp.py --json wrote")
     parser.add_argument("picture", type=Path, help="a .png or .svg to write")
     parser.add_argument("documents", type=Path, nargs="*", help="those to put the tables into")
     arguments = parser.parse_args()
     results = read(arguments.measured)
     draw(results, arguments.picture)
     for document in arguments.documents:
-        put_into(document, results)
+        put_into(document, results, read(arguments.tftp))
     print(text(results), end="")
 
 

@@ -13,7 +13,7 @@ import argparse
 import json
 import os
 import re
-import statistics
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab import ADDRESS, CLIENT, LOAD, Server, inside, network
-from report import Measured, Taken, spread, table
+from report import C_TFTP, Measured, Results, Taken, downloads, method
 
-LIMIT = "C gso"
 LOADS = "100x1024w16,1000x256w16,100x1024w1,1000x256w1,5000x64w1"
 
 FASTPXE_CONFIG = """
@@ -84,7 +83,7 @@ def servers(folder: Path) -> dict[str, tuple[str, ...]]:
     root = str(folder / "root")
     limit = (str(LOAD / "tftplimit"), "--addr", ADDRESS, "--root", root)
     return {
-        LIMIT: (*limit, "--method", "gso", "--sockets", "shared"),
+        C_TFTP: (*limit, "--method", "gso", "--sockets", "shared"),
         "fastpxe": fastpxe(folder, "auto", "shared"),
         "fastpxe, mmsg": fastpxe(folder, "mmsg", "shared"),
         "fastpxe, sendfile": fastpxe(folder, "sendfile", "shared"),
@@ -109,23 +108,6 @@ def measure(command: tuple[str, ...], log: Path, loads: list[Load], root: Path) 
     return found
 
 
-def text(taken: Taken, loads: list[Load]) -> str:
-    """MB/s of what was downloaded whole, these to the C server's, and what failed."""
-    lines = [["server", *map(str, loads)], ["---"] * (len(loads) + 1)]
-    for name, runs in taken.items():
-        cells = [name]
-        for load in loads:
-            limit = statistics.median(run[f"speed {load}"] for run in taken[LIMIT])
-            ratio = statistics.median(run[f"speed {load}"] for run in runs) / limit
-            failed = int(max(run[f"failed {load}"] for run in runs))
-            repeated = int(max(run[f"repeated {load}"] for run in runs))
-            extra = f"; {failed} failed" if failed else ""
-            extra += f"; {repeated} asked again" if repeated else ""
-            cells.append(f"{spread(runs, f'speed {load}')}; {ratio:.2f}{extra}")
-        lines.append(cells)
-    return table(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -146,19 +128,20 @@ def main() -> None:
             (root / f"f{load.size_kib}").write_bytes(os.urandom(load.size_kib << 10))
         commands = servers(folder)
         chosen = [name for name in commands if not arguments.only or name in arguments.only]
+        for name in [name for name in chosen if shutil.which(commands[name][0]) is None]:
+            print(f"{name} is not installed, and left out", file=sys.stderr)
+            chosen.remove(name)
         taken: Taken = {name: [] for name in chosen}
         for number in range(arguments.rounds):
             for name in chosen[:: -1 if number % 2 else 1]:
                 taken[name].append(measure(commands[name], folder / "log", loads, root))
                 print(f"round {number + 1}/{arguments.rounds}: {name}", file=sys.stderr)
             averages.append(os.getloadavg()[0])
+    results = Results(taken, (min(averages), max(averages)))
     if arguments.json:
         arguments.json.parent.mkdir(exist_ok=True)
-        found = {"taken": taken, "load": (min(averages), max(averages))}
-        arguments.json.write_text(json.dumps(found, indent=1))
-    print(
-        f"load average {min(averages):.1f} to {max(averages):.1f}\n\n{text(taken, loads)}", end=""
-    )
+        arguments.json.write_text(json.dumps(results._asdict(), indent=1))
+    print(f"{method(results)}\n{downloads(results)}", end="")
 
 
 if __name__ == "__main__":

@@ -180,9 +180,14 @@ class TftpServer:
         self._ports.close()
         if self._timer is not None:
             self._timer.cancel()
-        if self.dropped:
-            text = f"TFTP datagrams left without an answer, no request or malformed: {self.dropped}"
-            self.saw(Notice(interface=self._interface.name, text=text))
+        told = {
+            "left without an answer, no request or malformed": self.dropped,
+            "that the kernel refused to send": self._downloads.unsent,
+        }
+        for what, count in told.items():
+            if count:
+                text = f"TFTP datagrams {what}: {count}"
+                self.saw(Notice(interface=self._interface.name, text=text))
 
     # --- sockets and timers -------------------------------------------------------------------
 
