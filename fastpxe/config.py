@@ -25,6 +25,8 @@ from fastpxe.wire import Arch
 T = TypeVar("T")
 
 Texts = str | tuple[str, ...]
+Profile = Literal["fog-1.6", "fog-1.5", "netbootxyz", "ipxe", "rpi"]
+
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
 MENU_PROMPT = "Boot menu"
 MENU_TIMEOUT_S = 10
@@ -113,6 +115,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The whole file as it is written."""
 
     interfaces: tuple[str, ...] = ()
+    profile: Profile | None = None
     dhcp: Dhcp = Dhcp()
     tftp: TftpSettings = TftpSettings()
     http: HttpSettings = HttpSettings()
@@ -139,8 +142,16 @@ class _Wrong(Exception):  # noqa: N818 - private: a value and the key it stands 
 
 def default_config() -> Config:
     """The configuration that is used when none is given: the boot files of FOG 1.6."""
-    text = files("fastpxe").joinpath("default.toml").read_text()
-    return parse(text, "built-in default")
+    return parse(profile_text("fog-1.6"), "built-in default")
+
+
+def profile_text(name: Profile) -> str:
+    """The rules of a profile, as a fastpxe.toml."""
+    return files("fastpxe").joinpath("profiles", f"{name}.toml").read_text()
+
+
+def _profile_rules(name: Profile | None) -> tuple[Rule, ...]:
+    return parse(profile_text(name), f"profile {name}").rules if name else ()
 
 
 def parse(text: str, source: str) -> Config:
@@ -156,6 +167,7 @@ def parse(text: str, source: str) -> Config:
             _rule(i, table, f"{source}:{_line_of(lines, f'boot[{i}]')}", document.http)
             for i, table in enumerate(document.boot)
         )
+        rules += _profile_rules(document.profile)
         _check_arches(rules)
         _check_dhcp(document.dhcp, rules)
         _check_tftp(document.tftp)

@@ -1,14 +1,22 @@
 """fastpxe.toml: what is read, and how what is wrong is told."""
 
 from ipaddress import IPv4Address, IPv4Network
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpxe import config
-from fastpxe.config import BootTable, Config, Dhcp, Document, HttpSettings, ItemTable
+from fastpxe.config import (
+    BootTable,
+    Config,
+    Dhcp,
+    Document,
+    HttpSettings,
+    ItemTable,
+    Profile,
+)
 from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.rules import Boot, Match, Rule, Text
@@ -69,6 +77,26 @@ def test_the_rules_of_the_default_config() -> None:
         "UEFI 32-bit": (None, (6,), "i386-efi/snponly.efi"),
         "UEFI ARM64": (None, (11,), "arm64-efi/snponly.efi"),
     }
+
+
+@pytest.mark.parametrize("name", get_args(Profile))
+def test_a_profile_has_rules_of_its_own(name: str) -> None:
+    rules = config.parse(f'profile = "{name}"', "test.toml").rules
+    assert rules
+    assert all(rule.boot.file and rule.where.startswith(f"profile {name}:") for rule in rules)
+
+
+def test_the_rules_of_a_file_come_before_those_of_its_profile() -> None:
+    text = 'profile = "rpi"\n[[boot]]\nname = "first"\nfile = "f"'
+    assert [rule.name for rule in config.parse(text, "test.toml").rules] == [
+        "first",
+        "Raspberry Pi",
+    ]
+
+
+def test_the_default_is_the_profile_of_fog() -> None:
+    named = config.parse('profile = "fog-1.6"', "test.toml").rules
+    assert [rule.boot for rule in named] == [rule.boot for rule in config.default_config().rules]
 
 
 def test_the_default_config_says_where_it_comes_from() -> None:
@@ -251,6 +279,7 @@ WRONG = [
     tftp_client("subnet = '10.2.0.0/16'\nmax_blksize = 7", 7, ".max_blksize", ">= 8"),
     tftp_client("subnet = '10.2.0.0/16'\nmax_windowsize = 65", 7, ".max_windowsize", "<= 64"),
     tftp_client("subnet = '10.2.0.0/16'\nrot = '/b'", 7, ".rot", "did you mean 'root'?"),
+    Bad("profile = 'fog'", 1, "profile", "fog"),
     Bad("http = 1", 1, "http", "expected `object`"),
     Bad("[http]\nenabled = 1", 2, "http.enabled", "expected `bool`"),
     Bad("[http]\nport = 0", 2, "http.port", ">= 1"),
@@ -329,7 +358,7 @@ WRONG = [
     # keys that aren't there
     Bad("interface = []", 1, "interface", "unknown key; did you mean 'interfaces'?"),
     Bad('\n[dhpc]\na = "b"', 2, "dhpc", "unknown key; did you mean 'dhcp'?"),
-    Bad("zzz = 1", 1, "zzz", "unknown key; known: interfaces, dhcp, tftp, http, boot"),
+    Bad("zzz = 1", 1, "zzz", "unknown key; known: interfaces, profile, dhcp, tftp, http, boot"),
     dhcp("port = [67]", "unknown key; did you mean 'ports'?"),
     tftp("blksize = 1468", "unknown key; did you mean 'max_blksize'?"),
     boot('files = "f"', "unknown key; did you mean 'file'?"),
