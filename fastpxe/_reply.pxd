@@ -34,6 +34,7 @@ cdef struct Reply:
     Span bootfile             # option 67, its NUL included
     int32_t first_item        # of a menu: the reply to the choice of its first file
     int32_t item_count        # how many follow it; 0 = no menu
+    uint32_t delay_ms
 
 cdef struct Outcome:          # what was decided on one datagram
     uint8_t reason            # 0 = answered

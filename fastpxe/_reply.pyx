@@ -331,7 +331,7 @@ cdef class Policy(Responder):
     """A matcher, the replies that its rules lead to, and the few switches of the protocol.
 
     replies: (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
-      bootfile, first_item, item_count): family 1 PXEClient, 2 HTTPClient; addresses as integers, 0
+      bootfile, delay_ms, first_item, item_count): family 1 PXEClient, 2 HTTPClient; addresses as integers, 0
       for our own; with a menu, the indexes of the replies to boot server types 0x8000 and up.
     own: this machine's addresses as integers. mac_limit, relay_limit: requests a second that one
       MAC, or one relay, is answered; 0 for no limit.
@@ -373,7 +373,7 @@ cdef class Policy(Responder):
         cdef Reply *reply
         self.replies = <Reply *>allocate(len(replies), sizeof(Reply))
         for i, (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
-                bootfile, first_item, item_count) in enumerate(replies):
+                bootfile, delay_ms, first_item, item_count) in enumerate(replies):
             if item_count and not 0 <= first_item <= len(replies) - item_count:
                 raise ValueError("the items of a menu must be among the replies")
             if len(file) > 127 or b"\0" in file:
@@ -393,6 +393,7 @@ cdef class Policy(Responder):
             reply.offer_vendor = pooled(pool, offer_vendor)
             reply.ack_vendor = pooled(pool, ack_vendor)
             reply.bootfile = pooled(pool, bootfile)
+            reply.delay_ms = delay_ms
             reply.first_item = first_item
             reply.item_count = item_count
 
@@ -446,6 +447,7 @@ cdef class Policy(Responder):
         outcome.siaddr = reply.offer_siaddr if is_offer else reply.ack_siaddr
         if outcome.siaddr == 0:
             outcome.siaddr = arrival.address
+        outcome.delay_ms = reply.delay_ms
         return render(message, reply, self.pool, is_offer, server_id, outcome.siaddr,
                       self.echo_client_id, echo_subnet, out)
 

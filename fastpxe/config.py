@@ -90,6 +90,7 @@ class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     prompt: str | None = None
     timeout_s: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
     item: tuple[ItemTable, ...] = ()
+    reply_delay_s: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -222,6 +223,7 @@ def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
         ipxe_too=table.ipxe_too,
         ignore=table.ignore,
         menu=menu,
+        reply_delay_s=table.reply_delay_s,
     )
     _check_boot(key, match, boot, http)
     return Rule(name=table.name or key, where=where, match=match, boot=boot)

@@ -49,7 +49,7 @@ _HOW = {"exact": 0, "prefix": 1, "contains": 2}
 Test = tuple[int, int, bytes, bytes]
 
 
-Row = tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int]
+Row = tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int, int]
 
 
 class Reply(NamedTuple):
@@ -63,6 +63,7 @@ class Reply(NamedTuple):
     offer_vendor: bytes
     ack_vendor: bytes
     bootfile: bytes
+    delay_ms: int = 0
     menu: Menu | None = None
     items: tuple["Reply", ...] = ()
 
@@ -131,8 +132,8 @@ def _rows(replies: list[Reply]) -> list[Row]:
     rows: list[Row] = []
     choices: list[Row] = []
     for reply in replies:
-        rows.append((*reply[:8], len(replies) + len(choices), len(reply.items)))
-        choices += [(*item[:8], 0, 0) for item in reply.items]
+        rows.append((*reply[:9], len(replies) + len(choices), len(reply.items)))
+        choices += [(*item[:9], 0, 0) for item in reply.items]
     return rows + choices
 
 
@@ -206,6 +207,7 @@ def _reply(
         offer_vendor=offer_vendor,
         ack_vendor=ack_vendor,
         bootfile=bootfile,
+        delay_ms=round(boot.reply_delay_s * 1000),
     )
 
 
@@ -250,6 +252,7 @@ def _http(boot: Boot, url: str) -> Reply:
         offer_vendor=b"",
         ack_vendor=b"",
         bootfile=bootfile,
+        delay_ms=round(boot.reply_delay_s * 1000),
     )
 
 

@@ -56,7 +56,8 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     "binl" (the file comes again from port 4011), "direct" (option 43.6 = 8, no second step), or
     "auto" (binl for UEFI, direct for the rest). ipxe_too: iPXE gets `file` even where that is iPXE
     itself, by its name. ignore: no answer. menu: what BIOS and UEFI firmware shows instead of
-    booting `file`, which is then that of its first item.
+    booting `file`, which is then that of its first item. reply_delay_s: how long a reply is held
+    back.
     """
 
     file: str | None = None
@@ -66,6 +67,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     ipxe_too: bool = False
     ignore: bool = False
     menu: Menu | None = None
+    reply_delay_s: float = 0
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

@@ -492,7 +492,7 @@ def test_C33_an_emitted_43_ends_and_has_253_bytes_at_most(style: str, arch: int)
 
 
 def test_C33_a_longer_43_is_refused_when_the_policy_is_built() -> None:
-    reply = (1, False, 0, 0, b"f", bytes(254), b"", b"", 0, 0)
+    reply = (1, False, 0, 0, b"f", bytes(254), b"", b"", 0, 0, 0)
     with pytest.raises(ValueError, match="253"):
         Policy([], [reply])
 

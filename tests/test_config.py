@@ -299,6 +299,7 @@ WRONG = [
     item('text = "t"\nfile = "f"', 4, ".ignore", "leave it out", rest="ignore = true"),
     item('text = "t"\nfile = "f"', 4, ".prompt", "printable", rest='prompt = "é"'),
     item('text = "t"\nfile = "f"', 4, ".timeout_s", "<= 255", rest="timeout_s = 256"),
+    boot("reply_delay_s = 11", "<= 10"),
     boot('prompt = "p"', "add [[boot.item]] entries"),
     boot("timeout_s = 3", "add [[boot.item]] entries"),
     boot("item = 1", "expected `array`"),

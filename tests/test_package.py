@@ -10,7 +10,14 @@ import pytest
 from fastpxe import __version__
 
 TOP = Path(__file__).parent.parent
-CARRIED = ("py.typed", "profiles/fog-1.6.toml", "profiles/rpi.toml", "_codec.pyi", "_codec.pxd", "serve/_mmsg.pyi")
+CARRIED = (
+    "py.typed",
+    "profiles/fog-1.6.toml",
+    "profiles/rpi.toml",
+    "_codec.pyi",
+    "_codec.pxd",
+    "serve/_mmsg.pyi",
+)
 
 
 @pytest.fixture(scope="module")

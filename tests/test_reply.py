@@ -638,16 +638,16 @@ def test_C14_66_gives_way_before_61_and_both_before_82(relay_size: int, kept: li
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        ((1, False, 0, 0, b"f" * 128, b"", b"", b"", 0, 0), "127"),
-        ((1, False, 0, 0, b"f\0g", b"", b"", b"", 0, 0), "NUL"),
-        ((1, False, 0, 0, b"f", b"", bytes(254), b"", 0, 0), "253"),
-        ((1, False, 0, 0, b"f", b"", b"", bytes(256), 0, 0), "254"),
-        ((1, False, 0, 0, b"f", bytes(20), b"", bytes(245), 0, 0), "548"),
-        ((1, False, 0, 0, b"f", b"", b"", b"", 1, 1), "among the replies"),
+        ((1, False, 0, 0, b"f" * 128, b"", b"", b"", 0, 0, 0), "127"),
+        ((1, False, 0, 0, b"f\0g", b"", b"", b"", 0, 0, 0), "NUL"),
+        ((1, False, 0, 0, b"f", b"", bytes(254), b"", 0, 0, 0), "253"),
+        ((1, False, 0, 0, b"f", b"", b"", bytes(256), 0, 0, 0), "254"),
+        ((1, False, 0, 0, b"f", bytes(20), b"", bytes(245), 0, 0, 0), "548"),
+        ((1, False, 0, 0, b"f", b"", b"", b"", 0, 1, 1), "among the replies"),
     ],
 )
 def test_a_reply_that_cannot_be_rendered_is_refused_when_the_policy_is_built(
-    reply: tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int], why: str
+    reply: tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int, int], why: str
 ) -> None:
     with pytest.raises(ValueError, match=why):
         Policy([], [reply])

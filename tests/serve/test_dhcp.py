@@ -316,6 +316,13 @@ def test_P24_a_request_that_is_not_ours_gets_no_reply(
     assert +wire.counts() == {"answered": 1, reason: 1}
 
 
+def test_a_delayed_reply_keeps_nobody_waiting(wire: Wire) -> None:
+    wire.serve('[[boot]]\narch = "bios"\nfile = "late"\nreply_delay_s = 0.2\n' + TEXT)
+    client = wire.socket()
+    client.send(discover(0, xid=1), discover(7, xid=2))
+    assert client.hear_up_to(1) == [2, 1]
+
+
 def test_a_client_in_the_middle_of_its_boot_goes_before_a_storm(wire: Wire) -> None:
     wire.serve()
     asking, booting = wire.socket(), wire.socket(port=4011)
