@@ -88,7 +88,7 @@ def explain_step(
     source_port: int = 68,
 ) -> Step:
     """Ask the policy that serves, and say why each rule won or lost. Raises MalformedPacket."""
-    reason, reply, to, to_port, rule, _ = compiled.native.decide(
+    reason, reply, to, to_port, rule, _ = compiled.native_for(place.address).decide(
         datagram, port=port, source=int(source), source_port=source_port,
         address=int(place.address), netmask=int(place.network.netmask),
     )  # fmt: skip
@@ -104,6 +104,7 @@ def explain_step(
         reply=None if reason else decode(reply),
         to="" if reason else f"{IPv4Address(to)}:{to_port}",
         hexadecimal=reply.hex(),
+        delay_s=0 if reason else compiled.rules[rule].boot.reply_delay_s,
     )
 
 

@@ -68,6 +68,21 @@ def test_a_boot_that_leads_into_ipxe_is_followed_there() -> None:
     assert second.reply.file == "script.ipxe"
 
 
+def test_a_url_and_a_menu_name_the_address_of_the_place() -> None:
+    url = '[[boot]]\nurl = "http://{server}/f.efi"'
+    (offer,) = boot(url, Client(arch=16)).steps
+    assert offer.reply is not None
+    assert offer.reply.file == "http://10.0.0.2/f.efi"
+    menu = '[[boot]]\n[[boot.item]]\ntext = "t"\nfile = "f.efi"'
+    first, _ = boot(menu, Client(arch=7)).steps
+    assert f"800001{PLACE.address.packed.hex()}" in first.hexadecimal
+
+
+def test_how_long_a_reply_is_held_back_is_said() -> None:
+    (only,) = boot('[[boot]]\nfile = "f"\nreply_delay_s = 1.5', Client(arch=0)).steps
+    assert only.delay_s == 1.5
+
+
 def test_silence_has_its_reason() -> None:
     (only,) = boot('[[boot]]\narch = "bios"\nfile = "a"\n', Client(arch=11)).steps
     assert only.reply is None
