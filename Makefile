@@ -69,6 +69,7 @@ asan: $(VENV)/test-tools
 
 fuzz: $(VENV)/test-tools
 	fuzz/asan $(BIN)/python fuzz/fuzz_dhcp.py --seconds $(or $(FUZZ_SECONDS),20)
+	fuzz/asan $(BIN)/python fuzz/fuzz_tftp.py --seconds $(or $(FUZZ_SECONDS),20)
 
 BENCH := $(BIN)/python -m pytest bench --benchmark-only --benchmark-storage=bench/baselines \
 	--benchmark-columns=median,iqr,rounds

@@ -30,6 +30,7 @@ cdef class Download:
     cdef readonly double started_at
     cdef int file_fd
     cdef uint64_t key
+    cdef bint is_over         # and its end not yet told: the batch goes on
     cdef Target target
 
 cdef class Downloads:
@@ -54,5 +55,6 @@ cdef class Downloads:
     cdef bint take(self, Download download, const uint8_t *datagram, uint32_t size, double now)
     cdef int act(self, Download download, Act act) except -1
     cdef int settle(self) except -1
+    cdef int take_leave(self, Download download) except -1
     cdef int tell_ends(self) except -1
     cdef bint read_icmp_errors(self, int fd) except -1

@@ -139,6 +139,9 @@ cdef class Downloads:
     def get(self, uint32_t client, uint16_t port):
         """The transfer for a client's address and port, or None."""
         cdef Slot *slot = self.find(key_of(client, port))
+        if slot.key and (<Download>slot.download).is_over:
+            self.tell_ends()
+            return None
         return <object>slot.download if slot.key else None
 
     @property
@@ -274,12 +277,19 @@ cdef class Downloads:
             if not self.sender.send_blocks(
                     &download.target, download.file_fd, transfer.size_bytes, transfer.blksize,
                     transfer.first, transfer.count):
-                self.over.append(download)
+                self.take_leave(download)
                 transfer.end("truncated", "the file was cut short, or can't be read any more")
         elif act == SEND_OACK:
             oack = transfer.terms.oack
             self.sender.send_datagram(&download.target, oack, <int>len(oack))
         elif act == END:
+            self.take_leave(download)
+        return 0
+
+    cdef int take_leave(self, Download download) except -1:
+        """Remember once that a transfer is over."""
+        if not download.is_over:
+            download.is_over = True
             self.over.append(download)
         return 0
 
@@ -295,6 +305,7 @@ cdef class Downloads:
         cdef Download download
         if not over:
             return 0
+        self.sender.flush()        # before sockets are closed, and their numbers given to others
         self.over = []
         for download in over:
             self.remove(download.key)

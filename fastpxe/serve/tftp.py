@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from fastpxe._transfer import Transfer
-from fastpxe.errors import FileRefused, MalformedPacket
+from fastpxe.errors import FileRefused, FileTruncated, MalformedPacket
 from fastpxe.events import Event, Notice, TransferDone, TransferRefused
 from fastpxe.paths import printable
 from fastpxe.serve._blocks import BlockSender
@@ -329,6 +329,8 @@ class TftpServer:
             self._refuse(asker, name, error(TftpError.ILLEGAL_OPERATION), str(malformed))
         except FileRefused as refused:
             self._refuse(asker, name, refusal(refused, self._settings), str(refused))
+        except FileTruncated as truncated:  # while it was made netascii
+            self._refuse(asker, name, error(TftpError.UNDEFINED, _CHANGED), str(truncated))
         except OSError as failure:  # out of descriptors, an address that went away, a bad disk
             why = failure.strerror or str(failure)
             if failure.errno == errno.EADDRINUSE:  # a limit too: see _is_full

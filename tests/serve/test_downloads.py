@@ -141,6 +141,32 @@ def test_what_is_not_for_a_transfer_is_handed_on(rig: Rig, datagram: bytes) -> N
     assert rig.others == [Other(fd, datagram, LOCALHOST, rig.client_port, 0)]
 
 
+def test_a_transfer_ends_once_though_much_comes_in_one_batch(rig: Rig) -> None:
+    download = rig.download(rig.client_port)
+    rig.downloads.start(download)
+    for datagram in (bytes(Error(code=0)), bytes(Error(code=0)), bytes(Ack(block=1))):
+        rig.client.sendto(datagram, rig.sockets[0].getsockname())
+    rig.downloads.drain(rig.sockets[0].fileno())
+    assert rig.ended == [download]
+
+
+def test_one_that_ended_in_the_same_batch_is_no_longer_there(rig: Rig) -> None:
+    """A client that asks again at once: its request is handed on while the batch goes on."""
+    first = rig.download(rig.client_port)
+    found: list[Download | None] = []
+
+    def on_other(*_: object) -> None:
+        found.append(rig.downloads.get(LOCALHOST, rig.client_port))
+        rig.downloads.start(rig.download(rig.client_port))
+
+    downloads = rig.downloads = Downloads(BlockSender("auto", 1472), on_other, rig.ended.append)
+    downloads.start(first)
+    for datagram in (bytes(Error(code=0)), b"\0\1f\0octet\0"):
+        rig.client.sendto(datagram, rig.sockets[0].getsockname())
+    downloads.drain(rig.sockets[0].fileno())
+    assert (found, rig.ended, len(downloads)) == ([None], [first], 1)
+
+
 def test_an_ack_to_another_socket_is_a_strangers(rig: Rig) -> None:
     download = rig.download(rig.client_port)
     rig.downloads.start(download)
