@@ -13,6 +13,9 @@ from tests.tftp_real.patient import PatientClient
 
 pytestmark = pytest.mark.netns
 
+ATTEMPTS = 5
+"""Few datagrams may all get through; then it is done once more."""
+
 AT_ONCE = 8
 # By the percentage that is lost. So many that some are lost each way: that none is has a chance of
 # one in a million at most.
@@ -61,10 +64,13 @@ def download_at_once(cable: Cable, percent: int, windowsize: int) -> None:
             sock = stack.enter_context(cable.client.socket(socket.AF_INET, socket.SOCK_DGRAM))
             sock.bind((CLIENT, 0))
             clients.append(PatientClient(sock, (SERVER, 69), stays=False))
-        downloads = [threads.submit(client.fetch, name, options) for client in clients]
-        for download in downloads:
-            assert digest(download.result()) == cable.digests[name]
-        assert all(cable.lost().values()), "the rules dropped nothing: this run proves nothing"
+        for _ in range(ATTEMPTS):
+            downloads = [threads.submit(client.fetch, name, options) for client in clients]
+            for download in downloads:
+                assert digest(download.result()) == cable.digests[name]
+            if all(cable.lost().values()):
+                return
+    raise AssertionError("the rules dropped nothing: this run proves nothing")
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=str)
@@ -74,8 +80,10 @@ def test_real_client_gets_the_very_bytes(cable: Cable, client: Client) -> None:
     # atftp aborts with "unexpected OACK" where that comes again, as it must when ACK 0 was lost.
     spared = SPARE_ACK_0 if client.program == ATFTP else ""
     with cable.serving(), cable.losing(5, spared):
-        download = client.get(cable.client, cable.folder, name)
-        lost = cable.lost()
-    assert download.status == 0, download.said
-    assert digest(download.content) == cable.digests[name]
-    assert sum(lost.values()), "the rules dropped nothing: this run proves nothing"
+        for _ in range(ATTEMPTS):
+            download = client.get(cable.client, cable.folder, name)
+            assert download.status == 0, download.said
+            assert digest(download.content) == cable.digests[name]
+            if sum(cable.lost().values()):
+                return
+    raise AssertionError("the rules dropped nothing: this run proves nothing")
