@@ -331,8 +331,9 @@ cdef class Policy(Responder):
     """A matcher, the replies that its rules lead to, and the few switches of the protocol.
 
     replies: (family, names_server, offer_siaddr, ack_siaddr, file, offer_vendor, ack_vendor,
-      bootfile, delay_ms, first_item, item_count): family 1 PXEClient, 2 HTTPClient; addresses as integers, 0
-      for our own; with a menu, the indexes of the replies to boot server types 0x8000 and up.
+      bootfile, delay_ms, first_item, item_count): family 1 PXEClient, 2 HTTPClient; addresses as
+      integers, 0 for our own; with a menu, the indexes of the replies to boot server types 0x8000
+      and up.
     own: this machine's addresses as integers. mac_limit, relay_limit: requests a second that one
       MAC, or one relay, is answered; 0 for no limit.
 

@@ -44,6 +44,7 @@ TESTED_ELSEWHERE = {
     "errors": "holds no logic: test_config and others see its classes raised",
     "dnsmasq/cache_rules": "dnsmasq/test_cache and test_answers hold its rules against the engine",
     "serve/front": "serve/test_supervisor serves both kinds of configuration through it",
+    "serve/http_child": "serve/test_supervisor kills and retires the process",
     "serve/listening": "serve/test_supervisor counts what each worker's sockets answer",
     "serve/processes": "serve/test_supervisor kills parents and children",
     "serve/recorder": "serve/test_supervisor reads its log, and kills it",

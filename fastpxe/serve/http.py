@@ -11,7 +11,6 @@ Sources:
 import asyncio
 import contextlib
 import signal
-import socket
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
@@ -26,10 +25,8 @@ from fastpxe.errors import FileNotFound, FileRefused, MalformedPacket
 from fastpxe.events import Event, HttpServed
 from fastpxe.paths import printable
 from fastpxe.serve.files import OpenFile
-from fastpxe.serve.processes import fork
+from fastpxe.serve.http_child import HttpSocket
 from fastpxe.serve.requested import open_requested
-from fastpxe.serve.tftp_clients import Shares
-from fastpxe.tftp import TftpSettings
 
 MEDIA_TYPES = {
     b"efi": "application/efi",
@@ -47,15 +44,6 @@ METHODS = ("GET", "HEAD")
 SIGNED = {"Server": "fastpxe"}
 
 
-class HttpSocket(NamedTuple):
-    """A listening TCP socket, bound to an interface, and what its clients are served."""
-
-    interface: str
-    sock: socket.socket
-    settings: TftpSettings
-    shares: Shares
-
-
 class Refusal(NamedTuple):
     """Why a request gets no file."""
 
@@ -63,12 +51,8 @@ class Refusal(NamedTuple):
     why: str
 
 
-def start(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> int:
-    """Fork a server; its process id. SIGTERM: stop. SIGUSR1: accept no more, end when all have."""
-    return fork("fastpxe-http", lambda: asyncio.run(_work(sockets, saw)))
-
-
-async def _work(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> None:
+async def work(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> None:
+    """Serve until SIGTERM; at SIGUSR1 accept no more, and end when the last download has."""
     loop = asyncio.get_running_loop()
     stopped, retired = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)

@@ -26,9 +26,7 @@ SHARED_BUFFER = 64 << 20
 
 
 class Ports(Protocol):
-    """Gives each transfer its socket. `is_request_port`: the one that the request came to."""
-
-    is_request_port: bool
+    """Gives each transfer its socket."""
 
     def take(self, request: socket.socket, local: str) -> int:
         """Return the descriptor to send from, for a request to our address. Raises OSError."""
@@ -43,8 +41,6 @@ class Ports(Protocol):
 class RequestPort:
     """Port 69 for everything: clients behind a firewall that lets no other port through."""
 
-    is_request_port = True
-
     def take(self, request: socket.socket, local: str) -> int:  # noqa: ARG002 - set per datagram
         return request.fileno()
 
@@ -57,8 +53,6 @@ class RequestPort:
 
 class SharedPort:
     """One socket for all: no descriptor a transfer, and ACKs of many clients are read at once."""
-
-    is_request_port = False
 
     def __init__(self, interface: Interface, listen: Listen, unlisten: Listen) -> None:
         self._unlisten = unlisten
@@ -80,8 +74,6 @@ class SharedPort:
 
 class OwnPorts:
     """A socket for each transfer, on one of `ports`; 0 is any free one."""
-
-    is_request_port = False
 
     def __init__(
         self, interface: Interface, listen: Listen, unlisten: Listen, ports: Iterable[int] = (0,)

@@ -21,7 +21,7 @@ from fastpxe.events import Answered, DhcpEvent, Event, TransferRefused
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
 from fastpxe.log import Repeats, describe
-from fastpxe.serve import http, recorder, worker
+from fastpxe.serve import http_child, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.listening import Listening
@@ -49,14 +49,14 @@ class Worker(msgspec.Struct, kw_only=True):
 class HttpChild(msgspec.Struct, kw_only=True):
     """The process that serves HTTP, 0 when there is none, and what it tells with."""
 
-    sockets: list[http.HttpSocket]
+    sockets: list[http_child.HttpSocket]
     board: Board
     pipe: EventPipe
     pid: int = 0
 
     def start(self) -> None:
         if self.sockets:
-            self.pid = http.start(self.sockets, self.pipe.send)
+            self.pid = http_child.start(self.sockets, self.pipe.send)
 
 
 class Generation(msgspec.Struct, kw_only=True):
@@ -173,7 +173,7 @@ class Supervisor:
             )
             workers.append(Worker(tools=tools))
         sockets = [
-            http.HttpSocket(
+            http_child.HttpSocket(
                 interface.name, sock, front.tftp,
                 Shares(front.tftp, roots[interface.name], roots.of_clients),
             )

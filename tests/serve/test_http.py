@@ -18,7 +18,8 @@ from served import pattern
 
 from fastpxe.events import Event, HttpServed
 from fastpxe.serve.files import Root
-from fastpxe.serve.http import HttpServer, HttpSocket
+from fastpxe.serve.http import HttpServer
+from fastpxe.serve.http_child import HttpSocket
 from fastpxe.serve.tftp_clients import Shares
 from fastpxe.tftp import TftpSettings
 

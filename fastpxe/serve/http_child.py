@@ -1,0 +1,34 @@
+"""The process that serves HTTP, as its parent sees it.
+
+The server itself is imported by the child alone: aiohttp takes 11 MiB, which workers don't need.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fastpxe.events import Event
+from fastpxe.serve.processes import fork
+from fastpxe.serve.tftp_clients import Shares
+from fastpxe.tftp import TftpSettings
+
+
+class HttpSocket(NamedTuple):
+    """A listening TCP socket, bound to an interface, and what its clients are served."""
+
+    interface: str
+    sock: socket.socket
+    settings: TftpSettings
+    shares: Shares
+
+
+def start(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> int:
+    """Fork a server; its process id. SIGTERM: stop. SIGUSR1: accept no more, end when all have."""
+
+    def serve() -> None:
+        from fastpxe.serve import http  # noqa: PLC0415 - not in the parent, nor in workers
+
+        asyncio.run(http.work(sockets, saw))
+
+    return fork("fastpxe-http", serve)
