@@ -8,7 +8,8 @@ cdef enum:
     QUEUE = 64                # datagrams, or trains of them, that one sendmmsg takes
     ARENA = 1 << 18           # bytes of headers and blocks that wait to be sent
     SEGMENTS_MAX = 64         # UDP_MAX_SEGMENTS of the kernel
-    TRAIN_BYTES_MAX = 65000   # below the 65,507 that one UDP send may have
+    TRAIN_BYTES_MAX = 65000   # a little below UDP_BYTES_MAX
+    UDP_BYTES_MAX = 65507     # what an IPv4 packet of 65,535 bytes leaves
     SEND_CONTROL = 64         # room for in_pktinfo and UDP_SEGMENT, checked in BlockSender.__init__
 
 cdef enum Way:                # how blocks get from the page cache to the socket
@@ -50,6 +51,7 @@ cdef class BlockSender:
                            int64_t first, int count) noexcept
     cdef bint splice_blocks(self, const Target *target, int file, int64_t size_bytes, int blksize,
                             int64_t first, int count) noexcept
+    cdef void abandon(self, const Target *target) noexcept
     cdef void queue_message(self, const Target *target, int at, int size, int segment) noexcept
     cdef int room_for(self, const Target *target, int size) noexcept
     cdef bint may_be_repeated(self, int why, int tries) noexcept

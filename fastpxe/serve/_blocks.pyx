@@ -24,7 +24,7 @@ from posix.stat cimport fstat, struct_stat
 
 from fastpxe.serve._socket cimport (
     CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_SPACE, IPPROTO_IP, IPPROTO_UDP, IP_PKTINFO,
-    MSG_DONTWAIT, MSG_MORE, POLLOUT, UDP_CORK, UDP_SEGMENT, cmsghdr, in_pktinfo, iovec, mmsghdr,
+    MSG_DONTWAIT, MSG_MORE, POLLOUT, UDP_SEGMENT, cmsghdr, in_pktinfo, iovec, mmsghdr,
     msghdr, poll, pollfd, sendmmsg, sendmsg, sockaddr_in,
 )
 
@@ -33,9 +33,6 @@ cdef extern from "<sys/uio.h>" nogil:
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int, void *, size_t, long)
-
-cdef extern from "<sys/socket.h>" nogil:
-    int setsockopt(int, int, int, const void *, unsigned int)
 
 cdef extern from "<sys/sendfile.h>" nogil:
     ssize_t sendfile(int, int, long *, size_t)
@@ -126,10 +123,9 @@ cdef class BlockSender:
                             int64_t first, int count) noexcept:
         """Send at once: the header holds the socket back until the block has joined it."""
         cdef long offset
-        cdef int64_t left
-        cdef uint8_t *header
+        cdef int64_t left, sent
         cdef struct_stat status
-        cdef int i, off = 0
+        cdef int i
         self.flush()
         # A part of a block would pass for the last one, and sendfile sends what there is.
         if fstat(file, &status) or status.st_size < min(size_bytes, (first + count - 1) * blksize):
@@ -137,8 +133,7 @@ cdef class BlockSender:
         for i in range(count):
             offset = (first + i - 1) * blksize
             left = min(<int64_t>blksize, size_bytes - offset)
-            header = self.arena
-            write_header(header, first + i)
+            write_header(self.arena, first + i)
             self.queue_message(target, 0, HEADER, 0)
             self.queued = 0
             if left <= 0:
@@ -148,10 +143,20 @@ cdef class BlockSender:
             if sendmsg(target.sock, &self.messages[0].msg_hdr, MSG_DONTWAIT | MSG_MORE) < 0:
                 self.unsent += 1
                 continue
-            if sendfile(target.sock, file, &offset, left) != left:
-                setsockopt(target.sock, IPPROTO_UDP, UDP_CORK, &off, sizeof(int))  # hold nothing
-                return False
+            sent = sendfile(target.sock, file, &offset, left)
+            if sent != left:
+                self.abandon(target)
+                if sent >= 0:
+                    return False
+                self.unsent += 1       # no room for it: as good as lost on the wire
         return True
+
+    cdef void abandon(self, const Target *target) noexcept:
+        """Have the socket let go of a block that it holds a part of: as it is, it would pass for
+        the last. Nothing sends it but the rest; what is too long for a datagram drops it.
+        """
+        self.goes[0].vector.iov_len = UDP_BYTES_MAX + 1
+        sendmsg(target.sock, &self.messages[0].msg_hdr, MSG_DONTWAIT)
 
     cdef int room_for(self, const Target *target, int size) noexcept:
         """Where in the arena `size` bytes for a message to this target may be put."""

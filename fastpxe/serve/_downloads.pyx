@@ -162,7 +162,8 @@ cdef class Downloads:
 
     def end(self, Download download not None, str outcome):
         """End a transfer from our side. The client isn't told: see `say`."""
-        self.act(download, download.transfer.end(outcome))
+        if not download.is_over:
+            self.act(download, download.transfer.end(outcome))
         self.tell_ends()
 
     def say(self, Download download not None, bytes datagram not None):

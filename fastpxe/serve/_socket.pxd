@@ -62,7 +62,7 @@ cdef extern from "<netinet/in.h>" nogil:
     int AF_INET, IPPROTO_IP, IPPROTO_UDP, IP_PKTINFO
 
 cdef extern from "<linux/udp.h>" nogil:
-    int UDP_CORK, UDP_SEGMENT
+    int UDP_SEGMENT
 
 cdef extern from "<poll.h>" nogil:
     cdef struct pollfd:

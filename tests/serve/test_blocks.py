@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from netns import CLONE_NEWNET, Namespace, check, in_a_thread, libc
@@ -213,6 +214,30 @@ def test_after_a_file_cut_short_the_socket_serves_others(rig: Rig, way: str) -> 
     content = pattern(5000)
     rig.start(way, content, 1468, 4)
     assert rig.download() == content
+
+
+class Unreadable(NamedTuple):
+    """A file that says its size and can't be read: sendfile fails when the header has gone ahead."""
+
+    fd: int
+
+
+def test_a_block_that_sendfile_fails_to_send_is_lost_whole(rig: Rig) -> None:
+    content = pattern(5000)
+    rig.start("sendfile", content, 1468, 1)
+    rig.sent()
+    unreadable = Unreadable(os.open(rig.folder / "f", os.O_WRONLY))
+    transfer = Transfer(Terms(), 5000, retry_timeout_s=8, give_up_s=60)
+    address, port = rig.client.getsockname()
+    failing = Download(
+        transfer, unreadable, rig.server.fileno(), int(IPv4Address(address)), port + 1,  # type: ignore[arg-type] - the point is that it is no OpenFile
+        LOCALHOST, None,
+    )  # fmt: skip
+    rig.downloads.start(failing)
+    os.close(unreadable.fd)
+    assert (transfer.outcome, rig.downloads.unsent) == ("", 1)
+    rig.acknowledge(1)  # with a part of a block still held, the next would be joined to it
+    assert [block.payload for block in rig.sent()] == [content[1468:2936]]
 
 
 def test_a_client_that_cannot_be_reached_is_a_lost_datagram(rig: Rig) -> None:
