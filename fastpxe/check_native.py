@@ -156,7 +156,7 @@ def _unknown_arches(config: Config) -> Iterator[Finding]:
 def _names_in_urls(config: Config) -> Iterator[Finding]:
     for rule in config.rules:
         host = re.sub(r"^https?://([^/:]+).*", r"\1", rule.boot.url or "")
-        if host and not _is_address(host):
+        if host and host != "{server}" and not _is_address(host):
             yield Finding(
                 name="name-in-url",
                 where=rule.where,

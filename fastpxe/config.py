@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -104,12 +105,13 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         int, msgspec.Meta(ge=1, le=65535, description="TCP port; URLs made by fastpxe name it.")
     ] = 80
 
-    @property
-    def base(self) -> str | None:
-        """What the URL of a file begins with, {server} for our address; None when off."""
-        if not self.enabled:
+    def url_of(self, boot: Boot) -> str | None:
+        """Where a rule's file is to be had from here, {server} for our address; None if nowhere."""
+        if not self.enabled or boot.file is None or boot.server is not None:
             return None
-        return "http://{server}" + (f":{self.port}" if self.port != 80 else "") + "/"
+        port = f":{self.port}" if self.port != 80 else ""
+        path = quote(boot.file.replace("\\", "/").lstrip("/"))
+        return f"http://{{server}}{port}/{path}"
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -347,8 +349,15 @@ def _check_boot(key: str, match: Match, boot: Boot, http: HttpSettings) -> None:
         raise _Wrong(f"{key}.file", f"a Raspberry Pi takes at most {RPI_FILE_MAX} characters")
     if boot.file and re.match(r"https?://", boot.file):
         raise _Wrong(f"{key}.file", "this is a URL: write url instead of file")
+    _check_urls(key, match, boot, http)
+
+
+def _check_urls(key: str, match: Match, boot: Boot, http: HttpSettings) -> None:
     if boot.url and not re.match(r"https?://[^/]", boot.url):
         raise _Wrong(f"{key}.url", f'{boot.url!r}: write "http://192.0.2.10/boot.efi"')
+    for name, url in (("url", boot.url), ("file", http.url_of(boot))):
+        if url and len(url.replace("{server}", "255.255.255.255")) > FILE_MAX:
+            raise _Wrong(f"{key}.{name}", f"the URL may have more than {FILE_MAX} characters")
     http_only = bool(match.arches) and HTTP_ARCHES.issuperset(match.arches)
     if http_only and not (boot.url or boot.ignore or http.enabled):
         raise _Wrong(

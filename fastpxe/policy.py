@@ -9,10 +9,9 @@ from fnmatch import fnmatchcase
 from functools import cache
 from ipaddress import IPv4Address
 from typing import NamedTuple
-from urllib.parse import quote
 
 from fastpxe._reply import Policy
-from fastpxe.config import Config
+from fastpxe.config import Config, HttpSettings
 from fastpxe.identity import Pattern
 from fastpxe.menu import Menu, vendor_options
 from fastpxe.rules import Boot, Match, Rule, Text
@@ -88,12 +87,12 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
     replies: dict[Reply, int] = {}
     rules = []
     addresses = [int(address) for address in own]
-    serves_4011, base = 4011 in config.dhcp.ports, config.http.base
+    serves_4011 = 4011 in config.dhcp.ports
     for rule in config.rules:
         indexes = tuple(
             reply if isinstance(reply, int) else replies.setdefault(reply, len(replies))
             for reply in (
-                reply_for(kind, rule, serves_4011=serves_4011, http_base=base) for kind in KINDS
+                reply_for(kind, rule, serves_4011=serves_4011, http=config.http) for kind in KINDS
             )
         )
         ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
@@ -150,18 +149,16 @@ def at(reply: Reply, server: IPv4Address) -> Reply:
     return reply._replace(file=file, bootfile=bootfile)
 
 
-def reply_for(
-    kind: str, rule: Rule, *, serves_4011: bool, http_base: str | None = None
-) -> Reply | int:
+def reply_for(kind: str, rule: Rule, *, serves_4011: bool, http: HttpSettings) -> Reply | int:
     """What a rule says to one kind of client: a Reply, NOT_SERVED or DENIED.
 
-    With `http_base` a file without a URL is offered to UEFI HTTP Boot too, from there.
+    Where `http` is on, a file without a URL is offered to UEFI HTTP Boot too.
     """
     boot = rule.boot
     if boot.ignore:
         return DENIED
     if kind == "http":
-        url = boot.url or _url_of(boot, http_base)
+        url = boot.url or http.url_of(boot)
         return _http(boot, url) if url else NOT_SERVED
     if kind == "ipxe" and boot.url:
         return _reply(boot, boot.url)
@@ -231,13 +228,6 @@ def _file_fields(name: bytes) -> tuple[bytes, bytes]:
 
 def _url_fields(url: bytes) -> tuple[bytes, bytes]:
     return url if len(url) <= FILE_FIELD_MAX else b"", url + b"\0"
-
-
-def _url_of(boot: Boot, base: str | None) -> str | None:
-    """Where fastpxe's own HTTP server has the file of a rule."""
-    if base is None or boot.file is None or boot.server is not None:
-        return None
-    return base + quote(boot.file.replace("\\", "/").lstrip("/"))
 
 
 def _http(boot: Boot, url: str) -> Reply:

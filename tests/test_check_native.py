@@ -108,6 +108,7 @@ def test_an_architecture_that_nobody_sends_is_a_trap() -> None:
 def test_a_name_in_a_url_is_a_trap() -> None:
     assert "name-in-url" in names('[[boot]]\nurl = "http://boot.example/x.efi"\n')
     assert "name-in-url" not in names('[[boot]]\nurl = "http://10.0.0.1/x.efi"\n')
+    assert "name-in-url" not in names('[[boot]]\nurl = "http://{server}/x.efi"\n')
 
 
 def test_a_missing_file_is_found_unless_another_server_has_it() -> None:

@@ -338,6 +338,13 @@ WRONG = [
     boot('url = "HTTP://192.0.2.1/f"', '"http://192.0.2.10/boot.efi"'),
     boot('url = "http:///f"', '"http://192.0.2.10/boot.efi"'),
     boot('url = ""', "printable ASCII"),
+    boot(f'url = "http://{{server}}/{"u" * 236}"', "more than 254"),
+    Bad(
+        f'[http]\nenabled = true\n[[boot]]\nfile = "{" " * 100}"',
+        4,
+        "boot[0].file",
+        "more than 254",
+    ),
     boot('url = "http://a/b"', "only iPXE and HTTP archs", rest='arch = "bios"\nipxe = false'),
     boot('server = "tftp.example"', "no IPv4 address"),
     boot('server = "0.0.0.0"', "leave it out"),

@@ -53,9 +53,11 @@ class HttpChild(msgspec.Struct, kw_only=True):
     board: Board
     pipe: EventPipe
     pid: int = 0
+    started_at: float = 0
 
     def start(self) -> None:
         if self.sockets:
+            self.started_at = time.monotonic()
             self.pid = http_child.start(self.sockets, self.pipe.send)
 
 
@@ -209,6 +211,7 @@ class Supervisor:
                     _replace(one, os.waitstatus_to_exitcode(status))
             if pid == self._now.http.pid:
                 log.error("the HTTP server (pid %d) ended; another takes its place", pid)
+                _pause_after(self._now.http.started_at)
                 self._now.http.start()
             if pid == self._now.recorder:
                 log.error("the recorder (pid %d) ended; another takes its place", pid)
@@ -315,9 +318,14 @@ def _replace(one: Worker, code: int) -> None:
     log.error(
         "worker %d (pid %d) ended %s; another takes its place", one.tools.number, one.pid, how
     )
-    if time.monotonic() - one.started_at < EARLY_S:
-        time.sleep(EARLY_S)  # rather than fork for ever; the other workers go on
+    _pause_after(one.started_at)
     _start_worker(one)
+
+
+def _pause_after(started_at: float) -> None:
+    """Wait before a process that ended early is started again, rather than fork for ever."""
+    if time.monotonic() - started_at < EARLY_S:
+        time.sleep(EARLY_S)
 
 
 def _end(pids: Iterable[int]) -> None:

@@ -217,7 +217,7 @@ def test_after_a_file_cut_short_the_socket_serves_others(rig: Rig, way: str) -> 
 
 
 class Unreadable(NamedTuple):
-    """A file that says its size and can't be read: sendfile fails when the header has gone ahead."""
+    """A file that says its size and can't be read: sendfile fails after the header."""
 
     fd: int
 
