@@ -6,8 +6,7 @@ Every default of the native configuration stands in this module and in tftp.Tftp
 import difflib
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,9 +17,10 @@ import msgspec
 from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
-from fastpxe.paths import printable, read_renaming
+from fastpxe.paths import read_renaming
 from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
 from fastpxe.tftp import TftpClient, TftpSettings
+from fastpxe.toml_lines import as_key, line_of, lines_of
 from fastpxe.wire import Arch
 
 T = TypeVar("T")
@@ -163,11 +163,11 @@ def parse(text: str, source: str) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, source) from None
-    lines = dict(_lines(text))
+    lines = dict(lines_of(text))
     try:
         document = msgspec.convert(data, Document, dec_hook=_decode)
         rules = tuple(
-            _rule(i, table, f"{source}:{_line_of(lines, f'boot[{i}]')}", document.http)
+            _rule(i, table, f"{source}:{line_of(lines, f'boot[{i}]')}", document.http)
             for i, table in enumerate(document.boot)
         )
         rules += _profile_rules(document.profile)
@@ -188,7 +188,7 @@ def parse(text: str, source: str) -> Config:
             rules=rules,
         )
     raise ConfigError(
-        wrong.message, where=f"{source}:{_line_of(lines, wrong.key)}", key=wrong.key
+        wrong.message, where=f"{source}:{line_of(lines, wrong.key)}", key=wrong.key
     ) from None
 
 
@@ -425,7 +425,7 @@ def _check_tftp(tftp: TftpSettings) -> None:
 def _check_remap(tftp: TftpSettings) -> None:
     spelled: dict[bytes, str] = {}
     for name, target in tftp.remap.items():
-        key = f"tftp.remap.{_as_key(name)}"
+        key = f"tftp.remap.{as_key(name)}"
         try:
             path, _ = read_renaming(name, target)
         except ValueError as error:
@@ -500,37 +500,3 @@ _KEYS: dict[str, type[msgspec.Struct]] = {
     "boot": BootTable,
     "boot.item": ItemTable,
 }
-
-_HEADER = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]")
-_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w.-]+)\s*=""")
-
-
-def _lines(text: str) -> Iterator[tuple[str, int]]:
-    """Each table and key, such as "boot[1]" and "boot[1].arch", and the line that has it."""
-    tables: Counter[str] = Counter()
-    table = ""
-    for at, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            brackets, table = header.groups()
-            parent, dot, name = table.partition(".")
-            if tables[parent] and dot:  # of the last table of a list: "boot[1].item"
-                table = f"{parent}[{tables[parent] - 1}].{name}"
-            if brackets == "[[":
-                tables[table] += 1
-                table += f"[{tables[table] - 1}]"
-            yield table, at
-        elif key := _KEY.match(line):
-            name = _as_key(key[1][1:-1]) if key[1][0] in "\"'" else key[1]
-            yield f"{table}.{name}" if table else name, at
-
-
-def _as_key(name: str) -> str:
-    """A key as TOML has it, in quotes where they are needed."""
-    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else f'"{printable(name.encode())}"'
-
-
-def _line_of(lines: Mapping[str, int], key: str) -> int:
-    """The line where a key such as "boot[1].arch[0]" is written, or that of its table."""
-    while key and key not in lines:
-        key = key[: max(key.rfind("."), key.rfind("["), 0)]
-    return lines.get(key, 1)
