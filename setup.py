@@ -25,6 +25,7 @@ MODULES = {
     "fastpxe._reply": "fastpxe/_reply.pyx",
     "fastpxe._request": "fastpxe/_request.pyx",
     "fastpxe._codec": "fastpxe/_codec.pyx",
+    "fastpxe._hosts": "fastpxe/_hosts.pyx",
     "fastpxe._transfer": "fastpxe/_transfer.pyx",
     "fastpxe.serve._blocks": "fastpxe/serve/_blocks.pyx",
     "fastpxe.serve._downloads": "fastpxe/serve/_downloads.pyx",

@@ -5,6 +5,8 @@ Addresses and ports are host-order integers; a Span points into the owner's pool
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastpxe._hosts cimport Hosts, hash_of
+
 cdef extern from *:
     """
     #define COOKIE ((const uint8_t *)"\\x63\\x82\\x53\\x63")
@@ -100,6 +102,8 @@ cdef struct Rule:             # conditions are AND-ed, the tests of one kind OR-
     uint32_t key_at           # where among the rule's tests those begin that an index has,
     uint32_t key_count        # and how many they are; 0 for an open rule
     int32_t replies[KIND_COUNT]
+    uint32_t boot             # number of its name; other rules may have the same, 0 = none
+    bint hosts_only           # for hosts that are to get this boot, nobody else
 
 cdef struct Entry:            # of a hash bucket: rules in file order
     const uint8_t *key
@@ -160,15 +164,6 @@ cdef inline Tlv tlv_over(const uint8_t *at, uint32_t size) noexcept nogil:
     return tlv
 
 
-cdef inline uint32_t hash_of(const uint8_t *at, uint32_t size) noexcept nogil:
-    """FNV-1a: short keys, and tables whose size no client decides."""
-    cdef uint32_t h = 2166136261u
-    cdef uint32_t i
-    for i in range(size):
-        h = (h ^ at[i]) * 16777619u
-    return h ^ (h >> 15)
-
-
 cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogil
 cdef const uint8_t *option(const Message *message, int code, uint32_t *size) noexcept nogil
 cdef int kind_of(const Message *message, int32_t arch) noexcept nogil
@@ -186,16 +181,23 @@ cdef class Matcher:
     cdef uint32_t open_count
     cdef Index by_mac
     cdef Index by_uuid
+    cdef uint32_t *boots      # boot number -> where its rules begin in boot_rules; one more ends
+    cdef uint32_t boot_count
+    cdef int32_t *boot_rules  # grouped by boot, in file order
+    cdef Hosts hosts          # or None
     cdef bint takes_any_arch  # some rule is open to every architecture
     cdef uint8_t *arch_slots  # 65,536: arch number -> slot; 0 = no rule names it
 
     cdef load_rules(self, rules, reply_count, bytearray pool)
+    cdef load_boots(self)
     cdef load_indexes(self)
     cdef bint is_exact(self, const Rule *rule, int kind, uint32_t size) noexcept
     cdef uint32_t set_key(self, Rule *rule, int kind) noexcept
     cdef int32_t arch_of(self, const Message *message) noexcept nogil
     cdef int32_t find(self, const Message *message, int kind, int32_t arch,
                       uint32_t subnet) noexcept nogil
+    cdef int32_t first_of(self, uint32_t boot, const Message *message, int kind,
+                          uint64_t arch_bit, uint32_t subnet) noexcept nogil
     cdef int32_t first_in(self, const Index *index, const uint8_t *key, uint32_t size,
                           int32_t best, const Message *message, int kind, uint64_t arch_bit,
                           uint32_t subnet) noexcept nogil

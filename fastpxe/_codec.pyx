@@ -439,9 +439,10 @@ cdef bint test_holds(const uint8_t *pool, const Test *test, const Message *messa
 
 
 cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
-                     const Message *message, int kind, uint64_t arch_bit,
-                     uint32_t subnet) noexcept nogil:
-    """True when all holds but the tests that an index has: finding the rule there met those."""
+                     const Message *message, int kind, uint64_t arch_bit, uint32_t subnet,
+                     bint is_keyed) noexcept nogil:
+    """True when all holds; `is_keyed`: but for the tests that an index has, which found the rule.
+    """
     cdef uint32_t i = 0
     cdef const Test *test
     if rule.replies[kind] == NOT_SERVED:
@@ -451,7 +452,7 @@ cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
     if rule.ipxe >= 0 and rule.ipxe != message.is_ipxe:
         return False
     while i < rule.test_count:
-        if i == rule.key_at and rule.key_count:
+        if is_keyed and i == rule.key_at and rule.key_count:
             i += rule.key_count
             continue
         test = &tests[rule.first_test + i]
@@ -498,25 +499,31 @@ cdef void insert(Index *index, uint32_t entry, const uint8_t *key, uint32_t size
 cdef class Matcher:
     """Rules compiled for matching; never changed once built.
 
-    rules: for each, in file order, (arches, ipxe, tests, replies): option 93 numbers (none = any),
-      -1 / 0 / 1, tests as (kind, how, value, mask) sorted by kind, and for each Kind of client an
-      index of a reply, or NOT_SERVED, or DENIED.
+    rules: for each, in file order, (arches, ipxe, tests, replies, boot, hosts_only): option 93
+      numbers (none = any), -1 / 0 / 1, tests as (kind, how, value, mask) sorted by kind, for each
+      Kind of client an index of a reply, or NOT_SERVED, or DENIED; the number of the boot that it
+      belongs to (0 = none), and whether it is for hosts that are to get that boot alone.
     reply_count: what those indexes stay below.
+    hosts: who is to get which boot: the rules of that one come first for them.
 
     fastpxe.policy builds these from a Config. ValueError for what can't be compiled.
     """
 
-    def __init__(self, rules, reply_count):
+    def __init__(self, rules, reply_count, Hosts hosts=None):
         if self.rules != NULL:
             raise TypeError("a Matcher is built once")
         pool = bytearray(b"\0")
         self.load_rules(rules, reply_count, pool)
         self.pool_owner = bytes(pool)
         self.pool = <const uint8_t *>PyBytes_AS_STRING(self.pool_owner)
+        self.load_boots()
         self.load_indexes()
+        self.hosts = hosts
 
     def __dealloc__(self):
         free(self.rules)
+        free(self.boots)
+        free(self.boot_rules)
         free(self.tests)
         free(self.open_rules)
         free(self.by_mac.heads)
@@ -533,10 +540,13 @@ cdef class Matcher:
         self.rules = <Rule *>allocate(self.rule_count, sizeof(Rule))
         self.tests = <Test *>allocate(sum(len(rule[2]) for rule in rules), sizeof(Test))
         self.arch_slots = <uint8_t *>allocate(65536, 1)
-        for i, (arches, ipxe, tests, replies) in enumerate(rules):
+        for i, (arches, ipxe, tests, replies, boot, hosts_only) in enumerate(rules):
             rule = &self.rules[i]
             rule.ipxe = ipxe
-            self.takes_any_arch |= not arches and ipxe != 1
+            rule.boot = boot
+            rule.hosts_only = hosts_only
+            self.boot_count = max(self.boot_count, rule.boot)
+            self.takes_any_arch |= not arches and ipxe != 1 and not hosts_only
             for arch in arches:
                 if not self.arch_slots[<uint16_t>arch]:
                     slots += 1
@@ -557,6 +567,25 @@ cdef class Matcher:
                     raise ValueError(f"rule {i}: no reply {replies[kind]}")
                 rule.replies[kind] = replies[kind]
 
+    cdef load_boots(self):
+        """Group the rules by the boot that they belong to."""
+        cdef uint32_t boot, at = 0
+        cdef uint32_t *ends
+        cdef uint32_t i
+        self.boots = <uint32_t *>allocate(self.boot_count + 2, sizeof(uint32_t))
+        self.boot_rules = <int32_t *>allocate(self.rule_count, sizeof(int32_t))
+        for i in range(self.rule_count):
+            self.boots[self.rules[i].boot + 1] += 1
+        for boot in range(self.boot_count + 1):
+            self.boots[boot + 1] += self.boots[boot]
+        ends = <uint32_t *>allocate(self.boot_count + 1, sizeof(uint32_t))
+        memcpy(ends, self.boots, (self.boot_count + 1) * sizeof(uint32_t))
+        for i in range(self.rule_count):
+            at = ends[self.rules[i].boot]
+            self.boot_rules[at] = <int32_t>i
+            ends[self.rules[i].boot] += 1
+        free(ends)
+
     cdef load_indexes(self):
         """Sort each rule to one place: by its exact MACs, by its exact UUIDs, or open."""
         cdef uint32_t mac_count = 0, uuid_count = 0, mac_at = 0, uuid_at = 0, first, t
@@ -565,7 +594,9 @@ cdef class Matcher:
         cdef list keyed_by = []
         for i in range(<int32_t>self.rule_count):
             rule = &self.rules[i]
-            if self.is_exact(rule, TEST_MAC, 6):
+            if rule.hosts_only:
+                keyed_by.append(-1)   # its boot leads to it, nothing else
+            elif self.is_exact(rule, TEST_MAC, 6):
                 keyed_by.append(TEST_MAC)
                 mac_count += self.set_key(rule, TEST_MAC)
             elif self.is_exact(rule, TEST_UUID, 16):
@@ -617,15 +648,22 @@ cdef class Matcher:
 
     cdef int32_t find(self, const Message *message, int kind, int32_t arch,
                       uint32_t subnet) noexcept nogil:
-        """The first rule that holds, or -1."""
+        """The first rule that holds, or -1; for a host with a boot of its own the first of that."""
         cdef uint64_t arch_bit = 0
         cdef int32_t best = <int32_t>self.rule_count, at
-        cdef uint32_t i
+        cdef uint32_t i, boot
+        cdef const uint8_t *mac = message.at + AT_CHADDR if message.at[AT_HLEN] == 6 else NULL
         if arch >= 0:
             arch_bit = <uint64_t>1 << self.arch_slots[arch] & ~<uint64_t>1
-        if message.at[AT_HLEN] == 6:
+        if self.hosts is not None:
+            boot = self.hosts.boot_of(mac, message.uuid)
+            if boot:
+                at = self.first_of(boot, message, kind, arch_bit, subnet)
+                if at >= 0:
+                    return at
+        if mac != NULL:
             best = self.first_in(
-                &self.by_mac, message.at + AT_CHADDR, 6, best, message, kind, arch_bit, subnet)
+                &self.by_mac, mac, 6, best, message, kind, arch_bit, subnet)
         if message.uuid != NULL:
             best = self.first_in(
                 &self.by_uuid, message.uuid, 16, best, message, kind, arch_bit, subnet)
@@ -633,10 +671,25 @@ cdef class Matcher:
             at = self.open_rules[i]
             if at >= best:
                 break
-            if rule_holds(self.pool, &self.rules[at], self.tests, message, kind, arch_bit, subnet):
+            if rule_holds(self.pool, &self.rules[at], self.tests, message, kind, arch_bit, subnet,
+                          True):
                 best = at
                 break
         return best if best < <int32_t>self.rule_count else -1
+
+    cdef int32_t first_of(self, uint32_t boot, const Message *message, int kind,
+                          uint64_t arch_bit, uint32_t subnet) noexcept nogil:
+        """The first rule of a boot that holds, or -1."""
+        cdef uint32_t i
+        cdef int32_t at
+        if boot > self.boot_count:
+            return -1
+        for i in range(self.boots[boot], self.boots[boot + 1]):
+            at = self.boot_rules[i]
+            if rule_holds(self.pool, &self.rules[at], self.tests, message, kind, arch_bit, subnet,
+                          False):
+                return at
+        return -1
 
     cdef int32_t first_in(self, const Index *index, const uint8_t *key, uint32_t size,
                           int32_t best, const Message *message, int kind, uint64_t arch_bit,
@@ -649,7 +702,8 @@ cdef class Matcher:
             if rule >= best:
                 return best
             if memcmp(index.entries[entry].key, key, size) == 0 and rule_holds(
-                    self.pool, &self.rules[rule], self.tests, message, kind, arch_bit, subnet):
+                    self.pool, &self.rules[rule], self.tests, message, kind, arch_bit, subnet,
+                    True):
                 return rule
             entry = index.entries[entry].next
         return best

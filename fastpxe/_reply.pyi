@@ -3,8 +3,10 @@ from typing import TypeAlias, final
 
 from typing_extensions import disjoint_base
 
+from fastpxe._hosts import Hosts
+
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
-_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
+_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int], int, bool]
 _Reply: TypeAlias = tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int, int]
 
 @disjoint_base
@@ -35,4 +37,5 @@ class Policy(Responder):
         min_secs: int = 0,
         mac_limit: int = 0,
         relay_limit: int = 0,
+        hosts: Hosts | None = None,
     ) -> None: ...

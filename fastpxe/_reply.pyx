@@ -13,6 +13,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from fastpxe._codec cimport *
+from fastpxe._hosts cimport hash_of
 
 cdef enum:
     BOOTREPLY = 2, FLAG_BROADCAST = 0x80
@@ -335,13 +336,13 @@ cdef class Policy(Responder):
       integers, 0 for our own; with a menu, the indexes of the replies to boot server types 0x8000
       and up.
     own: this machine's addresses as integers. mac_limit, relay_limit: requests a second that one
-      MAC, or one relay, is answered; 0 for no limit.
+      MAC, or one relay, is answered; 0 for no limit. hosts: who is to get which boot.
 
     fastpxe.policy builds these from a Config. ValueError for what can't be rendered.
     """
 
     def __init__(self, rules, replies, *, own=(), honour_override=False, accept_foreign=False,
-                 echo_client_id=False, min_secs=0, mac_limit=0, relay_limit=0):
+                 echo_client_id=False, min_secs=0, mac_limit=0, relay_limit=0, hosts=None):
         if self.replies != NULL:
             raise TypeError("a Policy is built once")
         pool = bytearray(b"\0")
@@ -362,7 +363,7 @@ cdef class Policy(Responder):
         self.load_replies(replies, pool)
         self.pool_owner = bytes(pool)
         self.pool = <const uint8_t *>PyBytes_AS_STRING(self.pool_owner)
-        self.matcher = Matcher(rules, len(replies))
+        self.matcher = Matcher(rules, len(replies), hosts)
 
     def __dealloc__(self):
         free(self.replies)

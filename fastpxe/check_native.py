@@ -24,7 +24,7 @@ def check(
     """Every trap, in file order. `is_served` tells whether a file is there; None asks nothing."""
     findings = [
         *_no_rules(config),
-        *_unreachable(compiled),
+        *_unreachable(compiled, {host.boot for host in config.hosts}),
         *_bios_file_for_all(config),
         *_ipxe_without_rule(config),
         *_unknown_arches(config),
@@ -45,8 +45,11 @@ def _no_rules(config: Config) -> Iterator[Finding]:
         )
 
 
-def _unreachable(compiled: Compiled) -> Iterator[Finding]:
-    """A rule whose every client is taken by one earlier rule."""
+def _unreachable(compiled: Compiled, asked_for: set[str]) -> Iterator[Finding]:
+    """A rule whose every client is taken by one earlier rule.
+
+    asked_for: boots of hosts, for whom the rules of that name come first.
+    """
     for index, rule in enumerate(compiled.rules):
         served = [k for k in range(len(KINDS)) if compiled.kinds[index][k] != NOT_SERVED]
         if not served:
@@ -55,10 +58,18 @@ def _unreachable(compiled: Compiled) -> Iterator[Finding]:
         for earlier in range(index):
             other = compiled.rules[earlier]
             takes = all(compiled.kinds[earlier][k] != NOT_SERVED for k in served)
+            takes &= _comes_before(other, rule, asked_for)
             if takes and _covers(other.match, rule.match):
                 denied = compiled.kinds[earlier][served[0]] == DENIED
                 yield _never(rule, f"{'ignored by' if denied else 'taken by'} rule {other.name!r}")
                 break
+
+
+def _comes_before(earlier: Rule, rule: Rule, asked_for: set[str]) -> bool:
+    """Whether whoever may get `rule` is asked `earlier` first."""
+    if rule.hosts_only or rule.name in asked_for:
+        return earlier.name == rule.name
+    return not earlier.hosts_only
 
 
 def _never(rule: Rule, why: str) -> Finding:
@@ -111,7 +122,7 @@ def _bios_file_for_all(config: Config) -> Iterator[Finding]:
         others = [n for n in rule.match.arches if n not in _X86_BIOS]
         if not BIOS_FILE.search(file) or (rule.match.arches and not others):
             continue
-        if rule.match.macs or rule.match.uuids or rule.match.ipxe:
+        if rule.match.macs or rule.match.uuids or rule.match.ipxe or rule.hosts_only:
             continue  # named machines: their owner knows what they are
         yield Finding(
             name="bios-file-for-uefi",
@@ -123,12 +134,13 @@ def _bios_file_for_all(config: Config) -> Iterator[Finding]:
 
 
 def _ipxe_without_rule(config: Config) -> Iterator[Finding]:
-    loads_ipxe = [r for r in config.rules if r.boot.file and is_ipxe_binary(r.boot.file)]
+    rules = [rule for rule in config.rules if not rule.hosts_only]
+    loads_ipxe = [r for r in rules if r.boot.file and is_ipxe_binary(r.boot.file)]
     serves_ipxe = any(
         (rule.match.ipxe is not False)
         and not rule.boot.ignore
         and (rule.boot.ipxe_too or not (rule.boot.file and is_ipxe_binary(rule.boot.file)))
-        for rule in config.rules
+        for rule in rules
     )
     if loads_ipxe and not serves_ipxe:
         yield Finding(

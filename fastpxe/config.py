@@ -6,7 +6,7 @@ Every default of the native configuration stands in this module and in tftp.Tftp
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from fastpxe.errors import ConfigError
+from fastpxe.hosts import Host, parse_host
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.paths import read_renaming
@@ -29,6 +30,7 @@ Texts = str | tuple[str, ...]
 Profile = Literal["fog-1.6", "fog-1.5", "netbootxyz", "ipxe", "rpi"]
 
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
+STATE = "/var/lib/fastpxe"
 MENU_PROMPT = "Boot menu"
 MENU_TIMEOUT_S = 10
 MENU_FILE_MAX = 127  # the header field; option 67 would not fit beside the menu
@@ -88,10 +90,19 @@ class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     style: Style = "auto"
     ipxe_too: bool = False
     ignore: bool = False
+    hosts_only: bool = False
     prompt: str | None = None
     timeout_s: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
     item: tuple[ItemTable, ...] = ()
     reply_delay_s: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0
+
+
+class HostTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[host]]: machines that get the [[boot]] rules of a name before all others."""
+
+    boot: str
+    mac: Texts = ()
+    uuid: Texts = ()
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,10 +134,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tftp: TftpSettings = TftpSettings()
     http: HttpSettings = HttpSettings()
     boot: tuple[BootTable, ...] = ()
+    host: tuple[HostTable, ...] = ()
+    state: str = STATE
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration that is right as far as text can tell. `source` is where it came from."""
+    """A configuration that is right as far as text can tell.
+
+    source: where it came from. state: the folder of what fastpxe keeps by itself.
+    """
 
     source: str
     interfaces: tuple[str, ...]
@@ -134,6 +150,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tftp: TftpSettings
     http: HttpSettings = HttpSettings()
     rules: tuple[Rule, ...]
+    hosts: tuple[Host, ...] = ()
+    state: str = STATE
 
 
 class _Wrong(Exception):  # noqa: N818 - private: a value and the key it stands at, not yet located
@@ -171,6 +189,7 @@ def parse(text: str, source: str) -> Config:
             for i, table in enumerate(document.boot)
         )
         rules += _profile_rules(document.profile)
+        hosts = tuple(_hosts(document.host, {rule.name for rule in rules}, lines, source))
         _check_arches(rules)
         _check_dhcp(document.dhcp, rules)
         _check_tftp(document.tftp)
@@ -186,6 +205,8 @@ def parse(text: str, source: str) -> Config:
             tftp=document.tftp,
             http=document.http,
             rules=rules,
+            hosts=hosts,
+            state=document.state,
         )
     raise ConfigError(
         wrong.message, where=f"{source}:{line_of(lines, wrong.key)}", key=wrong.key
@@ -228,7 +249,11 @@ def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
         reply_delay_s=table.reply_delay_s,
     )
     _check_boot(key, match, boot, http)
-    return Rule(name=table.name or key, where=where, match=match, boot=boot)
+    if table.hosts_only and not table.name:
+        raise _Wrong(f"{key}.hosts_only", 'hosts ask for a boot by its name; add name = "…"')
+    return Rule(
+        name=table.name or key, where=where, match=match, boot=boot, hosts_only=table.hosts_only
+    )
 
 
 def _menu(key: str, table: BootTable) -> Menu | None:
@@ -455,12 +480,33 @@ def _is_multicast(text: str) -> bool:
         return False
 
 
+# --- hosts -------------------------------------------------------------------------------------
+
+
+def _hosts(
+    tables: tuple[HostTable, ...], boots: set[str], lines: dict[str, int], source: str
+) -> Iterator[Host]:
+    seen: dict[str, str] = {}
+    for i, table in enumerate(tables):
+        key = f"host[{i}]"
+        if table.boot not in boots:
+            raise _Wrong(f"{key}.boot", f"no [[boot]] is named so; {_suggest(table.boot, boots)}")
+        if not table.mac and not table.uuid:
+            raise _Wrong(key, 'which host? add mac = "…" or uuid = "…"')
+        for kind, texts in (("mac", table.mac), ("uuid", table.uuid)):
+            for name, keys in _each(f"{key}.{kind}", texts, parse_host):
+                where = f"{source}:{line_of(lines, key)}"
+                if seen.setdefault(name, where) != where:
+                    raise _Wrong(f"{key}.{kind}", f"{name} has a boot already, at {seen[name]}")
+                yield Host(name=name, keys=keys, boot=table.boot, where=where)
+
+
 # --- errors ------------------------------------------------------------------------------------
 
 
-def _suggest(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
+def _suggest(word: str, known: Iterable[str]) -> str:
     choices = ", ".join(known)
+    close = difflib.get_close_matches(word, choices.split(", "), n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {choices}"
 
 
@@ -499,4 +545,5 @@ _KEYS: dict[str, type[msgspec.Struct]] = {
     "http": HttpSettings,
     "boot": BootTable,
     "boot.item": ItemTable,
+    "host": HostTable,
 }

@@ -95,11 +95,13 @@ def explain_step(
     request = Request(datagram)
     word = REASONS[reason]
     is_decided_by_rules = word in ("answered", "no_rule", "unknown_arch", "denied")
-    candidates = _candidates(compiled, request, place, rule) if is_decided_by_rules else ()
+    own = _own_boot(compiled, request) if is_decided_by_rules else ""
+    candidates = _candidates(compiled, request, place, rule, own) if is_decided_by_rules else ()
     return Step(
         title=title,
         request=decode(datagram),
         candidates=tuple(candidates),
+        notes=(f"this host is to boot {own!r}: the rules of that name come first",) if own else (),
         silence=_SILENCE.get(word, word) if reason else "",
         reply=None if reason else decode(reply),
         to="" if reason else f"{IPv4Address(to)}:{to_port}",
@@ -139,20 +141,37 @@ def _asks_again(client: Client, reply: Decoded) -> bool:
     return not vendor.startswith("060108")
 
 
+def _own_boot(compiled: Compiled, request: Request) -> str:
+    """The boot that this very host is to get, or nothing."""
+    mac = request.chaddr[:6] if request.hlen == 6 else None
+    number = compiled.hosts.find(mac, request.uuid)
+    return next((name for name, one in compiled.boots.items() if one == number), "")
+
+
 def _candidates(
-    compiled: Compiled, request: Request, place: Place, winner: int
+    compiled: Compiled, request: Request, place: Place, winner: int, own: str
 ) -> Iterator[Candidate]:
+    """What became of each rule, in the order in which they are asked."""
     arch = _arch(compiled, request)
-    for index, rule in enumerate(compiled.rules):
-        if 0 <= winner < index:
+    own_rules = [i for i, rule in enumerate(compiled.rules) if own and rule.name == own]
+    others = [i for i, rule in enumerate(compiled.rules) if not rule.hosts_only]
+    is_won = False
+    for index in dict.fromkeys([*own_rules, *others]):
+        rule = compiled.rules[index]
+        if is_won:
             yield Candidate(name=rule.name, verdict="not reached", why="an earlier rule won")
             continue
         why = next(_objections(compiled.kinds[index], rule.match, request, arch, place), "")
         if (why == "") != (index == winner):
             raise AssertionError(f"rule {rule.name!r}: {why or 'holds'}, yet {winner} won")
         if index == winner:
+            is_won = True
             yield Candidate(name=rule.name, verdict="won", why="every condition holds")
         else:
+            yield Candidate(name=rule.name, verdict="lost", why=why)
+    for rule in compiled.rules:
+        if rule.hosts_only and rule.name != own:
+            why = f"it is for hosts that are to boot {rule.name!r}"
             yield Candidate(name=rule.name, verdict="lost", why=why)
 
 

@@ -10,8 +10,10 @@ from functools import cache
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from fastpxe._hosts import Hosts
 from fastpxe._reply import Policy
 from fastpxe.config import Config, HttpSettings
+from fastpxe.hosts import entries
 from fastpxe.identity import Pattern
 from fastpxe.menu import Menu, vendor_options
 from fastpxe.rules import Boot, Match, Rule, Text
@@ -23,6 +25,8 @@ PXE, HTTP = 1, 2  # families of replies, as in _codec.pxd
 
 SERVER = b"{server}"
 """Stands in a URL for the address by which the client reaches us."""
+
+HOSTS_ROOM = 16384  # hosts that can get a boot of their own at any time, 1.5 MiB
 
 FILE_FIELD_MAX = 127  # the header field is 128 bytes with its NUL
 
@@ -72,7 +76,8 @@ class Compiled(NamedTuple):
 
     `kinds` holds for each rule what each of KINDS gets: an index into `replies`, NOT_SERVED or
     DENIED. `native` answers as on a machine whose address is {server}; `native_for` gives a policy
-    whose URLs have a real one: the same object, where no URL asks for that.
+    whose URLs have a real one: the same object, where no URL asks for that. `boots` are the numbers
+    by which `hosts` asks for the rules of a name.
     """
 
     native: Policy
@@ -80,14 +85,24 @@ class Compiled(NamedTuple):
     rules: tuple[Rule, ...]
     replies: tuple[Reply, ...]
     kinds: tuple[tuple[int, ...], ...]
+    boots: dict[str, int]
+    hosts: Hosts
 
 
-def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
-    """Compile a configuration for a machine with the addresses `own`."""
+def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None) -> Compiled:
+    """Compile a configuration for a machine with the addresses `own`.
+
+    hosts: a table in which those that are to get a boot of their own can be put at any time; it is
+    filled with the hosts of the configuration.
+    """
     replies: dict[Reply, int] = {}
     rules = []
     addresses = [int(address) for address in own]
     serves_4011 = 4011 in config.dhcp.ports
+    boots = {name: i for i, name in enumerate(dict.fromkeys(r.name for r in config.rules), start=1)}
+    if hosts is None:
+        hosts = table_for(config)
+    hosts.replace(entries(config.hosts, boots))
     for rule in config.rules:
         indexes = tuple(
             reply if isinstance(reply, int) else replies.setdefault(reply, len(replies))
@@ -96,7 +111,12 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
             )
         )
         ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
-        rules.append((rule.match.arches, ipxe, _tests(rule.match), indexes))
+        rules.append(
+            (
+                rule.match.arches, ipxe, _tests(rule.match), indexes, boots[rule.name],
+                rule.hosts_only,
+            )
+        )  # fmt: skip
 
     def policy_of(filled: Iterable[Reply]) -> Policy:
         return Policy(
@@ -109,6 +129,7 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
             min_secs=config.dhcp.min_secs,
             mac_limit=config.dhcp.max_per_mac or 0,
             relay_limit=config.dhcp.max_per_relay or 0,
+            hosts=hosts,
         )
 
     @cache
@@ -123,7 +144,18 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
     native_for = _always(native) if is_same_everywhere else filled_for
     kinds = tuple(rule[3] for rule in rules)
     named = (*replies, *(item for reply in replies for item in reply.items))
-    return Compiled(native, native_for, config.rules, named, kinds)
+    return Compiled(native, native_for, config.rules, named, kinds, boots, hosts)
+
+
+def room_for(config: Config) -> int:
+    """How many hosts the table should have room for: those it has, and many to come."""
+    return max(HOSTS_ROOM, 4 * sum(len(host.keys) for host in config.hosts))
+
+
+def table_for(config: Config) -> Hosts:
+    """A table of hosts in this process's own memory."""
+    keys = sum(len(host.keys) for host in config.hosts)
+    return Hosts(bytearray(Hosts.size_for(keys)), keys)
 
 
 def _rows(replies: list[Reply]) -> list[Row]:

@@ -71,9 +71,13 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One [[boot]] entry. `where` is its "file:line"."""
+    """One [[boot]] entry. `where` is its "file:line".
+
+    hosts_only: it is for hosts that are to get the boot of its name, and for nobody else.
+    """
 
     name: str
     where: str
     match: Match
     boot: Boot
+    hosts_only: bool = False

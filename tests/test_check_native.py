@@ -44,6 +44,25 @@ def test_without_rules_nobody_is_answered() -> None:
     assert names("") == ["no-rules"]
 
 
+def test_a_rule_for_hosts_alone_takes_no_client_from_others() -> None:
+    own = '[[boot]]\nname = "own"\nhosts_only = true\nfile = "default.ipxe"\n'
+    assert names(own + SOUND) == []
+    assert names(SOUND + own) == []
+    assert names(SOUND + own + own) == ["dead-rule"]
+
+
+def test_a_rule_that_hosts_ask_for_is_not_dead_behind_one_for_all() -> None:
+    rules = """
+[[boot]]
+file = "default.ipxe"
+[[boot]]
+name = "x"
+file = "default.ipxe"
+"""
+    assert names(rules) == ["dead-rule"]
+    assert names(rules + '[[host]]\nmac = "52:54:00:12:34:56"\nboot = "x"') == []
+
+
 @pytest.mark.parametrize(
     ("earlier", "later"),
     [

@@ -13,11 +13,13 @@ from fastpxe.config import (
     Config,
     Dhcp,
     Document,
+    HostTable,
     HttpSettings,
     ItemTable,
     Profile,
 )
 from fastpxe.errors import ConfigError
+from fastpxe.hosts import Host
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.rules import Boot, Match, Rule, Text
 from fastpxe.tftp import TftpSettings
@@ -101,6 +103,17 @@ def test_the_default_is_the_profile_of_fog() -> None:
 
 def test_the_default_config_says_where_it_comes_from() -> None:
     assert config.default_config().source == "built-in default"
+
+
+def test_hosts_are_read_with_their_place() -> None:
+    read = parse(
+        '[[boot]]\nname = "x"\nfile = "f"\n'
+        '[[host]]\nboot = "x"\nmac = ["02-00-00-00-00-0A", "02:00:00:00:00:01"]\n'
+    )
+    assert read.hosts == (
+        Host(name="02:00:00:00:00:0a", keys=(b"\2\0\0\0\0\n",), boot="x", where="test.toml:4"),
+        Host(name="02:00:00:00:00:01", keys=(b"\2\0\0\0\0\1",), boot="x", where="test.toml:4"),
+    )
 
 
 def test_every_key_of_a_rule_is_read() -> None:
@@ -219,7 +232,23 @@ def item(lines: str, line: int, key: str, says: str, rest: str = "") -> Bad:
     return Bad(f"{first}{rest}{items}", line, f"boot[1]{key}", says)
 
 
+def host(line: str, says: str, index: str = "", rest: str = 'mac = "02:00:00:00:00:01"') -> Bad:
+    """A line in the second of two hosts, on line 8 of the file."""
+    first = '[[boot]]\nname = "x"\nfile = "f"\n[[host]]\nboot = "x"\nmac = "02:00:00:00:00:09"\n'
+    text = f"{first}[[host]]\n{line}\n{rest}\n"
+    return Bad(text, 8, "host[1]." + line.split(maxsplit=1)[0] + index, says)
+
+
 WRONG = [
+    Bad("host = 1", 1, "host", "expected `array`"),
+    Bad("state = 1", 1, "state", "expected `str`"),
+    host("boot = 'y'", "no [[boot]] is named so; known: x"),
+    host("mac = '52:54:*'", "more than one host; write it whole", rest="boot = 'x'"),
+    host("mac = ['02:00:00:00:00:02', 'pc-7']", "neither a MAC", "[1]", rest="boot = 'x'"),
+    host("uuid = 'pc-7'", "neither a MAC address nor a UUID", rest="boot = 'x'"),
+    host("mac = '02-00-00-00-00-09'", "has a boot already, at test.toml:4", rest="boot = 'x'"),
+    Bad("[[host]]\nmac = '02:00:00:00:00:01'", 1, "host[0]", "no boot; add boot = …"),
+    boot("hosts_only = true", 'hosts ask for a boot by its name; add name = "…"'),
     Bad('interfaces = "eth0"', 1, "interfaces", "expected `array`"),
     Bad('\ninterfaces = ["eth0", 1]', 2, "interfaces[1]", "expected `str`"),
     Bad("dhcp = 1", 1, "dhcp", "expected `object`"),
@@ -394,6 +423,7 @@ def test_every_key_has_a_wrong_value_here() -> None:
         *(f"dhcp.{name}" for name in Dhcp.__struct_fields__),
         *(f"tftp.{name}" for name in TftpSettings.__struct_fields__),
         *(f"http.{name}" for name in HttpSettings.__struct_fields__),
+        *(f"host[1].{name}" for name in HostTable.__struct_fields__),
         *(f"boot[1].{name}" for name in BootTable.__struct_fields__),
         *(f"boot[1].item[1].{name}" for name in ItemTable.__struct_fields__),
     }

@@ -78,6 +78,40 @@ def test_a_url_and_a_menu_name_the_address_of_the_place() -> None:
     assert f"800001{PLACE.address.packed.hex()}" in first.hexadecimal
 
 
+OWN = (
+    RULES
+    + """
+[[boot]]
+name = "installer"
+hosts_only = true
+arch = "uefi-x64"
+file = "installer.efi"
+[[host]]
+mac = "52:54:00:12:34:56"
+boot = "installer"
+"""
+)
+
+
+def test_a_host_with_a_boot_of_its_own_is_told_so_and_asks_its_rules_first() -> None:
+    first = boot(OWN, Client(arch=7)).steps[0]
+    assert first.notes == ("this host is to boot 'installer': the rules of that name come first",)
+    assert fates(first) == [("installer", "won")] + [(n, "not reached") for n in "abc"]
+
+
+def test_where_no_rule_of_its_boot_holds_the_usual_ones_do() -> None:
+    first = boot(OWN, Client(arch=0)).steps[0]
+    assert fates(first)[:2] == [("installer", "lost"), ("a", "won")]
+
+
+def test_a_rule_for_hosts_alone_says_so_to_others() -> None:
+    first = boot(OWN, Client(arch=7, mac=bytes(5) + b"\1")).steps[0]
+    assert first.notes == ()
+    last = first.candidates[-1]
+    assert (last.name, last.verdict) == ("installer", "lost")
+    assert last.why == "it is for hosts that are to boot 'installer'"
+
+
 def test_how_long_a_reply_is_held_back_is_said() -> None:
     (only,) = boot('[[boot]]\nfile = "f"\nreply_delay_s = 1.5', Client(arch=0)).steps
     assert only.delay_s == 1.5

@@ -25,6 +25,7 @@ from packets import (
 from responder import Responder
 
 from fastpxe import config, policy
+from fastpxe._hosts import Hosts
 from fastpxe.config import Config, Dhcp
 from fastpxe.identity import Pattern, microsoft_order
 from fastpxe.policy import Compiled
@@ -207,6 +208,74 @@ def test_any_subnet_holds_everywhere() -> None:
 )
 def test_a_rule_may_be_for_ipxe_or_for_all_others(ipxe: str, datagram: bytes, rule: str) -> None:
     assert rule_for(f"ipxe = {ipxe}", datagram) == rule
+
+
+# --- hosts with a boot of their own ---------------------------------------------------------------
+
+OWN = """
+[[boot]]
+name = "usual"
+file = "usual"
+[[boot]]
+name = "installer"
+hosts_only = true
+arch = "uefi-x64"
+file = "installer.efi"
+[[boot]]
+name = "installer"
+hosts_only = true
+mac = "52:54:00:*"
+arch = "bios"
+file = "installer.0"
+"""
+
+
+def rule_of_host(text: str, datagram: bytes, boots: dict[bytes, str]) -> str:
+    built = policy.build(config.parse(OWN + text, "test"), [], table_of(8))
+    built.hosts.replace([(key, built.boots[name]) for key, name in boots.items()])
+    rule = built.native.decide(datagram, address=int(OUR_ADDRESS))[4]
+    return built.rules[rule].boot.file or ""
+
+
+def table_of(capacity: int) -> Hosts:
+    return Hosts(bytearray(Hosts.size_for(capacity)), capacity)
+
+
+HOST = bytes.fromhex("525400123456")
+
+
+def test_a_rule_for_hosts_alone_is_nobody_else_s() -> None:
+    assert rule_of_host("", discover(7, chaddr=HOST), {}) == "usual"
+
+
+@pytest.mark.parametrize(("arch", "file"), [(7, "installer.efi"), (0, "installer.0")])
+def test_a_host_gets_the_first_rule_of_its_boot_that_holds(arch: int, file: str) -> None:
+    assert rule_of_host("", discover(arch, chaddr=HOST), {HOST: "installer"}) == file
+
+
+def test_a_host_for_which_no_rule_of_its_boot_holds_gets_what_all_get() -> None:
+    assert rule_of_host("", discover(11, chaddr=HOST), {HOST: "installer"}) == "usual"
+    other = bytes.fromhex("020000000001")
+    assert rule_of_host("", discover(0, chaddr=other), {other: "installer"}) == "usual"
+
+
+def test_a_host_s_own_rule_by_its_mac_comes_after_its_boot() -> None:
+    text = '[[boot]]\nname = "its"\nmac = "52:54:00:12:34:56"\nfile = "its"\n'
+    assert rule_of_host(text, discover(7, chaddr=HOST), {}) == "usual"
+    assert rule_of_host(text, discover(7, chaddr=HOST), {HOST: "its"}) == "its"
+    other = bytes.fromhex("020000000001")
+    assert rule_of_host(text, discover(7, chaddr=other), {other: "its"}) == "usual"
+
+
+def test_the_hosts_of_a_configuration_are_in_force_from_the_start() -> None:
+    text = f'[[host]]\nuuid = "{GUID_TEXT}"\nboot = "installer"\n'
+    built = policy.build(config.parse(OWN + text, "test"), [])
+    found = built.native.decide(discover(7, uuid=GUID), address=int(OUR_ADDRESS))[4]
+    assert built.rules[found].boot.file == "installer.efi"
+
+
+def test_a_table_has_room_for_hosts_to_come() -> None:
+    assert policy.room_for(config.parse(OWN, "test")) == policy.HOSTS_ROOM
 
 
 # --- what a rule says to each kind of client -----------------------------------------------------
