@@ -3,8 +3,6 @@ from typing import final
 
 from typing_extensions import Buffer
 
-__pyx_capi__: dict[str, object]  # what other Cython modules cimport
-
 @final
 class Hosts:
     def __init__(self, memory: Buffer, capacity: int) -> None: ...

@@ -4,6 +4,7 @@ FastpxeError
 ├── ConfigError        the configuration is refused; says where and what to write instead
 ├── MalformedPacket    a datagram that can't be read; never leaves the receive loop
 ├── StartError         a socket, file or privilege is missing; says how to get it
+├── StoreError         what fastpxe keeps on disk can't be read or written
 ├── FileTruncated      a file that can't be read as far as its size at open promised
 └── FileRefused        a TFTP file name that is not served
     ├── FileNotFound   nothing of that name under the root
@@ -39,6 +40,10 @@ class MalformedPacket(FastpxeError):  # noqa: N818 - a packet is malformed; "Err
 
 class StartError(FastpxeError):
     """The server can't start; the text says what to do."""
+
+
+class StoreError(FastpxeError):
+    """What fastpxe keeps on disk can't be read or written; the text names the file."""
 
 
 class FileRefused(FastpxeError):  # noqa: N818 - see MalformedPacket

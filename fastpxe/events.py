@@ -12,7 +12,8 @@ class Decision(NamedTuple):
     """What the packet path decided on one DHCP datagram, as serve._mmsg.Board hands it out.
 
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
-    _codec.REASONS, 0 for answered; `interface` is the interface's index.
+    _codec.REASONS, 0 for answered; `interface` is the interface's index; `at_ns` is when the kernel
+    had the datagram, in nanoseconds since 1970.
     """
 
     reason: int
@@ -30,6 +31,7 @@ class Decision(NamedTuple):
     htype: int
     chaddr: bytes
     identity: bytes
+    at_ns: int
 
 
 class Delayed(NamedTuple):
@@ -43,9 +45,13 @@ class Delayed(NamedTuple):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Anything worth telling. `interface` is where it was heard."""
+    """Anything worth telling. `interface` is where it was heard, `at` when, in seconds since 1970.
+
+    Events of different workers come in any order: `at` tells which was first.
+    """
 
     interface: str
+    at: float = 0
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ def answers() -> NativeAnswers:
 def decision(*, rule: int, reply: int, reason: int = 0) -> Decision:
     return Decision(
         reason=reason, message_type=1, ipxe=False, arch=0, rule=rule, reply=reply, to=0, to_port=68,
-        siaddr=0, xid=0, interface=1, port=67, htype=1, chaddr=bytes(6), identity=b"",
+        siaddr=0, xid=0, interface=1, port=67, htype=1, chaddr=bytes(6), identity=b"", at_ns=0,
     )  # fmt: skip
 
 

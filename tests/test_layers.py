@@ -27,6 +27,7 @@ TESTED_ELSEWHERE = {
     "cli/__init__": "test_cli runs the whole command line",
     "cli/check": "test_cli runs it",
     "cli/explain": "test_cli runs it",
+    "cli/host": "test_cli_host runs it",
     "cli/import_": "test_cli_import runs it",
     "cli/serve": "serve/test_supervisor runs it as a process",
     "cli/source": "test_cli reads configurations through it",

@@ -19,6 +19,7 @@ from fastpxe.explain import Explanation
 from fastpxe.explain_native import Place
 from fastpxe.identity import microsoft_order, parse_mac, parse_uuid
 from fastpxe.rules import ARCH_NAMES
+from fastpxe.serve.host_store import HostStore
 from fastpxe.serve.interfaces import all_interfaces
 
 
@@ -156,7 +157,8 @@ class _Native:
     """A fastpxe.toml to be explained."""
 
     def __init__(self, config: Config, address: IPv4Interface | None) -> None:
-        self._compiled = policy.build(config, [])
+        hosts = [*HostStore(config.state).all(), *config.hosts]
+        self._compiled = policy.build(msgspec.structs.replace(config, hosts=tuple(hosts)), [])
         self._place = Place()
         if address is not None:
             self._place = Place(address=address.ip, network=address.network)

@@ -14,6 +14,7 @@ cdef enum:
 
 cdef struct Record:           # one decision, for people
     Outcome outcome
+    uint64_t at_ns            # when the kernel had it, since 1970; 0 = it didn't say
     uint32_t xid
     uint32_t interface
     uint16_t port
@@ -43,5 +44,5 @@ cdef class Board:
     cdef uint32_t port_count
     cdef uint32_t mask
 
-    cdef void push(self, Responder policy, const Outcome *outcome, uint32_t interface,
-                   uint16_t port) noexcept nogil
+    cdef void push(self, Responder policy, const Outcome *outcome, uint64_t at_ns,
+                   uint32_t interface, uint16_t port) noexcept nogil

@@ -107,8 +107,8 @@ cdef class Board:
         """Decisions so far, those that were lost aside."""
         return read_shared(&self.shared.head)
 
-    cdef void push(self, Responder policy, const Outcome *outcome, uint32_t interface,
-                   uint16_t port) noexcept nogil:
+    cdef void push(self, Responder policy, const Outcome *outcome, uint64_t at_ns,
+                   uint32_t interface, uint16_t port) noexcept nogil:
         cdef const Message *message = &policy.scratch
         cdef uint64_t head = self.shared.head
         cdef Record *record
@@ -119,6 +119,7 @@ cdef class Board:
             return
         record = &self.records[head & self.mask]
         record.outcome = outcome[0]
+        record.at_ns = at_ns
         record.xid = get32(message.at + AT_XID)
         record.interface = interface
         record.port = port
@@ -146,6 +147,7 @@ cdef class Board:
                 record.interface, record.port, record.htype,
                 PyBytes_FromStringAndSize(<char *>record.chaddr, min(<int>record.hlen, 16)),
                 PyBytes_FromStringAndSize(<char *>record.identity, record.identity_size),
+                record.at_ns,
             ))
         write_shared(&self.shared.tail, tail)
         return taken
@@ -315,7 +317,8 @@ cdef class DhcpPort:
                                  &arrival, self.buffers.rendered[count], &outcome)
             self.counted.reasons[outcome.reason] += 1
             if is_worth_telling(outcome.reason):
-                self.board.push(policy, &outcome, self.interface, self.port)
+                self.board.push(policy, &outcome, self.received_at[count], self.interface,
+                                self.port)
             if size and outcome.delay_ms:
                 self.delayed.append(Delayed(
                     outcome.delay_ms / 1000,

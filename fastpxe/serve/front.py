@@ -1,11 +1,13 @@
 """A configuration, of either syntax, as the server needs it: sockets, answers, files, notices."""
 
+import mmap
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from fastpxe import policy
+from fastpxe._hosts import Hosts
 from fastpxe.answers import Answers, NativeAnswers
 from fastpxe.config import Config, HttpSettings
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
@@ -14,6 +16,7 @@ from fastpxe.dnsmasq.model import Interface as Addresses
 from fastpxe.dnsmasq.tftp import notices as tftp_notices
 from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import ConfigError, StartError
+from fastpxe.serve.host_keeper import HostBoots
 from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
 from fastpxe.tftp import TftpSettings
 from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT
@@ -27,6 +30,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     source: where the configuration came from; `size` what is in it, for people.
     interfaces: those to listen on. ports: the role of each DHCP port (67 or 4011) and its number.
     files: boot files that are handed out from here, each with the rule that does.
+    hosts: those with a boot of their own, None where the configuration has no such thing.
     notices: what the operator should be told at start.
     tells_answers, tells_refusals: whether answers, and refused files, are logged.
     """
@@ -42,6 +46,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     tftp: TftpSettings
     http: HttpSettings = HttpSettings()
     files: tuple[tuple[str, str], ...]
+    hosts: HostBoots | None = None
     notices: tuple[str, ...] = ()
     tells_answers: bool = True
     tells_refusals: bool = True
@@ -67,8 +72,10 @@ def front_of(config: Config | DnsmasqConfig) -> Front:
 def _native(config: Config) -> Front:
     present = all_interfaces()
     own = [network.ip for interface in present for network in interface.networks]
+    room = policy.room_for(config)
+    shared = Hosts(mmap.mmap(-1, Hosts.size_for(room)), room)
     try:
-        compiled = policy.build(config, own)
+        compiled = policy.build(config, own, shared)
     except ValueError as error:
         raise ConfigError(str(error), where=config.source) from error
     return Front(
@@ -83,6 +90,14 @@ def _native(config: Config) -> Front:
         tftp=config.tftp,
         http=config.http,
         files=tuple(_files_of(config)),
+        hosts=HostBoots(
+            table=shared,
+            boots=compiled.boots,
+            rules=config.rules,
+            hosts=config.hosts,
+            own=tuple(own),
+            folder=config.state,
+        ),
     )
 
 

@@ -106,7 +106,7 @@ class HttpServer:
         found = self._find(request, name, client)
         refused = found if isinstance(found, Refusal) else None
         told = HttpServed(
-            interface=self._socket.interface, client=client, file=printable(name),
+            interface=self._socket.interface, at=time.time(), client=client, file=printable(name),
             method=request.method, status=refused.status if refused else 200, size_bytes=0,
             duration_s=0, error=refused.why if refused else "",
         )  # fmt: skip
@@ -176,6 +176,7 @@ class _Sending(web.FileResponse):
             is_sent = not error and request.method == "GET"
             told = msgspec.structs.replace(
                 self._told,
+                at=time.time(),
                 status=self.status,
                 size_bytes=(self.content_length or 0) if is_sent else 0,
                 duration_s=time.monotonic() - began,

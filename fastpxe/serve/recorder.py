@@ -3,7 +3,7 @@
 It is a process of its own because a line takes longer to write than an answer. On a busy core the
 workers push it aside (SCHED_IDLE); yet some kernels only do so at the next tick, so in a storm it
 writes nothing, and afterwards what the boards still hold. What they couldn't hold is counted.
-SIGTERM: write what still waits, then end.
+SIGTERM: write what still waits, then end. SIGUSR1: its workers retire, another looks around.
 """
 
 import os
@@ -19,27 +19,37 @@ LOOK_S = 0.05
 STORM_PER_S = 2000  # decisions; above that rate a storm is on, and its lines wait until it is over
 
 
-def start(tellers: Sequence[Teller], flush: Callable[[], None]) -> int:
-    """Fork a recorder of what the tellers tell; its process id. `flush` is called at its end."""
+def start(tellers: Sequence[Teller], look: Callable[[], None], flush: Callable[[], None]) -> int:
+    """Fork a recorder of what the tellers tell; its process id.
+
+    `look` is called now and then, until its workers retire, and `flush` at its end.
+    """
 
     def record() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        _record(tellers)
+        _record(tellers, look)
         flush()
 
     return fork("fastpxe-log", record)
 
 
-def _record(tellers: Sequence[Teller]) -> None:
-    stopped = False
+def _record(tellers: Sequence[Teller], look: Callable[[], None]) -> None:
+    stopped = retired = False
 
     def stop(*_: object) -> None:
         nonlocal stopped
         stopped = True
 
+    def retire(*_: object) -> None:
+        nonlocal retired
+        retired = True
+
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGUSR1, retire)
     before = 0
     while not stopped:
+        if not retired:
+            look()
         time.sleep(LOOK_S)
         now = sum(teller.pushed for teller in tellers)
         if now - before <= STORM_PER_S * LOOK_S:

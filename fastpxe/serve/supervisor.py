@@ -24,6 +24,7 @@ from fastpxe.log import Repeats, describe
 from fastpxe.serve import http_child, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
+from fastpxe.serve.host_keeper import HostKeeper
 from fastpxe.serve.listening import Listening
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.telling import EventPipe, Teller
@@ -191,11 +192,11 @@ class Supervisor:
         self._start_recorder(generation)
 
     def _start_recorder(self, generation: Generation) -> None:
-        saw = Recorder(generation.front, self._repeats).saw
-        tellers = [_teller(one, generation.front, saw) for one in generation.workers]
-        child = generation.http
-        tellers.append(Teller(child.board, child.pipe, {}, generation.front.answers.names(), saw))
-        generation.recorder = recorder.start(tellers, logging.shutdown)
+        saw = Recorder(generation.front, self._repeats)
+        tellers = [_teller(one, generation.front, saw.saw) for one in generation.workers]
+        child, names = generation.http, generation.front.answers.names()
+        tellers.append(Teller(child.board, child.pipe, {}, names, saw.saw))
+        generation.recorder = recorder.start(tellers, saw.look, logging.shutdown)
 
     def _reap(self) -> None:
         """Take leave of children that ended, and put another where one was needed."""
@@ -273,7 +274,7 @@ class Supervisor:
             log.warning("interfaces, ports and buffers change with a restart, not with a reload")
         old, self._now = self._now, generation
         self._start(generation)
-        for pid in (*(one.pid for one in old.workers), old.http.pid):
+        for pid in (*(one.pid for one in old.workers), old.http.pid, old.recorder):
             if pid:
                 os.kill(pid, signal.SIGUSR1)
         self._retired.append(old)
@@ -281,13 +282,23 @@ class Supervisor:
 
 
 class Recorder:
-    """Writes events to the log, as a configuration wants it."""
+    """Writes events to the log, as a configuration wants it, and lets them reach the hosts."""
 
     def __init__(self, front: Front, repeats: Repeats) -> None:
         self._front = front
         self._repeats = repeats
+        self._hosts = HostKeeper(front.hosts) if front.hosts else None
+
+    def look(self) -> None:
+        if self._hosts:
+            self._hosts.look()
 
     def saw(self, event: Event) -> None:
+        self._log(event)
+        if self._hosts:
+            self._hosts.saw(event)
+
+    def _log(self, event: Event) -> None:
         if isinstance(event, Answered) and not self._front.tells_answers:
             return
         if isinstance(event, TransferRefused) and not self._front.tells_refusals:

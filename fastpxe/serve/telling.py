@@ -136,11 +136,15 @@ class Teller:
             uuid=decision.identity,
         )
         details = tuple(self._names.details(decision))
+        at = decision.at_ns / 1e9
         if decision.reason:
             reason = self._names.reason_of(decision)
-            return Ignored(interface=interface, sender=sender, details=details, reason=reason)
+            return Ignored(
+                interface=interface, at=at, sender=sender, details=details, reason=reason
+            )
         return Answered(
             interface=interface,
+            at=at,
             sender=sender,
             details=details,
             rule=self._names.rule_of(decision),

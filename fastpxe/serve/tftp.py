@@ -10,6 +10,7 @@ Sources:
 import asyncio
 import errno
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -259,6 +260,7 @@ class TftpServer:
         self.saw(
             TransferDone(
                 interface=self._interface.name,
+                at=time.time(),
                 client=(IPv4Address(address), port),
                 file=printable(about.path),
                 options=transfer.terms.options,
@@ -454,6 +456,7 @@ class TftpServer:
         self.saw(
             TransferRefused(
                 interface=self._interface.name,
+                at=time.time(),
                 client=asker.client,
                 file=printable(name),
                 code=code,

@@ -122,6 +122,7 @@ def decision(answers: DnsmasqAnswers, datagram: bytes) -> Decision:
         reason=reason, message_type=1, ipxe=False, arch=0, rule=rule, reply=reply, to=to,
         to_port=to_port, siaddr=0, xid=int.from_bytes(datagram[4:8]), interface=1, port=67,
         htype=1, chaddr=datagram[28:34], identity=datagram[datagram.find(b"\x61\x11") + 2 :][:17],
+        at_ns=0,
     )  # fmt: skip
 
 

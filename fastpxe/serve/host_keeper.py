@@ -1,0 +1,123 @@
+"""Keeps the table of hosts with a boot of their own, as `fastpxe host` and their boots change it.
+
+It lives in the recorder's process; the workers only read the table.
+"""
+
+import logging
+import time
+from ipaddress import IPv4Address
+
+import msgspec
+
+from fastpxe._hosts import Hosts
+from fastpxe.errors import StoreError
+from fastpxe.events import Answered, Event, HttpServed, TransferDone
+from fastpxe.hosts import Host, entries
+from fastpxe.once import Starts
+from fastpxe.rules import Rule
+from fastpxe.serve.host_store import HostStore, HostWatch
+from fastpxe.serve.requested import hardware_address
+from fastpxe.wire import DHCP_CLIENT_PORT
+
+TOLD_ONE_BY_ONE = 20
+
+log = logging.getLogger("fastpxe")
+
+
+class HostBoots(msgspec.Struct, frozen=True, kw_only=True):
+    """What a configuration says of hosts with a boot of their own.
+
+    table: where workers look. boots: its numbers by name. rules: those of the configuration, and
+    `hosts` its own hosts. own: this machine's addresses. folder: where the others are kept.
+    """
+
+    table: Hosts
+    boots: dict[str, int]
+    rules: tuple[Rule, ...]
+    hosts: tuple[Host, ...]
+    own: tuple[IPv4Address, ...]
+    folder: str
+
+
+class HostKeeper:
+    """Puts hosts into the table, and takes them out when what they asked for once has started."""
+
+    def __init__(self, boots: HostBoots) -> None:
+        self._boots = boots
+        self._store = HostStore(boots.folder)
+        self._watch = HostWatch(self._store)
+        self._starts = Starts(boots.rules, boots.own)
+        self._macs: dict[IPv4Address, str] = {}
+        self._told: dict[str, str] = {}
+        self._trouble = ""
+
+    def look(self) -> None:
+        """Obey what was asked for since the last look."""
+        try:
+            kept = self._watch.look()
+        except StoreError as error:
+            self._warn(str(error))
+            return
+        if kept is not None:
+            self._put_in_force(kept)
+        for host in self._starts.overdue(time.time()):
+            self._forget(host)
+
+    def saw(self, event: Event) -> None:
+        """Take note of what a worker or the HTTP server did."""
+        if not self._starts.is_following:
+            return
+        match event:
+            case Answered():
+                host = self._starts.answered(event)
+                if event.to[1] != DHCP_CLIENT_PORT:
+                    self._macs[event.to[0]] = event.sender.mac
+            case TransferDone(outcome="done") | HttpServed(method="GET", error=""):
+                began_at = event.at - event.duration_s
+                host = self._fetched(event.client[0], event.interface, began_at)
+            case _:
+                return
+        if host is not None:
+            self._forget(host)
+
+    def _fetched(self, client: IPv4Address, interface: str, began_at: float) -> Host | None:
+        # The neighbour table first: it knows of an address that went to another machine.
+        mac = hardware_address(str(client), interface) or self._macs.get(client)
+        return self._starts.fetched(mac, began_at) if mac else None
+
+    def _forget(self, host: Host) -> None:
+        log.info("host %s has started %r, and is back to the usual", host.name, host.boot)
+        try:
+            self._store.forget(host)
+            self._put_in_force(self._store.all())
+        except StoreError as error:
+            self._warn(str(error))
+
+    def _put_in_force(self, kept: list[Host]) -> None:
+        hosts = [*kept, *self._boots.hosts]
+        try:
+            self._boots.table.replace(entries(hosts, self._boots.boots))
+        except ValueError as error:
+            self._warn(f"{self._store.path}: {error}; restart to make room")
+            return
+        self._starts.follow(host for host in kept if host.once)
+        self._macs.clear()
+        self._trouble = ""
+        self._tell({host.name: host.boot + (", once" if host.once else "") for host in kept})
+
+    def _tell(self, kept: dict[str, str]) -> None:
+        news = {name: boot for name, boot in kept.items() if self._told.get(name) != boot}
+        if len(news) > TOLD_ONE_BY_ONE:
+            log.info("%d hosts are to boot something of their own", len(kept))
+            news = {}
+        for name, boot in news.items():
+            if boot.removesuffix(", once") in self._boots.boots:
+                log.info("host %s is to boot %s", name, boot)
+            else:
+                log.warning("host %s is to boot %s, which no rule is named: as usual", name, boot)
+        self._told = kept
+
+    def _warn(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.warning("hosts as they were: %s", trouble)
+        self._trouble = trouble

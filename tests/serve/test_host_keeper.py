@@ -1,0 +1,108 @@
+"""A running server obeys `fastpxe host`, and forgets what was asked for once."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from wire_rig import LIMIT_S, SERVER, Wire
+
+pytestmark = pytest.mark.netns
+
+MAC = "52:54:00:12:34:56"  # the machine of packets.discover
+RULES = """
+[[boot]]
+name = "usual"
+file = "usual.efi"
+style = "direct"
+[[boot]]
+name = "installer"
+hosts_only = true
+file = "installer.efi"
+style = "direct"
+"""
+
+
+@pytest.fixture
+def served(wire: Wire) -> Wire:
+    for name in ("usual", "installer"):
+        (wire.folder / f"{name}.efi").write_bytes(name.encode() * 100)
+    # The keys of the whole file come first; Wire.write begins with [tftp].
+    text = f'state = "{wire.folder}/state"\n[tftp]\nroot = "{wire.folder}"\n{RULES}'
+    wire.config.write_text(text)
+    # The machine whose MAC the packets have: else the neighbour table says another.
+    wire.client.ip(f"link set eth0 down\nlink set eth0 address {MAC}\nlink set eth0 up")
+    return wire
+
+
+def host(wire: Wire, *arguments: str) -> str:
+    command = [sys.executable, "-m", "fastpxe", "host", *arguments, "-c", str(wire.config)]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S)
+    return ran.stdout
+
+
+def fetch(wire: Wire, name: str) -> bytes:
+    command = ["curl", "-sS", "--max-time", "10", f"tftp://{SERVER}/{name}"]
+    return subprocess.run(
+        wire.client.command(*command), check=True, capture_output=True, timeout=LIMIT_S
+    ).stdout
+
+
+def test_a_host_that_is_set_boots_so_at_once_and_until_it_is_forgotten(served: Wire) -> None:
+    process = served.start("-c", str(served.config))
+    assert served.file_offered() == "usual.efi"
+    host(served, "set", MAC, "--boot", "installer")
+    served.wait_for(process, f"host {MAC} is to boot installer")
+    assert served.file_offered() == "installer.efi"
+    assert fetch(served, "installer.efi") == b"installer" * 100
+    assert served.file_offered() == "installer.efi"
+    host(served, "forget", MAC)
+    while served.file_offered() != "usual.efi":
+        assert process.is_running()
+
+
+def test_a_boot_once_is_forgotten_when_its_file_was_fetched(served: Wire) -> None:
+    process = served.start("-c", str(served.config))
+    host(served, "set", MAC, "--boot", "installer", "--once")
+    served.wait_for(process, f"host {MAC} is to boot installer, once")
+    assert served.file_offered() == "installer.efi"
+    assert served.file_offered() == "installer.efi"  # a firmware that asks again gets the same
+    assert fetch(served, "installer.efi") == b"installer" * 100
+    served.wait_for(process, f"host {MAC} has started 'installer'")
+    assert served.file_offered() == "usual.efi"
+    assert "no machine" in host(served, "list")
+
+
+def test_a_restart_and_a_reload_forget_nothing(served: Wire) -> None:
+    host(served, "set", MAC, "--boot", "installer", "--once")
+    process = served.start("-c", str(served.config))
+    served.wait_for(process, f"host {MAC} is to boot installer, once")
+    process.popen.send_signal(signal.SIGHUP)
+    served.wait_for(process, "reloaded:")
+    served.wait_for(process, f"host {MAC} is to boot installer, once", count=2)
+    assert served.file_offered() == "installer.efi"
+    process.stop(signal.SIGTERM)
+    process = served.start("-c", str(served.config))
+    served.wait_for(process, f"host {MAC} is to boot installer, once")
+    assert served.file_offered() == "installer.efi"
+
+
+def test_a_boot_that_the_configuration_lost_is_told_and_changes_nothing(served: Wire) -> None:
+    host(served, "set", MAC, "--boot", "installer")
+    text = served.config.read_text()
+    served.config.write_text(text[: text.rindex("[[boot]]")])
+    process = served.start("-c", str(served.config))
+    served.wait_for(process, "is to boot installer, which no rule is named: as usual")
+    assert served.file_offered() == "usual.efi"
+
+
+def test_a_broken_database_is_told_once_and_stops_nobody(served: Wire) -> None:
+    (served.folder / "state").mkdir()
+    (served.folder / "state" / "hosts.db").write_bytes(os.urandom(4096))
+    process = served.start("-c", str(served.config))
+    served.wait_for(process, "hosts as they were:")
+    for _ in range(3):
+        assert served.file_offered() == "usual.efi"
+    assert process.stop(signal.SIGTERM) == 0
+    assert process.output().count("hosts as they were:") == 1

@@ -1,0 +1,84 @@
+"""The database of hosts with a boot of their own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fastpxe.errors import StoreError
+from fastpxe.hosts import Host, parse_host
+from fastpxe.serve.host_store import HostStore, HostWatch
+
+ONE, TWO = "52:54:00:00:00:01", "03020100-0504-0706-0809-0a0b0c0d0e0f"
+
+
+def host(store: HostStore, name: str, boot: str, *, once: bool = False) -> Host:
+    return Host(name=name, keys=parse_host(name)[1], boot=boot, once=once, where=str(store.path))
+
+
+def test_what_is_set_is_kept_and_the_folder_is_made(tmp_path: Path) -> None:
+    store = HostStore(str(tmp_path / "new" / "state"))
+    assert store.all() == []
+    store.set(ONE, "installer", once=True)
+    store.set(TWO, "rescue", once=False)
+    kept = HostStore(str(tmp_path / "new" / "state")).all()
+    assert kept == [host(store, TWO, "rescue"), host(store, ONE, "installer", once=True)]
+
+
+def test_a_host_has_one_boot(tmp_path: Path) -> None:
+    store = HostStore(str(tmp_path))
+    store.set(ONE, "installer", once=True)
+    store.set(ONE, "rescue", once=False)
+    assert store.all() == [host(store, ONE, "rescue")]
+
+
+def test_a_boot_that_has_started_is_forgotten_unless_another_was_asked_for(tmp_path: Path) -> None:
+    store = HostStore(str(tmp_path))
+    started = host(store, ONE, "installer", once=True)
+    assert not store.forget(started)
+    store.set(ONE, "rescue", once=True)
+    assert not store.forget(started)
+    store.set(ONE, "installer", once=True)
+    assert store.forget(started)
+    assert store.all() == []
+
+
+def test_a_watch_tells_of_every_change_once(tmp_path: Path) -> None:
+    store = HostStore(str(tmp_path))
+    watch = HostWatch(store)
+    assert watch.look() is None  # nothing was there, and nothing is
+    for boot in ("a", "b", "c"):  # faster than a file's time stamp tells
+        store.set(ONE, boot, once=False)
+        assert watch.look() == [host(store, ONE, boot)]
+        assert watch.look() is None
+    store.path.unlink()
+    assert watch.look() == []
+    store.set(ONE, "d", once=False)
+    assert watch.look() == [host(store, ONE, "d")]
+
+
+def test_a_file_that_is_being_made_is_no_trouble(tmp_path: Path) -> None:
+    store = HostStore(str(tmp_path))
+    store.path.touch()
+    assert HostWatch(store).look() is None
+
+
+def test_what_is_no_database_is_told_with_its_name(tmp_path: Path) -> None:
+    store = HostStore(str(tmp_path))
+    store.path.write_bytes(b"no database at all, yet long enough to look like one" * 20)
+    for use in (store.all, HostWatch(store).look):
+        with pytest.raises(StoreError, match=r"hosts\.db: file is not a database"):
+            use()
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="file/state: Not a directory"):
+        HostStore(str(tmp_path / "file" / "state")).set(ONE, "a", once=False)
+
+
+def test_what_root_makes_belongs_to_whom_the_folder_belongs_to(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    store = HostStore(str(tmp_path))
+    store.set(ONE, "a", once=False)
+    assert (store.path.stat().st_uid, store.path.stat().st_gid) == (65534, 65534)
