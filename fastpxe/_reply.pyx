@@ -15,6 +15,9 @@ from libc.string cimport memcpy, memset
 from fastpxe._codec cimport *
 from fastpxe._hosts cimport hash_of
 
+from fastpxe._codec import REASONS
+from fastpxe.errors import MalformedPacket
+
 cdef enum:
     BOOTREPLY = 2, FLAG_BROADCAST = 0x80
 
@@ -398,6 +401,23 @@ cdef class Policy(Responder):
             reply.delay_ms = delay_ms
             reply.first_item = first_item
             reply.item_count = item_count
+
+    def find(self, bytes datagram not None, *, uint32_t address=0):
+        """The rule that a request would be answered by, -1 for none; no limit counts it.
+
+        address: ours on the interface. Raises MalformedPacket.
+        """
+        cdef Message *message = &self.scratch
+        cdef Arrival arrival
+        cdef int32_t arch
+        cdef int reason = parse(message, <const uint8_t *>PyBytes_AS_STRING(datagram),
+                                <uint32_t>PyBytes_GET_SIZE(datagram))
+        if reason:
+            raise MalformedPacket(REASONS[reason])
+        arrival.address = address
+        arch = self.matcher.arch_of(message)
+        return self.matcher.find(message, kind_of(message, arch), arch,
+                                 policy_subnet(message, &arrival))
 
     cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                          uint8_t *out, Outcome *outcome) noexcept nogil:

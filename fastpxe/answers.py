@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fastpxe._codec import REASONS
 from fastpxe._reply import Responder
+from fastpxe.clients import Client
 from fastpxe.events import Decision, Labelled
 from fastpxe.policy import Compiled
 
@@ -41,6 +42,9 @@ class Answers(Protocol):
     def announce_to(self, send: Callable[[Labelled], None]) -> None:
         """From now on, say what new numbers in decisions mean."""
 
+    def decide(self, client: Client, interface: str) -> tuple[str, str]:
+        """The boot of a client's own, and the rule that it is answered by; "" for none."""
+
     def names(self) -> Names:
         """Names for the decisions of one worker; each worker has numbers of its own."""
 
@@ -60,6 +64,13 @@ class NativeAnswers:
 
     def announce_to(self, send: Callable[[Labelled], None]) -> None:
         """Nothing is to say: numbers of rules and replies mean the same in every worker."""
+
+    def decide(self, client: Client, interface: str) -> tuple[str, str]:
+        compiled, ours = self.compiled, self._addresses[interface]
+        found = compiled.native_for(ours).find(client.discover(), address=int(ours))
+        number = compiled.hosts.find(client.mac, client.uuid)
+        boot = next((name for name, one in compiled.boots.items() if one == number), "")
+        return boot, compiled.rules[found].name if found >= 0 else ""
 
     def names(self) -> Names:
         return self

@@ -1,7 +1,7 @@
 """Traps in a fastpxe.toml: rules that can't win, clients that get the wrong thing or nothing."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import TypeVar
 
@@ -19,9 +19,15 @@ _X86_BIOS = frozenset({Arch.BIOS, Arch.BIOS_HTTP})
 
 
 def check(
-    config: Config, compiled: Compiled, is_served: Callable[[str], bool] | None
+    config: Config,
+    compiled: Compiled,
+    is_served: Callable[[str], bool] | None,
+    bad_scripts: Iterable[str] = (),
 ) -> list[Finding]:
-    """Every trap, in file order. `is_served` tells whether a file is there; None asks nothing."""
+    """Every trap, in file order. `is_served` tells whether a file is there; None asks nothing.
+
+    bad_scripts: what is wrong with templates of [tftp] scripts, each "name:line: why".
+    """
     findings = [
         *_no_rules(config),
         *_unreachable(compiled, {host.boot for host in config.hosts}),
@@ -29,6 +35,7 @@ def check(
         *_ipxe_without_rule(config),
         *_unknown_arches(config),
         *_names_in_urls(config),
+        *_bad_scripts(config, bad_scripts),
         *(_missing_files(config, is_served) if is_served and config.tftp.enabled else ()),
     ]
     order = {rule.where: number for number, rule in enumerate(config.rules)}
@@ -176,6 +183,16 @@ def _names_in_urls(config: Config) -> Iterator[Finding]:
                 "gives a DNS server; elsewhere it drops the offer",
                 advice="write the server's IPv4 address in the URL",
             )
+
+
+def _bad_scripts(config: Config, bad_scripts: Iterable[str]) -> Iterator[Finding]:
+    for bad in bad_scripts:
+        yield Finding(
+            name="bad-script",
+            where=f"{config.tftp.scripts}/{bad}",
+            effect="who asks for this script gets an error in its place",
+            advice="correct the template; docs: iPXE scripts for each machine",
+        )
 
 
 def _is_address(host: str) -> bool:

@@ -8,6 +8,7 @@ FastpxeError
 ├── FileTruncated      a file that can't be read as far as its size at open promised
 └── FileRefused        a TFTP file name that is not served
     ├── FileNotFound   nothing of that name under the root
+    ├── ScriptFailed   a template that can't be made a script; says where
     └── FileForbidden  outside the root, or not a regular file
 """
 
@@ -56,6 +57,10 @@ class FileRefused(FastpxeError):  # noqa: N818 - see MalformedPacket
 
 class FileNotFound(FileRefused):
     """No file of that name under the root: TFTP ERROR 1."""
+
+
+class ScriptFailed(FileRefused):
+    """A template that can't be made a script; the text is "name:line: why". TFTP ERROR 0."""
 
 
 class FileForbidden(FileRefused):

@@ -97,7 +97,8 @@ class TransferDone(Event, frozen=True, kw_only=True):
     """A TFTP transfer ended.
 
     `options` are those acknowledged; `size_bytes` is what the client acknowledged;
-    outcome "probe" is a client that only asked for the size (EDK2 does before every download).
+    outcome "probe" is a client that only asked for the size (EDK2 does before every download);
+    `is_question` says that the file was none, but a script that asks who the machine is.
     """
 
     client: tuple[IPv4Address, int]
@@ -108,6 +109,7 @@ class TransferDone(Event, frozen=True, kw_only=True):
     retransmits: int
     outcome: Outcome
     error: str = ""
+    is_question: bool = False
 
 
 class TransferRefused(Event, frozen=True, kw_only=True):
@@ -120,7 +122,10 @@ class TransferRefused(Event, frozen=True, kw_only=True):
 
 
 class HttpServed(Event, frozen=True, kw_only=True):
-    """An HTTP request that was answered; `size_bytes` is the length of the body that was sent."""
+    """An HTTP request that was answered; `size_bytes` is the length of the body that was sent.
+
+    is_question: as in TransferDone.
+    """
 
     client: tuple[IPv4Address, int]
     file: str
@@ -129,6 +134,7 @@ class HttpServed(Event, frozen=True, kw_only=True):
     size_bytes: int
     duration_s: float
     error: str = ""
+    is_question: bool = False
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -99,6 +99,13 @@ class TftpSettings(
             '"pxelinux.cfg/*" = "menus/*" }.'
         ),
     ] = {}
+    scripts: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description="A directory of iPXE scripts, *.ipxe, which are templates: a machine that "
+            "asks for one gets it made for itself. They come before the files of the root."
+        ),
+    ] = None
     client: Annotated[
         tuple[TftpClient, ...],
         Meta(description="What holds for the clients of a subnet; the first that matches counts."),

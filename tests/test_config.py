@@ -242,6 +242,7 @@ def host(line: str, says: str, index: str = "", rest: str = 'mac = "02:00:00:00:
 WRONG = [
     Bad("host = 1", 1, "host", "expected `array`"),
     Bad("state = 1", 1, "state", "expected `str`"),
+    tftp('scripts = ""', "length >= 1"),
     host("boot = 'y'", "no [[boot]] is named so; known: x"),
     host("mac = '52:54:*'", "more than one host; write it whole", rest="boot = 'x'"),
     host("mac = ['02:00:00:00:00:02', 'pc-7']", "neither a MAC", "[1]", rest="boot = 'x'"),

@@ -87,8 +87,8 @@ def test_of_a_chain_the_stage_of_ipxe_counts() -> None:
     starts = following(host("chain"))
     starts.answered(answered("chain"))
     assert starts.fetched(MAC, 1) is None
-    starts.answered(answered("chain", ipxe=True))
-    assert starts.fetched(MAC, 1) == host("chain")
+    assert starts.answered(answered("chain", ipxe=True, at=2)) is None
+    assert starts.fetched(MAC, 3) == host("chain")
 
 
 def test_a_host_may_be_known_by_its_uuid() -> None:

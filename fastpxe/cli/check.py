@@ -2,20 +2,23 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from fastpxe import check_native, findings, policy
 from fastpxe.cli.source import Commands, add_json, add_source, load, source_of
-from fastpxe.config import Config
+from fastpxe.config import Config, HttpSettings
 from fastpxe.dnsmasq import check as check_dnsmasq
 from fastpxe.dnsmasq.model import Interface
 from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import FileRefused, MalformedPacket
+from fastpxe.script import SUFFIX
 from fastpxe.serve.files import Root
 from fastpxe.serve.interfaces import all_interfaces
 from fastpxe.serve.requested import open_requested
 from fastpxe.serve.roots import DEFAULT_ROOT
+from fastpxe.serve.scripts import ScriptMaker, template_path
 from fastpxe.tftp import TftpSettings
 
 EXIT_CLEAN, EXIT_FINDINGS = 0, 1
@@ -53,7 +56,9 @@ def run(parsed: argparse.Namespace) -> int:
         config.tftp if isinstance(config, Config) else tftp_settings(config)
     )
     if isinstance(config, Config):
-        found = check_native.check(config, policy.build(config, []), is_served)
+        found = check_native.check(
+            config, policy.build(config, []), is_served, bad_scripts(config.tftp)
+        )
     else:
         present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]
         found = check_dnsmasq.check(config, present, is_served)
@@ -86,7 +91,31 @@ def looking(settings: TftpSettings) -> tuple[IsServed | None, str]:
     if not roots:
         return None, f"{', '.join(paths) or 'no root'} can't be read on this machine"
     as_anybody = msgspec.structs.replace(settings, secure=False)  # the user is another one here
-    return lambda file: any(_has(root, as_anybody, file) for root in roots), ""
+    scripts = _open(settings.scripts) if settings.scripts else None
+
+    def is_served(file: str) -> bool:
+        if scripts is not None and template_path(scripts, file) is not None:
+            return True
+        return any(_has(root, as_anybody, file) for root in roots)
+
+    return is_served, ""
+
+
+def bad_scripts(settings: TftpSettings) -> list[str]:
+    """What is wrong with the templates of [tftp] scripts, each "name:line: why"."""
+    if settings.scripts is None:
+        return []
+    try:
+        root = Root(settings.scripts)
+    except OSError as error:
+        return [f": {error.strerror}"]
+    folder = Path(settings.scripts)
+    names = [str(path.relative_to(folder)) for path in sorted(folder.rglob(f"*{SUFFIX}"))]
+    maker = ScriptMaker(root, HttpSettings(), lambda *_: ("", ""))
+    try:
+        return [bad for name in names if (bad := maker.check(name))]
+    finally:
+        root.close()
 
 
 def _open(path: str) -> Root | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from fastpxe._codec import REASONS
 from fastpxe._reply import Responder
+from fastpxe.clients import Client
 from fastpxe.dnsmasq._cache import AnswerCache
 from fastpxe.dnsmasq.cache_rules import cache_rules
 from fastpxe.dnsmasq.decision import Decision as Decided
@@ -96,6 +97,9 @@ class DnsmasqAnswers:
 
     def announce_to(self, send: Callable[[Labelled], None]) -> None:
         self._announce = send
+
+    def decide(self, client: Client, interface: str) -> tuple[str, str]:  # noqa: ARG002 - there is no such thing as a boot of one's own
+        return "", ""
 
     def names(self) -> DnsmasqNames:
         return DnsmasqNames()

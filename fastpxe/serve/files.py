@@ -8,7 +8,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 from weakref import WeakValueDictionary
 
@@ -87,16 +87,21 @@ def in_netascii(file: OpenFile) -> OpenFile:
     """
     if file.size_bytes > NETASCII_MAX:
         raise FileForbidden("too large for netascii; clients should ask for octet", errno.EACCES)
-    fd = os.memfd_create("netascii")
+    found = in_memory(netascii(piece) for piece in file.pieces())
+    file.close()
+    return found
+
+
+def in_memory(pieces: Iterable[bytes]) -> OpenFile:
+    """Return a file that has these pieces, and no name. Raises OSError."""
+    fd = os.memfd_create("made")
     try:
-        with open(fd, "wb", closefd=False) as converted:
-            converted.writelines(netascii(piece) for piece in file.pieces())
-        found = OpenFile(fd, os.fstat(fd))
+        with open(fd, "wb", closefd=False) as made:
+            made.writelines(pieces)
+        return OpenFile(fd, os.fstat(fd))
     except BaseException:
         os.close(fd)
         raise
-    file.close()
-    return found
 
 
 class Root:

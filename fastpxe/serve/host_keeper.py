@@ -72,7 +72,10 @@ class HostKeeper:
                 host = self._starts.answered(event)
                 if event.to[1] != DHCP_CLIENT_PORT:
                     self._macs[event.to[0]] = event.sender.mac
-            case TransferDone(outcome="done") | HttpServed(method="GET", error=""):
+            case (
+                TransferDone(outcome="done", is_question=False)
+                | HttpServed(method="GET", error="", is_question=False)
+            ):
                 began_at = event.at - event.duration_s
                 host = self._fetched(event.client[0], event.interface, began_at)
             case _:

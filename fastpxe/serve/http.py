@@ -21,12 +21,13 @@ import msgspec
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from fastpxe.errors import FileNotFound, FileRefused, MalformedPacket
+from fastpxe.errors import FileNotFound, FileRefused, MalformedPacket, ScriptFailed
 from fastpxe.events import Event, HttpServed
 from fastpxe.paths import printable
 from fastpxe.serve.files import OpenFile
 from fastpxe.serve.http_child import HttpSocket
 from fastpxe.serve.requested import open_requested
+from fastpxe.serve.scripts import Made, Place
 
 MEDIA_TYPES = {
     b"efi": "application/efi",
@@ -35,6 +36,7 @@ MEDIA_TYPES = {
     b"ipxe": "text/plain",
     b"cfg": "text/plain",
 }
+HTTP_PORT = 80
 OTHER_MEDIA_TYPE = "application/octet-stream"
 RETIRE_LIMIT_S = 120  # for downloads of a server that was replaced
 RETIRE_LOOK_S = 0.1
@@ -42,6 +44,14 @@ STOP_LIMIT_S = 1  # for connections that are open at the end
 BACKLOG = 1024
 METHODS = ("GET", "HEAD")
 SIGNED = {"Server": "fastpxe"}
+
+
+class Found(NamedTuple):
+    """A file to be sent; `path` is what it is called below its root."""
+
+    path: bytes
+    file: OpenFile
+    is_question: bool
 
 
 class Refusal(NamedTuple):
@@ -114,20 +124,26 @@ class HttpServer:
             self._saw(told)
             headers = {**SIGNED, "Allow": ", ".join(METHODS)} if found.status == 405 else SIGNED
             return web.Response(status=found.status, text=f"{found.status}\n", headers=headers)
-        path, file = found
-        return _Sending(self, file, path, told)
+        told = msgspec.structs.replace(told, is_question=found.is_question)
+        return _Sending(self, found.file, found.path, told)
 
     def _find(
         self, request: web.BaseRequest, name: bytes, client: tuple[IPv4Address, int]
-    ) -> "tuple[bytes, OpenFile] | Refusal":
+    ) -> "Found | Refusal":
         one, host = self._socket, client[0]
         if request.method not in METHODS:
             return Refusal(405, f"method {request.method}")
         try:
-            return open_requested(
+            made = self._made(request, name, host) if one.scripts else None
+            if made is not None:
+                return Found(name.partition(b";")[0], made.file, made.is_question)
+            path, file = open_requested(
                 one.shares.of(int(host)).files, one.settings, name,
                 client=str(host), interface=one.interface,
             )  # fmt: skip
+            return Found(path, file, is_question=False)
+        except ScriptFailed as failed:
+            return Refusal(500, str(failed))
         except MalformedPacket as malformed:
             return Refusal(400, str(malformed))
         except FileNotFound as missing:
@@ -136,6 +152,16 @@ class HttpServer:
             return Refusal(403, str(refused))
         except OSError as failure:
             return Refusal(503, failure.strerror or str(failure))
+
+    def _made(self, request: web.BaseRequest, name: bytes, client: IPv4Address) -> Made | None:
+        """Return the script for this machine, if what it asks for is one."""
+        transport, scripts = request.transport, self._socket.scripts
+        if transport is None or scripts is None:
+            return None
+        address, port = transport.get_extra_info("sockname")
+        url = f"http://{address}" + (f":{port}" if port != HTTP_PORT else "")
+        place = Place(client, IPv4Address(address), self._socket.interface, url)
+        return scripts.make(name.lstrip(b"/"), place)
 
     def begins(self) -> None:
         """Take note that a file is being sent."""

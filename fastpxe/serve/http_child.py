@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fastpxe.events import Event
 from fastpxe.serve.processes import fork
+from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.tftp_clients import Shares
 from fastpxe.tftp import TftpSettings
 
@@ -21,6 +22,7 @@ class HttpSocket(NamedTuple):
     sock: socket.socket
     settings: TftpSettings
     shares: Shares
+    scripts: ScriptMaker | None = None
 
 
 def start(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> int:

@@ -11,6 +11,7 @@ from fastpxe.serve.interfaces import Interface, interfaces_matching
 from fastpxe.serve.partition import share_by_source_port, share_by_xid
 from fastpxe.serve.requested import Files, open_requested
 from fastpxe.serve.roots import Roots
+from fastpxe.serve.scripts import template_path
 from fastpxe.serve.sockets import (
     dropped_by_kernel,
     full_buffers,
@@ -73,7 +74,7 @@ class Listening:
         roots = Roots(front.tftp, names)
         if front.tftp.unique_root is None:  # else it depends on the client
             for files in roots.of_interfaces():
-                _warn_of_missing_files(front, files)
+                _warn_of_missing_files(front, files, roots.scripts)
         return roots
 
     def dropped(self) -> int:
@@ -126,10 +127,12 @@ def _tftp_interfaces(front: Front) -> list[Interface]:
     return chosen
 
 
-def _warn_of_missing_files(front: Front, files: Files) -> None:
+def _warn_of_missing_files(front: Front, files: Files, scripts: Files | None) -> None:
     """A client that is told of a file which isn't there gives up at once: say so beforehand."""
     missing: dict[str, str] = {}
     for file, rule in front.files:
+        if scripts is not None and template_path(scripts, file) is not None:
+            continue
         try:
             name = file.encode("latin-1", "replace")
             _, opened = open_requested(files, front.tftp, name, client="", interface="")

@@ -21,8 +21,8 @@ FALLBACK_ROOT = "./tftpboot"
 class Roots:
     """The roots of the interfaces named, opened; a context manager that closes them.
 
-    `of_clients` are those of [[tftp.client]] by path, none where there is no interface.
-    Raises StartError when one can't be opened.
+    `of_clients` are those of [[tftp.client]] by path, `scripts` is the folder of templates; neither
+    is opened where there is no interface. Raises StartError when one can't be.
     """
 
     def __init__(self, settings: TftpSettings, interfaces: Iterable[str]) -> None:
@@ -30,6 +30,7 @@ class Roots:
         self._by_path: dict[str | None, Files] = {}
         self._by_interface: dict[str, Files] = {}
         self.of_clients: dict[str, Files] = {}
+        self.scripts: Files | None = None
         with ExitStack() as stack:
             self._stack = stack
             for interface in interfaces:
@@ -42,6 +43,9 @@ class Roots:
                 self.of_clients = {
                     path: self._opened(path, "[[tftp.client]] root") for path in paths
                 }
+                if settings.scripts is not None:
+                    self.scripts = _open(settings.scripts, settings, "[tftp] scripts")
+                    stack.callback(self.scripts.close)
             self._stack = stack.pop_all()
 
     def __getitem__(self, interface: str) -> Files:

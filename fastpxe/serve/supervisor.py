@@ -27,6 +27,7 @@ from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.host_keeper import HostKeeper
 from fastpxe.serve.listening import Listening
 from fastpxe.serve.roots import Roots
+from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.telling import EventPipe, Teller
 from fastpxe.serve.tftp_clients import Shares
 
@@ -162,6 +163,9 @@ class Supervisor:
     def _new_generation(self, front: Front) -> Generation:
         """Open what workers need. Raises StartError."""
         roots = self._listening.open_roots(front)
+        scripts = None
+        if roots.scripts is not None:
+            scripts = ScriptMaker(roots.scripts, front.http, front.answers.decide)
         workers = []
         for index in range(self._count):
             dhcp, tftp = self._listening.share(index)
@@ -173,12 +177,13 @@ class Supervisor:
                 tftp=tftp if front.tftp.enabled else [],
                 board=Board(max(len(dhcp), 1), BOARD_SIZE),
                 pipe=EventPipe(),
+                scripts=scripts,
             )
             workers.append(Worker(tools=tools))
         sockets = [
             http_child.HttpSocket(
                 interface.name, sock, front.tftp,
-                Shares(front.tftp, roots[interface.name], roots.of_clients),
+                Shares(front.tftp, roots[interface.name], roots.of_clients), scripts,
             )
             for interface, sock in self._listening.http
         ]  # fmt: skip

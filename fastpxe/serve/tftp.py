@@ -28,6 +28,7 @@ from fastpxe.serve.files import OpenFile, in_netascii
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.ports import Ports, ports_for
 from fastpxe.serve.requested import Files, open_requested, refusal, write_refusal
+from fastpxe.serve.scripts import Made, Place, ScriptMaker
 from fastpxe.serve.tftp_clients import Share, Shares
 from fastpxe.tftp import (
     Error,
@@ -100,6 +101,7 @@ class _About(NamedTuple):
 
     request: Rrq
     path: bytes
+    is_question: bool
 
 
 class TftpServer:
@@ -123,6 +125,7 @@ class TftpServer:
         saw: Callable[[Event], None],
         *,
         roots: Mapping[str, Files] = MappingProxyType({}),
+        scripts: ScriptMaker | None = None,
     ) -> None:
         self.saw = saw
         self.faults = 0
@@ -131,6 +134,7 @@ class TftpServer:
         self._interface = interface
         self._settings = settings
         self._shares = Shares(settings, files, roots)
+        self._scripts = scripts
         self._dropped = 0
         self._requests: dict[int, socket.socket] = {}
         self._read_fds: set[int] = set()
@@ -269,6 +273,7 @@ class TftpServer:
                 retransmits=transfer.retransmits,
                 outcome=transfer.outcome,
                 error=transfer.error,
+                is_question=about.is_question,
             )
         )
 
@@ -385,14 +390,19 @@ class TftpServer:
 
     def _begin(self, request: Rrq, asker: _Asker) -> None:
         share = self._shares.of(asker.address)
-        path, file = open_requested(
-            share.files, self._settings, request.filename, client=asker.text,
-            interface=self._interface.name,
-        )  # fmt: skip
+        made = self._made(request, asker) if self._scripts else None
+        if made is not None:
+            path, file = request.filename, made.file
+        else:
+            path, file = open_requested(
+                share.files, self._settings, request.filename, client=asker.text,
+                interface=self._interface.name,
+            )  # fmt: skip
+        about = _About(request, path, made is not None and made.is_question)
         try:
             if request.mode == "netascii":
                 file = in_netascii(file)
-            download = self._download(request, asker, share, path, file)
+            download = self._download(about, asker, share, file)
         except BaseException:
             file.close()
             raise
@@ -401,10 +411,15 @@ class TftpServer:
         self._downloads.start(download)
         self._set_timer()
 
-    def _download(
-        self, request: Rrq, asker: _Asker, share: Share, path: bytes, file: OpenFile
-    ) -> Download:
-        settings = self._settings
+    def _made(self, request: Rrq, asker: _Asker) -> Made | None:
+        """Return the script for this machine, if what it asks for is one."""
+        server = IPv4Address(asker.local)
+        url = f"tftp://{server}"
+        place = Place(asker.client[0], server, self._interface.name, url)
+        return self._scripts.make(request.filename, place) if self._scripts else None
+
+    def _download(self, about: _About, asker: _Asker, share: Share, file: OpenFile) -> Download:
+        settings, request = self._settings, about.request
         tsize = file.size_bytes if request.mode == "octet" else None
         transfer = Transfer(
             self._agree(share, tuple(request.options.items()), tsize),
@@ -415,9 +430,7 @@ class TftpServer:
         sock = self._ports.take(
             self._requests[asker.fd], socket.inet_ntoa(asker.local.to_bytes(4, "big"))
         )
-        return Download(
-            transfer, file, sock, asker.address, asker.port, asker.local, _About(request, path)
-        )
+        return Download(transfer, file, sock, asker.address, asker.port, asker.local, about)
 
     def _terms(
         self, share: Share, options: tuple[tuple[str, str], ...], size_bytes: int | None

@@ -14,6 +14,7 @@ from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.front import Front
 from fastpxe.serve.processes import fork
 from fastpxe.serve.roots import Roots
+from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.telling import EventPipe
 from fastpxe.serve.tftp import TftpServer
 
@@ -31,6 +32,7 @@ class Tools(NamedTuple):
     tftp: list[DhcpSocket]
     board: Board
     pipe: EventPipe
+    scripts: ScriptMaker | None
 
 
 def start(tools: Tools) -> int:
@@ -61,7 +63,7 @@ def _tftp_server(loop: asyncio.AbstractEventLoop, tools: Tools, one: DhcpSocket)
     files = tools.roots[one.interface.name]
     server = TftpServer(
         loop, one.interface, tools.front.tftp, files, tools.pipe.send,
-        roots=tools.roots.of_clients,
+        roots=tools.roots.of_clients, scripts=tools.scripts,
     )  # fmt: skip
     server.listen(one.sock)
     return server

@@ -366,6 +366,37 @@ def test_a_reload_lets_http_downloads_end(wire: Wire) -> None:
     assert begun.finish() == content
 
 
+def test_scripts_are_made_for_each_machine_over_tftp_and_http(wire: Wire) -> None:
+    (wire.folder / "scripts").mkdir()
+    (wire.folder / "scripts" / "boot.ipxe").write_text("#!ipxe\necho {{ mac }} {{ rule }}\n")
+    process = wire.serve(
+        f'scripts = "{wire.folder}/scripts"\n[http]\nenabled = true\n'
+        '[[boot]]\nname = "its own"\nmac = "02:00:00:00:00:07"\nfile = "boot.ipxe"\n'
+    )
+    assert "is not under" not in process.output()
+    for scheme in ("tftp", "http"):
+        url = f"{scheme}://{SERVER}/boot.ipxe"
+        assert f"\nchain --replace --autofree {url};mac=${{netX/mac:hexhyp}};" in get(wire, url)
+        made = get(wire, url + ";mac=02-00-00-00-00-07")
+        assert made == "#!ipxe\necho 02:00:00:00:00:07 its%20own\n"
+
+
+def test_a_script_that_fails_is_told_with_its_line(wire: Wire) -> None:
+    (wire.folder / "bad.ipxe").write_text("#!ipxe\n{{ nobody }}\n")
+    process = wire.serve(f'scripts = "{wire.folder}"\n[http]\nenabled = true\n{ONE}')
+    for scheme in ("tftp", "http"):
+        with pytest.raises(subprocess.CalledProcessError):
+            get(wire, f"{scheme}://{SERVER}/bad.ipxe;mac=")
+    wire.wait_for(process, "bad.ipxe:2: 'nobody' is undefined", count=2)
+
+
+def get(wire: Wire, url: str) -> str:
+    command = wire.client.command("curl", "-sSf", "-g", "--max-time", "10", url)
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=LIMIT_S
+    ).stdout
+
+
 def test_a_busy_http_port_is_named_with_its_holder(wire: Wire) -> None:
     with wire.server.socket(socket.AF_INET, socket.SOCK_STREAM) as holder:
         holder.bind((SERVER, 80))
