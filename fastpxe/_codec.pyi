@@ -5,7 +5,7 @@ REASONS: tuple[str, ...]
 __pyx_capi__: dict[str, object]  # what other Cython modules cimport
 
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
-_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
+_Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int]]
 
 @final
 class Matcher:

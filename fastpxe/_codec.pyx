@@ -450,6 +450,8 @@ cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
         return False
     if rule.ipxe >= 0 and rule.ipxe != message.is_ipxe:
         return False
+    if (message.ipxe_features & rule.ipxe_features) != rule.ipxe_features:
+        return False
     while i < rule.test_count:
         if i == rule.key_at and rule.key_count:
             i += rule.key_count
@@ -498,9 +500,9 @@ cdef void insert(Index *index, uint32_t entry, const uint8_t *key, uint32_t size
 cdef class Matcher:
     """Rules compiled for matching; never changed once built.
 
-    rules: for each, in file order, (arches, ipxe, tests, replies): option 93 numbers (none = any),
-      -1 / 0 / 1, tests as (kind, how, value, mask) sorted by kind, and for each Kind of client an
-      index of a reply, or NOT_SERVED, or DENIED.
+    rules: for each, in file order, (arches, ipxe, features, tests, replies): option 93 numbers
+      (none = any), -1 / 0 / 1, bits of Message.ipxe_features, tests as (kind, how, value, mask)
+      sorted by kind, and for each Kind of client an index of a reply, or NOT_SERVED, or DENIED.
     reply_count: what those indexes stay below.
 
     fastpxe.policy builds these from a Config. ValueError for what can't be compiled.
@@ -531,11 +533,12 @@ cdef class Matcher:
         cdef Rule *rule
         self.rule_count = len(rules)
         self.rules = <Rule *>allocate(self.rule_count, sizeof(Rule))
-        self.tests = <Test *>allocate(sum(len(rule[2]) for rule in rules), sizeof(Test))
+        self.tests = <Test *>allocate(sum(len(rule[3]) for rule in rules), sizeof(Test))
         self.arch_slots = <uint8_t *>allocate(65536, 1)
-        for i, (arches, ipxe, tests, replies) in enumerate(rules):
+        for i, (arches, ipxe, features, tests, replies) in enumerate(rules):
             rule = &self.rules[i]
             rule.ipxe = ipxe
+            rule.ipxe_features = features
             self.takes_any_arch |= not arches and ipxe != 1
             for arch in arches:
                 if not self.arch_slots[<uint16_t>arch]:

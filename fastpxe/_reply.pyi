@@ -4,7 +4,7 @@ from typing import TypeAlias, final
 from typing_extensions import disjoint_base
 
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
-_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int]]
+_Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int]]
 _Reply: TypeAlias = tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int, int]
 
 @disjoint_base

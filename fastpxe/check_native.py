@@ -75,6 +75,7 @@ def _covers(wide: Match, narrow: Match) -> bool:
     return (
         (not wide.arches or (bool(narrow.arches) and set(narrow.arches) <= set(wide.arches)))
         and (wide.ipxe is None or wide.ipxe == narrow.ipxe)
+        and set(wide.ipxe_features) <= set(narrow.ipxe_features)
         and _all_within(wide.macs, narrow.macs, _pattern_covers)
         and _all_within(wide.uuids, narrow.uuids, _pattern_covers)
         and _all_within(wide.vendor_classes, narrow.vendor_classes, _text_covers)

@@ -18,7 +18,7 @@ from fastpxe.errors import ConfigError
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.paths import read_renaming
-from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
+from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
 from fastpxe.tftp import TftpClient, TftpSettings
 from fastpxe.toml_lines import as_key, line_of, lines_of
 from fastpxe.wire import Arch
@@ -82,6 +82,7 @@ class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     user_class: Texts = ()
     subnet: Texts = ()
     ipxe: bool | None = None
+    ipxe_features: Texts = ()
     file: str | None = None
     url: str | None = None
     server: str | None = None
@@ -207,6 +208,9 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
     key = f"boot[{index}]"
+    features = tuple(_each(f"{key}.ipxe_features", table.ipxe_features, _feature))
+    if features and table.ipxe is False:
+        raise _Wrong(f"{key}.ipxe", "only iPXE has ipxe_features; leave out one of the two")
     match = Match(
         arches=tuple(_arches(f"{key}.arch", table.arch)),
         macs=tuple(_each(f"{key}.mac", table.mac, parse_mac)),
@@ -214,7 +218,8 @@ def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
         vendor_classes=tuple(_each(f"{key}.vendor_class", table.vendor_class, _text)),
         user_classes=tuple(_each(f"{key}.user_class", table.user_class, _text)),
         subnets=tuple(_each(f"{key}.subnet", table.subnet, IPv4Network)),
-        ipxe=table.ipxe,
+        ipxe=True if features else table.ipxe,
+        ipxe_features=features,
     )
     menu = _menu(key, table)
     boot = Boot(
@@ -306,6 +311,12 @@ def _arches(key: str, values: str | int | tuple[str | int, ...]) -> Iterator[int
             yield from ARCH_NAMES[value]
         else:
             raise _Wrong(key, f"no architecture {value!r}; {_suggest(value, ARCH_NAMES)}")
+
+
+def _feature(name: str) -> int:
+    if name not in FEATURE_NAMES:
+        raise ValueError(f"no feature {name!r} of iPXE; {_suggest(name, FEATURE_NAMES)}")
+    return FEATURE_NAMES[name]
 
 
 def _text(value: str) -> Text:

@@ -12,7 +12,7 @@ import msgspec
 from fastpxe._codec import REASONS
 from fastpxe._request import Request
 from fastpxe.clients import Client
-from fastpxe.decode import Decoded, arch_name, decode
+from fastpxe.decode import Decoded, arch_name, decode, feature_name
 from fastpxe.explain import Candidate, Explanation, Step, describe_client, identity
 from fastpxe.identity import Pattern, format_mac, format_uuid, microsoft_order
 from fastpxe.policy import KINDS, NOT_SERVED, Compiled, is_ipxe_binary
@@ -178,6 +178,8 @@ def _objections(
         yield f"architecture: {has}, the rule wants {wanted}"
     if match.ipxe is not None and match.ipxe != request.is_ipxe:
         yield f"it is {'iPXE' if request.is_ipxe else 'not iPXE'}, the rule wants the opposite"
+    if lacking := [f for f in match.ipxe_features if f not in request.ipxe_features]:
+        yield f"iPXE features: {', '.join(map(feature_name, lacking))} of the rule's are missing"
     mac = request.chaddr[: request.hlen]
     if match.macs and not (request.hlen == 6 and _any(match.macs, mac)):
         yield f"MAC address: {format_mac(request.htype, mac)} is none of the rule's"

@@ -20,6 +20,7 @@ from fastpxe.wire import Arch
 KINDS = ("bios", "uefi", "ipxe", "http", "rpi")  # as in _codec.pxd
 NOT_SERVED, DENIED = -1, -2
 PXE, HTTP = 1, 2  # families of replies, as in _codec.pxd
+FIRST_FEATURE = 0x10  # the sub-option of option 175 that is bit 0, as in _codec.pxd
 
 SERVER = b"{server}"
 """Stands in a URL for the address by which the client reaches us."""
@@ -96,7 +97,8 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
             )
         )
         ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
-        rules.append((rule.match.arches, ipxe, _tests(rule.match), indexes))
+        features = sum(1 << code - FIRST_FEATURE for code in set(rule.match.ipxe_features))
+        rules.append((rule.match.arches, ipxe, features, _tests(rule.match), indexes))
 
     def policy_of(filled: Iterable[Reply]) -> Policy:
         return Policy(
@@ -121,7 +123,7 @@ def build(config: Config, own: Iterable[IPv4Address]) -> Compiled:
         reply.menu or SERVER in reply.file + reply.bootfile for reply in replies
     )
     native_for = _always(native) if is_same_everywhere else filled_for
-    kinds = tuple(rule[3] for rule in rules)
+    kinds = tuple(rule[4] for rule in rules)
     named = (*replies, *(item for reply in replies for item in reply.items))
     return Compiled(native, native_for, config.rules, named, kinds)
 

@@ -55,6 +55,8 @@ def test_without_rules_nobody_is_answered() -> None:
         ('user_class = "*FOG*"', 'user_class = "myFOG"'),
         ('subnet = "10.0.0.0/8"', 'subnet = "10.1.0.0/16"'),
         ("ipxe = false", 'ipxe = false\narch = "bios"'),
+        ("ipxe = true", 'ipxe_features = "http"'),
+        ('ipxe_features = "http"', 'ipxe_features = ["tftp", "http"]'),
     ],
 )
 def test_a_rule_behind_one_that_takes_all_its_clients_is_dead(earlier: str, later: str) -> None:
@@ -72,6 +74,8 @@ def test_a_rule_behind_one_that_takes_all_its_clients_is_dead(earlier: str, late
         ('mac = "00:11:22:*"', 'mac = "00:11:*"'),
         ('vendor_class = "PXEClient"', 'vendor_class = "PXEClient*"'),
         ("ipxe = true", 'arch = "bios"'),
+        ('ipxe_features = "http"', "ipxe = true"),
+        ('ipxe_features = ["tftp", "http"]', 'ipxe_features = "http"'),
         ('subnet = "10.1.0.0/16"', 'subnet = "10.0.0.0/8"'),
     ],
 )

@@ -14,7 +14,7 @@ from fastpxe import cli, config
 from fastpxe._codec import REASONS
 from fastpxe.config import BootTable, Dhcp, Document, HttpSettings, ItemTable
 from fastpxe.events import Outcome
-from fastpxe.rules import ARCH_NAMES
+from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.tftp import TftpSettings
 
 TOP = Path(__file__).parent.parent
@@ -106,6 +106,16 @@ def test_every_architecture_is_listed_with_its_numbers() -> None:
     assert {name: tuple(map(int, numbers.split(", "))) for name, numbers in listed} == {
         name: tuple(map(int, numbers)) for name, numbers in ARCH_NAMES.items()
     }
+
+
+def test_every_feature_of_ipxe_is_listed() -> None:
+    text = section(CONFIGURATION, "Features of iPXE")
+    listed = [
+        name
+        for line in text.splitlines()
+        for name in re.findall(r"`([\w-]+)`", line.split(" | ")[0])
+    ]
+    assert sorted(listed) == sorted(FEATURE_NAMES)
 
 
 def test_every_reason_and_outcome_is_explained() -> None:

@@ -94,6 +94,12 @@ def test_silence_has_its_reason() -> None:
     [
         ('arch = "bios"\nfile = "x"', Client(), "the rule wants bios (0)"),
         ('ipxe = true\nfile = "x"', Client(), "it is not iPXE"),
+        ('ipxe_features = "http"\nfile = "x"', Client(), "it is not iPXE"),
+        (
+            'ipxe_features = ["http", "slam", "srp"]\nfile = "x"',
+            Client(ipxe=True),
+            "iPXE features: slam, srp of the rule's are missing",
+        ),
         ('mac = "00:11:22:*"\nfile = "x"', Client(), "MAC address: 52:54:00:12:34:56"),
         ('uuid = "4c4c*"\nfile = "x"', Client(), "UUID: 03020100-"),
         ('uuid = "4c4c*"\nfile = "x"', Client(uuid=None), "UUID: none is given"),
@@ -143,6 +149,7 @@ CLIENTS = st.builds(
 CONDITIONS = st.sampled_from(
     ['arch = "uefi-x64"', 'arch = ["bios", 25]', "ipxe = true", "ipxe = false",
      'mac = "52:54:*"', 'mac = "b8:27:eb:00:00:01"', 'uuid = "0001*"', 'user_class = "FOG"',
+     'ipxe_features = ["http", "efi"]', 'ipxe_features = "slam"',
      'vendor_class = "*Arch:00007*"', 'subnet = "10.0.0.0/8"', 'arch = "rpi"', ""]
 )  # fmt: skip
 ANSWERS = st.sampled_from(
