@@ -350,13 +350,15 @@ cdef void read_reply_limit(Message *message) noexcept nogil:
 # MATCH: exact MACs and UUIDs by hash, all other rules in file order. The first that holds wins.
 # ---------------------------------------------------------------------------------------------
 
-# Raspberry Pi boot ROMs call themselves BIOS; only their address prefixes and the GUID tell.
+# Raspberry Pi boot ROMs call themselves BIOS; only their address prefixes and the GUID tell. The
+# prefixes are those of the Raspberry Pi Foundation and of Raspberry Pi Ltd in the IEEE's registry.
 cdef extern from *:
     """
     #define RPI_GUID ((const uint8_t *)"RPi")
     static const uint8_t RPI_OUIS[][3] = {
         {0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, {0xe4, 0x5f, 0x01},
         {0x28, 0xcd, 0xc1}, {0xd8, 0x3a, 0xdd}, {0x2c, 0xcf, 0x67},
+        {0x88, 0xa2, 0x9e},
     };
     #define RPI_OUI_COUNT ((int)(sizeof RPI_OUIS / sizeof *RPI_OUIS))
     """
