@@ -26,7 +26,7 @@ from fastpxe.wire import Arch
 T = TypeVar("T")
 
 Texts = str | tuple[str, ...]
-Profile = Literal["fog-1.6", "fog-1.5", "netbootxyz", "ipxe", "rpi"]
+Profile = Literal["fog-1.6", "fog-1.5", "netbootxyz", "ipxe", "rpi", "secure-boot"]
 
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
 MENU_PROMPT = "Boot menu"

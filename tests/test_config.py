@@ -94,6 +94,20 @@ def test_the_rules_of_a_file_come_before_those_of_its_profile() -> None:
     ]
 
 
+def test_the_profile_of_secure_boot_is_the_release_of_ipxe() -> None:
+    named = {
+        rule.match.arches: rule.boot.file
+        for rule in config.parse('profile = "secure-boot"', "test.toml").rules
+    }
+    assert named == {
+        (): "autoexec.ipxe",
+        (0,): "i386/undionly.kpxe",
+        (6,): "i386/snponly.efi",
+        (7, 9): "x86_64-sb/snponly-shim.efi",
+        (11,): "arm64-sb/snponly-shim.efi",
+    }
+
+
 def test_the_default_is_the_profile_of_fog() -> None:
     named = config.parse('profile = "fog-1.6"', "test.toml").rules
     assert [rule.boot for rule in named] == [rule.boot for rule in config.default_config().rules]

@@ -118,6 +118,12 @@ def test_a_rule_that_lost_says_by_which_condition(rule: str, client: Client, why
     assert why in step.candidates[0].why
 
 
+def test_secure_boot_leads_over_shim_to_the_script_of_ipxe() -> None:
+    steps = boot('profile = "secure-boot"', Client()).steps
+    files = [step.reply.file for step in steps if step.reply]
+    assert files == [*["x86_64-sb/snponly-shim.efi"] * 2, "autoexec.ipxe"]
+
+
 def test_a_recorded_packet_is_explained_as_it_came() -> None:
     compiled = policy.build(config.parse(RULES, "test"), [])
     explanation = explain_packet(compiled, discover(arch=0), PLACE)
