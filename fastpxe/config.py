@@ -127,7 +127,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration that is right as far as text can tell. `source` is where it came from."""
+    """A configuration that is right as far as text can tell. `source` is where it came from.
+
+    client_places: the "file:line" of each [[tftp.client]].
+    """
 
     source: str
     interfaces: tuple[str, ...]
@@ -135,6 +138,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tftp: TftpSettings
     http: HttpSettings = HttpSettings()
     rules: tuple[Rule, ...]
+    client_places: tuple[str, ...] = ()
 
 
 class _Wrong(Exception):  # noqa: N818 - private: a value and the key it stands at, not yet located
@@ -187,6 +191,10 @@ def parse(text: str, source: str) -> Config:
             tftp=document.tftp,
             http=document.http,
             rules=rules,
+            client_places=tuple(
+                f"{source}:{line_of(lines, f'tftp.client[{i}]')}"
+                for i in range(len(document.tftp.client))
+            ),
         )
     raise ConfigError(
         wrong.message, where=f"{source}:{line_of(lines, wrong.key)}", key=wrong.key

@@ -90,6 +90,22 @@ def test_a_rule_behind_a_url_rule_still_serves_firmware() -> None:
     assert "dead-rule" not in names(toml)
 
 
+TABLE = '[[tftp.client]]\nsubnet = "{}"\nmax_blksize = 512\n'
+
+
+@pytest.mark.parametrize("earlier", ["10.1.0.0/16", "10.0.0.0/8", "0.0.0.0/0"])
+def test_a_tftp_client_within_an_earlier_one_is_dead(earlier: str) -> None:
+    tables = "".join(TABLE.format(subnet) for subnet in ("192.0.2.0/24", earlier, "10.1.0.0/16"))
+    (dead,) = (finding for finding in findings(tables + SOUND) if finding.name == "dead-client")
+    assert dead.where == "f.toml:7"
+    assert f"10.1.0.0/16 is never used: the one of {earlier}" in dead.effect
+
+
+@pytest.mark.parametrize("earlier", ["10.1.1.0/24", "10.2.0.0/16"])
+def test_a_tftp_client_with_addresses_of_its_own_is_alive(earlier: str) -> None:
+    assert findings(TABLE.format(earlier) + TABLE.format("10.1.0.0/16") + SOUND) == []
+
+
 def test_a_bios_file_for_everybody_is_a_trap() -> None:
     assert "bios-file-for-uefi" in names('[[boot]]\nfile = "undionly.kpxe"\n')
 
