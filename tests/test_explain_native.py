@@ -124,6 +124,45 @@ def test_secure_boot_leads_over_shim_to_the_script_of_ipxe() -> None:
     assert files == [*["x86_64-sb/snponly-shim.efi"] * 2, "autoexec.ipxe"]
 
 
+MENU = """
+[[boot]]
+name = "menu"
+{first}
+[[boot.item]]
+text = "Deploy"
+file = "deploy.efi"
+[[boot.item]]
+text = "Test"
+file = "test.efi"
+"""
+DISK = '[[boot.item]]\ntext = "Disk"\nlocal = true'
+
+
+def option_43(step: Step) -> str:
+    return next((o.meaning for o in step.request.options if o.code == 43), "")
+
+
+@pytest.mark.parametrize("arch", [0, 7])
+def test_the_first_entry_of_a_menu_is_asked_for(arch: int) -> None:
+    offer, choice = boot(MENU.format(first=""), Client(arch=arch)).steps
+    assert option_43(offer) == ""
+    assert choice.title == "REQUEST on port 4011 for the menu's entry 'Deploy' (type 32768)"
+    assert option_43(choice) == "boot item 80:00:00:00"
+    assert choice.reply is not None
+    assert choice.reply.file == "deploy.efi"
+
+
+def test_a_menu_that_begins_with_the_local_disk_ends_there() -> None:
+    (offer,) = boot(MENU.format(first=DISK), Client()).steps
+    assert offer.notes == ("nothing more is asked: the menu's entry 'Disk' is the local disk",)
+
+
+def test_ipxe_is_shown_no_menu() -> None:
+    (step,) = boot(MENU.format(first=""), Client(ipxe=True)).steps
+    assert step.reply is not None
+    assert step.reply.file == "deploy.efi"
+
+
 def test_a_recorded_packet_is_explained_as_it_came() -> None:
     compiled = policy.build(config.parse(RULES, "test"), [])
     explanation = explain_packet(compiled, discover(arch=0), PLACE)
