@@ -55,8 +55,8 @@ def hosts(request: pytest.FixtureRequest) -> tuple[int, Policy, Matcher]:
     number: int = request.param
     built = compiled(number)
     rules = [
-        ((), -1, ((0, 0, host_mac(n), b"\xff" * 6),), (0,) * 5, 0, False) for n in range(number)
-    ] + [((7, 9), -1, (), (0,) * 5, 0, False)]  # fmt: skip
+        ((), -1, 0, ((0, 0, host_mac(n), b"\xff" * 6),), (0,) * 5, 0, False) for n in range(number)
+    ] + [((7, 9), -1, 0, (), (0,) * 5, 0, False)]  # fmt: skip
     return number, built.native, Matcher(rules, 1)
 
 
@@ -65,7 +65,7 @@ STRANGER = discover(b"\xaa\xbb\xcc\xdd\xee\xff", bytes(range(16)))
 
 def test_call(benchmark: Benchmark) -> None:
     """The floor: a call that refuses at once."""
-    matcher = Matcher([((7,), -1, (), (0,) * 5, 0, False)], 1)
+    matcher = Matcher([((7,), -1, 0, (), (0,) * 5, 0, False)], 1)
 
     def refused() -> None:
         try:
@@ -77,7 +77,7 @@ def test_call(benchmark: Benchmark) -> None:
 
 
 def test_parse(benchmark: Benchmark) -> None:
-    matcher = Matcher([((7,), -1, (), (0,) * 5, 0, False)], 1)
+    matcher = Matcher([((7,), -1, 0, (), (0,) * 5, 0, False)], 1)
     benchmark(matcher.find_in, STRANGER, 0)
 
 

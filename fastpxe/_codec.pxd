@@ -97,6 +97,7 @@ cdef struct Test:             # one alternative of one condition
 cdef struct Rule:             # conditions are AND-ed, the tests of one kind OR-ed
     uint64_t arches           # bit = arch slot; 0 = any
     int ipxe                  # -1 any, 0 no, 1 yes
+    uint32_t ipxe_features    # bits as in Message, all of which must be there
     uint32_t first_test
     uint32_t test_count
     uint32_t key_at           # where among the rule's tests those begin that an index has,

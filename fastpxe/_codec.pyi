@@ -7,7 +7,7 @@ REASONS: tuple[str, ...]
 __pyx_capi__: dict[str, object]  # what other Cython modules cimport
 
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
-_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int], int, bool]
+_Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int], int, bool]
 
 @final
 class Matcher:

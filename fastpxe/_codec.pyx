@@ -350,13 +350,15 @@ cdef void read_reply_limit(Message *message) noexcept nogil:
 # MATCH: exact MACs and UUIDs by hash, all other rules in file order. The first that holds wins.
 # ---------------------------------------------------------------------------------------------
 
-# Raspberry Pi boot ROMs call themselves BIOS; only their address prefixes and the GUID tell.
+# Raspberry Pi boot ROMs call themselves BIOS; only their address prefixes and the GUID tell. The
+# prefixes are those of the Raspberry Pi Foundation and of Raspberry Pi Ltd in the IEEE's registry.
 cdef extern from *:
     """
     #define RPI_GUID ((const uint8_t *)"RPi")
     static const uint8_t RPI_OUIS[][3] = {
         {0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, {0xe4, 0x5f, 0x01},
         {0x28, 0xcd, 0xc1}, {0xd8, 0x3a, 0xdd}, {0x2c, 0xcf, 0x67},
+        {0x88, 0xa2, 0x9e},
     };
     #define RPI_OUI_COUNT ((int)(sizeof RPI_OUIS / sizeof *RPI_OUIS))
     """
@@ -451,6 +453,8 @@ cdef bint rule_holds(const uint8_t *pool, const Rule *rule, const Test *tests,
         return False
     if rule.ipxe >= 0 and rule.ipxe != message.is_ipxe:
         return False
+    if (message.ipxe_features & rule.ipxe_features) != rule.ipxe_features:
+        return False
     while i < rule.test_count:
         if is_keyed and i == rule.key_at and rule.key_count:
             i += rule.key_count
@@ -499,10 +503,11 @@ cdef void insert(Index *index, uint32_t entry, const uint8_t *key, uint32_t size
 cdef class Matcher:
     """Rules compiled for matching; never changed once built.
 
-    rules: for each, in file order, (arches, ipxe, tests, replies, boot, hosts_only): option 93
-      numbers (none = any), -1 / 0 / 1, tests as (kind, how, value, mask) sorted by kind, for each
-      Kind of client an index of a reply, or NOT_SERVED, or DENIED; the number of the boot that it
-      belongs to (0 = none), and whether it is for hosts that are to get that boot alone.
+    rules: for each, in file order, (arches, ipxe, features, tests, replies, boot, hosts_only):
+      option 93 numbers (none = any), -1 / 0 / 1, bits of Message.ipxe_features, tests as (kind,
+      how, value, mask) sorted by kind, for each Kind of client an index of a reply, or NOT_SERVED,
+      or DENIED; the number of the boot that it belongs to (0 = none), and whether it is for hosts
+      alone that are to get that boot.
     reply_count: what those indexes stay below.
     hosts: who is to get which boot: the rules of that one come first for them.
 
@@ -538,11 +543,12 @@ cdef class Matcher:
         cdef Rule *rule
         self.rule_count = len(rules)
         self.rules = <Rule *>allocate(self.rule_count, sizeof(Rule))
-        self.tests = <Test *>allocate(sum(len(rule[2]) for rule in rules), sizeof(Test))
+        self.tests = <Test *>allocate(sum(len(rule[3]) for rule in rules), sizeof(Test))
         self.arch_slots = <uint8_t *>allocate(65536, 1)
-        for i, (arches, ipxe, tests, replies, boot, hosts_only) in enumerate(rules):
+        for i, (arches, ipxe, features, tests, replies, boot, hosts_only) in enumerate(rules):
             rule = &self.rules[i]
             rule.ipxe = ipxe
+            rule.ipxe_features = features
             rule.boot = boot
             rule.hosts_only = hosts_only
             self.boot_count = max(self.boot_count, rule.boot)

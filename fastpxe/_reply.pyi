@@ -6,7 +6,7 @@ from typing_extensions import disjoint_base
 from fastpxe._hosts import Hosts
 
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
-_Rule: TypeAlias = tuple[Sequence[int], int, Sequence[_Test], Sequence[int], int, bool]
+_Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int], int, bool]
 _Reply: TypeAlias = tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int, int]
 
 @disjoint_base

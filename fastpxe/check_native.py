@@ -31,6 +31,7 @@ def check(
     findings = [
         *_no_rules(config),
         *_unreachable(compiled, {host.boot for host in config.hosts}),
+        *_unused_clients(config),
         *_bios_file_for_all(config),
         *_ipxe_without_rule(config),
         *_unknown_arches(config),
@@ -93,6 +94,7 @@ def _covers(wide: Match, narrow: Match) -> bool:
     return (
         (not wide.arches or (bool(narrow.arches) and set(narrow.arches) <= set(wide.arches)))
         and (wide.ipxe is None or wide.ipxe == narrow.ipxe)
+        and set(wide.ipxe_features) <= set(narrow.ipxe_features)
         and _all_within(wide.macs, narrow.macs, _pattern_covers)
         and _all_within(wide.uuids, narrow.uuids, _pattern_covers)
         and _all_within(wide.vendor_classes, narrow.vendor_classes, _text_covers)
@@ -121,6 +123,22 @@ def _text_covers(wide: Text, narrow: Text) -> bool:
     if wide.how == "prefix":
         return narrow.how != "contains" and narrow.text.startswith(wide.text)
     return narrow.how == "exact" and narrow.text == wide.text
+
+
+def _unused_clients(config: Config) -> Iterator[Finding]:
+    """A [[tftp.client]] all of whose addresses an earlier one has."""
+    tables = config.tftp.client
+    for index, (table, where) in enumerate(zip(tables, config.client_places, strict=True)):
+        earlier = (one.subnet for one in tables[:index] if table.subnet.subnet_of(one.subnet))
+        for subnet in earlier:
+            yield Finding(
+                name="dead-client",
+                where=where,
+                effect=f"the [[tftp.client]] of {table.subnet} is never used: the one of {subnet}, "
+                "which comes first, has all its clients",
+                advice="move it up, or take it out",
+            )
+            break
 
 
 def _bios_file_for_all(config: Config) -> Iterator[Finding]:

@@ -69,6 +69,11 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
             )
         return self._message(MessageType.REQUEST, flags=0, ciaddr=self.ciaddr, server=None)
 
+    def choosing(self, kind: int) -> "Client":
+        """Return this client when it asks for an entry of a boot menu, by its server type."""
+        item = bytes([71, 4]) + struct.pack("!HH", kind, 0) + b"\xff"
+        return msgspec.structs.replace(self, extra={**self.extra, Option.VENDOR_SPECIFIC: item})
+
     def _message(
         self, kind: MessageType, *, flags: int, ciaddr: IPv4Address, server: IPv4Address | None
     ) -> bytes:

@@ -19,7 +19,7 @@ from fastpxe.hosts import Host, parse_host
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.paths import read_renaming
-from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
+from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES, HTTP_ARCHES, Boot, Match, Rule, Style, Text
 from fastpxe.tftp import TftpClient, TftpSettings
 from fastpxe.toml_lines import as_key, line_of, lines_of
 from fastpxe.wire import Arch
@@ -27,7 +27,7 @@ from fastpxe.wire import Arch
 T = TypeVar("T")
 
 Texts = str | tuple[str, ...]
-Profile = Literal["fog-1.6", "fog-1.5", "netbootxyz", "ipxe", "rpi"]
+Profile = Literal["fog-1.6", "fog-1.5", "netbootxyz", "ipxe", "rpi", "secure-boot"]
 
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
 STATE = "/var/lib/fastpxe"
@@ -84,6 +84,7 @@ class BootTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     user_class: Texts = ()
     subnet: Texts = ()
     ipxe: bool | None = None
+    ipxe_features: Texts = ()
     file: str | None = None
     url: str | None = None
     server: str | None = None
@@ -141,7 +142,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration that is right as far as text can tell.
 
-    source: where it came from. state: the folder of what fastpxe keeps by itself.
+    source: where it came from. state: the folder of what fastpxe keeps by itself. client_places:
+    the "file:line" of each [[tftp.client]].
     """
 
     source: str
@@ -152,6 +154,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     hosts: tuple[Host, ...] = ()
     state: str = STATE
+    client_places: tuple[str, ...] = ()
 
 
 class _Wrong(Exception):  # noqa: N818 - private: a value and the key it stands at, not yet located
@@ -207,6 +210,10 @@ def parse(text: str, source: str) -> Config:
             rules=rules,
             hosts=hosts,
             state=document.state,
+            client_places=tuple(
+                f"{source}:{line_of(lines, f'tftp.client[{i}]')}"
+                for i in range(len(document.tftp.client))
+            ),
         )
     raise ConfigError(
         wrong.message, where=f"{source}:{line_of(lines, wrong.key)}", key=wrong.key
@@ -228,6 +235,9 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
     key = f"boot[{index}]"
+    features = tuple(_each(f"{key}.ipxe_features", table.ipxe_features, _feature))
+    if features and table.ipxe is False:
+        raise _Wrong(f"{key}.ipxe", "only iPXE has ipxe_features; leave out one of the two")
     match = Match(
         arches=tuple(_arches(f"{key}.arch", table.arch)),
         macs=tuple(_each(f"{key}.mac", table.mac, parse_mac)),
@@ -235,7 +245,8 @@ def _rule(index: int, table: BootTable, where: str, http: HttpSettings) -> Rule:
         vendor_classes=tuple(_each(f"{key}.vendor_class", table.vendor_class, _text)),
         user_classes=tuple(_each(f"{key}.user_class", table.user_class, _text)),
         subnets=tuple(_each(f"{key}.subnet", table.subnet, IPv4Network)),
-        ipxe=table.ipxe,
+        ipxe=True if features else table.ipxe,
+        ipxe_features=features,
     )
     menu = _menu(key, table)
     boot = Boot(
@@ -331,6 +342,12 @@ def _arches(key: str, values: str | int | tuple[str | int, ...]) -> Iterator[int
             yield from ARCH_NAMES[value]
         else:
             raise _Wrong(key, f"no architecture {value!r}; {_suggest(value, ARCH_NAMES)}")
+
+
+def _feature(name: str) -> int:
+    if name not in FEATURE_NAMES:
+        raise ValueError(f"no feature {name!r} of iPXE; {_suggest(name, FEATURE_NAMES)}")
+    return FEATURE_NAMES[name]
 
 
 def _text(value: str) -> Text:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 import msgspec
 
 from fastpxe.identity import format_uuid, microsoft_order
-from fastpxe.wire import Arch, MessageType
+from fastpxe.wire import Arch, IpxeFeature, MessageType
 
 OPTION_NAMES = {
     1: "subnet mask", 3: "router", 6: "DNS server", 12: "host name", 43: "vendor specific",
@@ -127,6 +127,8 @@ def meaning(code: int, value: bytes) -> str:
         return ", ".join(f"{arch_name(number)} ({number})" for number in numbers)
     if code == 97 and len(value) == 17 and value[0] == 0:
         return f"{format_uuid(microsoft_order(value[1:]))}, on the wire {value.hex(':')}"
+    if code == 175:
+        return ", ".join(_ipxe(sub, inner) for sub, inner in tlvs(value)) or "empty"
     if code == 43:
         return "; ".join(_pxe(sub, inner) for sub, inner in tlvs(value)) or value.hex(":")
     text = value.removesuffix(b"\0").decode("latin-1")
@@ -138,6 +140,17 @@ def meaning(code: int, value: bytes) -> str:
 def arch_name(number: int) -> str:
     """The name that a configuration uses for an architecture, or "unknown"."""
     return _name_of(Arch, number).lower().replace("_", "-")
+
+
+def feature_name(code: int) -> str:
+    """The name that a configuration uses for a feature of iPXE, or "unknown"."""
+    return _name_of(IpxeFeature, code).lower().replace("_", "-")
+
+
+def _ipxe(code: int, value: bytes) -> str:
+    """A feature by its name; what else iPXE says of itself by its number."""
+    name = feature_name(code)
+    return f"sub-option {code} {value.hex(':')}" if name == "unknown" else name
 
 
 def _pxe(code: int, value: bytes) -> str:
@@ -170,7 +183,7 @@ def _servers(value: bytes) -> Iterator[str]:
         at += 3 + 4 * count
 
 
-def _name_of(kinds: type[Arch] | type[MessageType], number: int) -> str:
+def _name_of(kinds: type[Arch | IpxeFeature | MessageType], number: int) -> str:
     try:
         return kinds(number).name
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from fastpxe.decode import Decoded, decode
+from fastpxe.decode import Decoded, decode, tlvs
 from fastpxe.identity import format_uuid, microsoft_order
 
 Verdict = Literal["won", "lost", "not reached"]
@@ -77,6 +77,15 @@ def identity(uuid: bytes) -> Identity:
         toml=f'uuid = "{microsoft}"',
         dnsmasq=f"dhcp-match=set:this-machine,97,{wire}",
     )
+
+
+def menu_entry(reply: Decoded) -> tuple[int, str] | None:
+    """The first entry of the menu that a client would show, if any: its type and text."""
+    vendor = b"".join(bytes.fromhex(option.hex) for option in reply.options if option.code == 43)
+    menu = dict(tlvs(vendor)).get(9, b"")
+    if len(menu) < 3:
+        return None
+    return int.from_bytes(menu[:2]), menu[3 : 3 + menu[2]].decode("latin-1")
 
 
 def describe_client(datagram: bytes) -> str:

@@ -12,9 +12,10 @@ import msgspec
 from fastpxe._codec import REASONS
 from fastpxe._request import Request
 from fastpxe.clients import Client
-from fastpxe.decode import Decoded, arch_name, decode
-from fastpxe.explain import Candidate, Explanation, Step, describe_client, identity
+from fastpxe.decode import Decoded, arch_name, decode, feature_name
+from fastpxe.explain import Candidate, Explanation, Step, describe_client, identity, menu_entry
 from fastpxe.identity import Pattern, format_mac, format_uuid, microsoft_order
+from fastpxe.menu import LOCAL_BOOT
 from fastpxe.policy import KINDS, NOT_SERVED, Compiled, is_ipxe_binary
 from fastpxe.rules import Match, Text
 from fastpxe.wire import Arch
@@ -33,16 +34,12 @@ def explain_boot(compiled: Compiled, client: Client, place: Place) -> Explanatio
     """Follow a client from its first DISCOVER to its boot file, and into iPXE where it leads."""
     steps = [explain_step(compiled, client.discover(), place, port=67, title="DISCOVER on port 67")]
     reply = steps[0].reply
-    if reply is not None and _asks_again(client, reply):
-        source = client.ciaddr
-        request = client.request(IPv4Address(reply.siaddr))
-        title = "REQUEST on port 4011"
-        steps.append(
-            explain_step(
-                compiled, request, place, port=4011, title=title, source=source,
-                source_port=68 if client.ipxe else 4011,
-            )
-        )  # fmt: skip
+    entry = None if reply is None else menu_entry(reply)
+    if entry is not None and entry[0] == LOCAL_BOOT:
+        note = f"nothing more is asked: the menu's entry {entry[1]!r} is the local disk"
+        steps[0] = msgspec.structs.replace(steps[0], notes=(note,))
+    elif reply is not None and _asks_again(client, reply):
+        steps.append(_request_step(compiled, client, place, reply, entry))
         reply = steps[-1].reply or reply
     if reply is not None and not client.ipxe and is_ipxe_binary(reply.file):
         again = msgspec.structs.replace(client, ipxe=True, vendor_class="", user_class=b"")
@@ -53,6 +50,21 @@ def explain_boot(compiled: Compiled, client: Client, place: Place) -> Explanatio
         identity=identity(client.uuid) if client.uuid else None,
         steps=tuple(steps),
     )
+
+
+def _request_step(
+    compiled: Compiled, client: Client, place: Place, offer: Decoded, entry: tuple[int, str] | None
+) -> Step:
+    """The second request, for the first entry of the menu where the offer has one."""
+    title = "REQUEST on port 4011"
+    if entry is not None:
+        kind, text = entry
+        title = f"{title} for the menu's entry {text!r} (type {kind})"
+        client = client.choosing(kind)
+    return explain_step(
+        compiled, client.request(IPv4Address(offer.siaddr)), place, port=4011, title=title,
+        source=client.ciaddr, source_port=68 if client.ipxe else 4011,
+    )  # fmt: skip
 
 
 def explain_packet(
@@ -197,6 +209,8 @@ def _objections(
         yield f"architecture: {has}, the rule wants {wanted}"
     if match.ipxe is not None and match.ipxe != request.is_ipxe:
         yield f"it is {'iPXE' if request.is_ipxe else 'not iPXE'}, the rule wants the opposite"
+    if lacking := [f for f in match.ipxe_features if f not in request.ipxe_features]:
+        yield f"iPXE features: {', '.join(map(feature_name, lacking))} of the rule's are missing"
     mac = request.chaddr[: request.hlen]
     if match.macs and not (request.hlen == 6 and _any(match.macs, mac)):
         yield f"MAC address: {format_mac(request.htype, mac)} is none of the rule's"

@@ -22,6 +22,7 @@ from fastpxe.wire import Arch
 KINDS = ("bios", "uefi", "ipxe", "http", "rpi")  # as in _codec.pxd
 NOT_SERVED, DENIED = -1, -2
 PXE, HTTP = 1, 2  # families of replies, as in _codec.pxd
+FIRST_FEATURE = 0x10  # the sub-option of option 175 that is bit 0, as in _codec.pxd
 
 SERVER = b"{server}"
 """Stands in a URL for the address by which the client reaches us."""
@@ -111,10 +112,11 @@ def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None
             )
         )
         ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
+        features = sum(1 << code - FIRST_FEATURE for code in set(rule.match.ipxe_features))
         rules.append(
             (
-                rule.match.arches, ipxe, _tests(rule.match), indexes, boots[rule.name],
-                rule.hosts_only,
+                rule.match.arches, ipxe, features, _tests(rule.match), indexes,
+                boots[rule.name], rule.hosts_only,
             )
         )  # fmt: skip
 
@@ -142,7 +144,7 @@ def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None
         reply.menu or SERVER in reply.file + reply.bootfile for reply in replies
     )
     native_for = _always(native) if is_same_everywhere else filled_for
-    kinds = tuple(rule[3] for rule in rules)
+    kinds = tuple(rule[4] for rule in rules)
     named = (*replies, *(item for reply in replies for item in reply.items))
     return Compiled(native, native_for, config.rules, named, kinds, boots, hosts)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from fastpxe.identity import Pattern
 from fastpxe.menu import Menu
-from fastpxe.wire import Arch
+from fastpxe.wire import Arch, IpxeFeature
 
 Style = Literal["auto", "binl", "direct"]
 How = Literal["exact", "prefix", "contains"]
@@ -19,6 +19,10 @@ How = Literal["exact", "prefix", "contains"]
 ARCH_NAMES: dict[str, tuple[int, ...]] = {
     arch.name.lower().replace("_", "-"): (arch.value,) for arch in Arch
 } | {"uefi-x64": (Arch.UEFI_X64, Arch.UEFI_EBC), "uefi-x64-http": (16, 17)}
+
+FEATURE_NAMES: dict[str, int] = {
+    feature.name.lower().replace("_", "-"): feature.value for feature in IpxeFeature
+}
 
 # Archs whose client fetches a URL instead of a TFTP file (IANA table).
 HTTP_ARCHES = frozenset(arch.value for arch in Arch if arch.name.endswith("_HTTP"))
@@ -34,6 +38,8 @@ class Text(msgspec.Struct, frozen=True):
 class Match(msgspec.Struct, frozen=True, kw_only=True):
     """What a client must be. Within a field any value will do; every field that is set must hold.
 
+    ipxe_features alone wants every one of its values: sub-options of option 175. They imply `ipxe`.
+
     arches: numbers of option 93. macs: over the 6 bytes of chaddr. uuids: over the 16 bytes of
     option 97. vendor_classes: option 60. user_classes: instances of option 77. subnets: where the
     client is, told by 82.5, 118, giaddr, ciaddr or the interface, the first that is there.
@@ -46,6 +52,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     user_classes: tuple[Text, ...] = ()
     subnets: tuple[IPv4Network, ...] = ()
     ipxe: bool | None = None
+    ipxe_features: tuple[int, ...] = ()
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 Sources:
   RFC 2131 and 2132 (DHCP), RFC 4578 (PXE options 93, 94, 97), PXE 2.1 (option 43),
-  IANA "Processor Architecture Types", RFC 1350, 2347, 2348, 2349, 7440 (TFTP).
+  IANA "Processor Architecture Types", RFC 1350, 2347, 2348, 2349, 7440 (TFTP),
+  iPXE src/include/ipxe/features.h.
 """
 
 from enum import IntEnum
@@ -104,6 +105,33 @@ class Arch(IntEnum):
     UEFI_LOONGARCH64 = 39
     UEFI_LOONGARCH64_HTTP = 40
     RPI = 41
+
+
+class IpxeFeature(IntEnum):
+    """What a build of iPXE can do: sub-options of option 175, named as in iPXE's features.h."""
+
+    PXE_EXT = 0x10
+    ISCSI = 0x11
+    AOE = 0x12
+    HTTP = 0x13
+    HTTPS = 0x14
+    TFTP = 0x15
+    FTP = 0x16
+    DNS = 0x17
+    BZIMAGE = 0x18
+    MULTIBOOT = 0x19
+    SLAM = 0x1A
+    SRP = 0x1B
+    NBI = 0x20
+    PXE = 0x21
+    ELF = 0x22
+    COMBOOT = 0x23
+    EFI = 0x24
+    FCOE = 0x25
+    VLAN = 0x26
+    MENU = 0x27
+    SDI = 0x28
+    NFS = 0x29
 
 
 class TftpOp(IntEnum):

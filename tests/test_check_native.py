@@ -74,6 +74,8 @@ file = "default.ipxe"
         ('user_class = "*FOG*"', 'user_class = "myFOG"'),
         ('subnet = "10.0.0.0/8"', 'subnet = "10.1.0.0/16"'),
         ("ipxe = false", 'ipxe = false\narch = "bios"'),
+        ("ipxe = true", 'ipxe_features = "http"'),
+        ('ipxe_features = "http"', 'ipxe_features = ["tftp", "http"]'),
     ],
 )
 def test_a_rule_behind_one_that_takes_all_its_clients_is_dead(earlier: str, later: str) -> None:
@@ -91,6 +93,8 @@ def test_a_rule_behind_one_that_takes_all_its_clients_is_dead(earlier: str, late
         ('mac = "00:11:22:*"', 'mac = "00:11:*"'),
         ('vendor_class = "PXEClient"', 'vendor_class = "PXEClient*"'),
         ("ipxe = true", 'arch = "bios"'),
+        ('ipxe_features = "http"', "ipxe = true"),
+        ('ipxe_features = ["tftp", "http"]', 'ipxe_features = "http"'),
         ('subnet = "10.1.0.0/16"', 'subnet = "10.0.0.0/8"'),
     ],
 )
@@ -103,6 +107,22 @@ def test_a_rule_with_clients_of_its_own_is_alive(earlier: str, later: str) -> No
 def test_a_rule_behind_a_url_rule_still_serves_firmware() -> None:
     toml = '[[boot]]\nurl = "http://10.0.0.1/x.efi"\n[[boot]]\nfile = "default.ipxe"\n'
     assert "dead-rule" not in names(toml)
+
+
+TABLE = '[[tftp.client]]\nsubnet = "{}"\nmax_blksize = 512\n'
+
+
+@pytest.mark.parametrize("earlier", ["10.1.0.0/16", "10.0.0.0/8", "0.0.0.0/0"])
+def test_a_tftp_client_within_an_earlier_one_is_dead(earlier: str) -> None:
+    tables = "".join(TABLE.format(subnet) for subnet in ("192.0.2.0/24", earlier, "10.1.0.0/16"))
+    (dead,) = (finding for finding in findings(tables + SOUND) if finding.name == "dead-client")
+    assert dead.where == "f.toml:7"
+    assert f"10.1.0.0/16 is never used: the one of {earlier}" in dead.effect
+
+
+@pytest.mark.parametrize("earlier", ["10.1.1.0/24", "10.2.0.0/16"])
+def test_a_tftp_client_with_addresses_of_its_own_is_alive(earlier: str) -> None:
+    assert findings(TABLE.format(earlier) + TABLE.format("10.1.0.0/16") + SOUND) == []
 
 
 def test_a_bios_file_for_everybody_is_a_trap() -> None:

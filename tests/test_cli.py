@@ -89,6 +89,16 @@ def test_explain_follows_the_client_of_the_flags(capsys: pytest.CaptureFixture[s
     assert explanation["steps"][0]["candidates"][0]["verdict"] == "won"
 
 
+def test_explain_asks_as_the_ipxe_with_these_features(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", "--ipxe-features", "http,bzimage", "--json") == 0
+    (explanation,) = json.loads(capsys.readouterr().out)
+    (step,) = explanation["steps"]
+    assert [o["meaning"] for o in step["request"]["options"] if o["code"] == 175] == [
+        "http, bzimage"
+    ]
+    assert step["candidates"][0]["name"] == "iPXE"
+
+
 @pytest.mark.parametrize(
     "uuid",
     ["4c4c4544-0038-3610-804e-c4c04f4a5831",
@@ -114,6 +124,7 @@ def test_explain_reads_hex_and_captures(tmp_path: Path, capsys: pytest.CaptureFi
     ("flags", "error"),
     [(("--arch", "nix"), "no architecture 'nix'"), (("--mac", "zz"), "'zz' is no MAC address"),
      (("--hex", "xyz"), "--hex takes hex digits"), (("--hex", "00"), "short"),
+     (("--ipxe-features", "http,bzip"), "no feature 'bzip' of iPXE; known: pxe-ext, "),
      (("--pcap", "/no/such"), "No such file")],
 )  # fmt: skip
 def test_explain_refuses_a_client_that_is_none(

@@ -634,9 +634,9 @@ def test_every_reason_has_one_name() -> None:
 
 def test_a_matcher_finds_the_first_rule_that_holds() -> None:
     rules = [
-        ((0,), -1, (), (0,) * 5, 0, False),
-        ((7,), -1, (), (0,) * 5, 0, False),
-        ((), -1, (), (0,) * 5, 0, False),
+        ((0,), -1, 0, (), (0,) * 5, 0, False),
+        ((7,), -1, 0, (), (0,) * 5, 0, False),
+        ((), -1, 0, (), (0,) * 5, 0, False),
     ]
     assert [Matcher(rules, 1).find_in(discover(arch)) for arch in (0, 7, 11)] == [0, 1, 2]
 
@@ -647,14 +647,23 @@ def test_a_matcher_refuses_what_is_no_request() -> None:
     assert caught.value.reason == "short"
 
 
+@pytest.mark.parametrize(
+    ("has", "rule"), [([], -1), ([0x10], -1), ([0x10, 0x13, 0x2F], 0), ([0x10, 0x2F], 0)]
+)
+def test_a_rule_wants_all_its_ipxe_features(has: list[int], rule: int) -> None:
+    matcher = Matcher([((), -1, 1 << 0 | 1 << 31, (), (0,) * 5, 0, False)], 1)
+    value = b"".join(tlv(code, b"\1") for code in has)
+    assert matcher.find_in(discover(options={77: b"iPXE", 175: value})) == rule
+
+
 @pytest.mark.parametrize("reply", [1, 7, -3])
 def test_a_matcher_refuses_replies_that_are_not_there(reply: int) -> None:
     with pytest.raises(ValueError, match=f"no reply {reply}"):
-        Matcher([((), -1, (), (reply,) * 5, 0, False)], 1)
+        Matcher([((), -1, 0, (), (reply,) * 5, 0, False)], 1)
 
 
 def test_a_matcher_knows_63_architectures() -> None:
-    rules = [((arch,), -1, (), (0,) * 5, 0, False) for arch in range(1000, 1063)]
+    rules = [((arch,), -1, 0, (), (0,) * 5, 0, False) for arch in range(1000, 1063)]
     assert Matcher(rules, 1).find_in(discover(1062)) == 62
     with pytest.raises(ValueError, match="63"):
-        Matcher([*rules, ((2000,), -1, (), (0,) * 5, 0, False)], 1)
+        Matcher([*rules, ((2000,), -1, 0, (), (0,) * 5, 0, False)], 1)

@@ -96,6 +96,20 @@ def test_the_rules_of_a_file_come_before_those_of_its_profile() -> None:
     ]
 
 
+def test_the_profile_of_secure_boot_is_the_release_of_ipxe() -> None:
+    named = {
+        rule.match.arches: rule.boot.file
+        for rule in config.parse('profile = "secure-boot"', "test.toml").rules
+    }
+    assert named == {
+        (): "autoexec.ipxe",
+        (0,): "i386/undionly.kpxe",
+        (6,): "i386/snponly.efi",
+        (7, 9): "x86_64-sb/snponly-shim.efi",
+        (11,): "arm64-sb/snponly-shim.efi",
+    }
+
+
 def test_the_default_is_the_profile_of_fog() -> None:
     named = config.parse('profile = "fog-1.6"', "test.toml").rules
     assert [rule.boot for rule in named] == [rule.boot for rule in config.default_config().rules]
@@ -125,7 +139,8 @@ uuid = ["4c4c4544*"]
 vendor_class = ["PXEClient:*", "*Arch*"]
 user_class = "FOG"
 subnet = ["10.0.0.0/8", "192.0.2.0/24"]
-ipxe = false
+ipxe = true
+ipxe_features = ["http", "bzimage"]
 file = "f.efi"
 url = "http://192.0.2.1/f.efi"
 server = "192.0.2.9"
@@ -140,7 +155,8 @@ style = "direct"
             vendor_classes=(Text(b"PXEClient:", "prefix"), Text(b"Arch", "contains")),
             user_classes=(Text(b"FOG", "exact"),),
             subnets=(IPv4Network("10.0.0.0/8"), IPv4Network("192.0.2.0/24")),
-            ipxe=False,
+            ipxe=True,
+            ipxe_features=(0x13, 0x18),
         ),
         Boot(
             file="f.efi",
@@ -158,11 +174,20 @@ def test_a_rule_without_a_name_is_called_by_its_place() -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["arch", "mac", "uuid", "vendor_class", "user_class", "subnet"])
+@pytest.mark.parametrize(
+    "key", ["arch", "mac", "uuid", "vendor_class", "user_class", "subnet", "ipxe_features"]
+)
 def test_one_value_is_a_list_of_one(key: str) -> None:
-    value = {"arch": '"bios"', "mac": '"18:66:*"', "uuid": '"4c*"', "subnet": '"10.0.0.0/8"'}
+    value = {"arch": '"bios"', "mac": '"18:66:*"', "uuid": '"4c*"', "subnet": '"10.0.0.0/8"',
+             "ipxe_features": '"http"'}  # fmt: skip
     text = value.get(key, '"x"')
     assert only_rule(f'{key} = {text}\nfile = "f"') == only_rule(f'{key} = [{text}]\nfile = "f"')
+
+
+def test_ipxe_features_are_those_of_ipxe() -> None:
+    assert only_rule('ipxe_features = "nfs"\nfile = "f"').match == Match(
+        ipxe=True, ipxe_features=(0x29,)
+    )
 
 
 def test_an_arch_name_may_stand_for_two_numbers() -> None:
@@ -346,6 +371,10 @@ WRONG = [
     boot("arch = 65536", "0 to 65535"),
     boot("arch = true", "got `bool`"),
     boot("arch = [0, 1.5]", "got `float`", "[1]"),
+    boot('ipxe_features = "bzImage"', "did you mean 'bzimage'?"),
+    boot('ipxe_features = ["http", "zzz"]', "known: pxe-ext, ", "[1]"),
+    boot("ipxe_features = 0x13", "got `int`"),
+    boot("ipxe = false", "only iPXE has", rest='ipxe_features = "http"\nfile = "f"'),
     boot('mac = "18:66"', "no MAC address"),
     boot('mac = ["18:66:*", "x"]', "no MAC address", "[1]"),
     boot("mac = 1", "got `int`"),

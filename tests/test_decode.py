@@ -34,6 +34,12 @@ def test_a_discover_reads_as_it_was_made() -> None:
             bytes.fromhex("0807800101c000020a 0a034e4821 090780010450584521 ff"),
             "boot servers 32769 at 192.0.2.10; menu prompt 'H!', 78 s; boot menu 32769 'PXE!'",
         ),
+        (
+            175,
+            bytes.fromhex("b10501020304051301011801012f0101"),
+            "sub-option 177 01:02:03:04:05, http, bzimage, sub-option 47 01",
+        ),
+        (175, b"", "empty"),
         (200, b"\x01\x02", "01:02"),
     ],
 )

@@ -12,9 +12,9 @@ import pytest
 
 from fastpxe import cli, config
 from fastpxe._codec import REASONS
-from fastpxe.config import BootTable, Dhcp, Document, HttpSettings, ItemTable
+from fastpxe.config import BootTable, Dhcp, Document, HostTable, HttpSettings, ItemTable
 from fastpxe.events import Outcome
-from fastpxe.rules import ARCH_NAMES
+from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.tftp import TftpSettings
 
 TOP = Path(__file__).parent.parent
@@ -31,6 +31,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[http]": HttpSettings,
     "[[boot]]": BootTable,
     "[[boot.item]]": ItemTable,
+    "[[host]]": HostTable,
 }
 SHOWN_AS_NONE = (None, (), "")
 
@@ -93,7 +94,8 @@ def test_every_key_has_an_example(title: str) -> None:
         shown |= set(data) if title == "Top level" else set()
         rules = data.get("boot", ())
         items = [item for rule in rules for item in rule.get("item", ())]
-        for table in (data.get(title.strip("[]")), *rules, *items):
+        hosts = data.get("host", ()) if title == "[[host]]" else ()
+        for table in (data.get(title.strip("[]")), *rules, *items, *hosts):
             if isinstance(table, dict):
                 shown |= set(table)
     assert set(TABLES[title].__struct_fields__) <= shown
@@ -106,6 +108,16 @@ def test_every_architecture_is_listed_with_its_numbers() -> None:
     assert {name: tuple(map(int, numbers.split(", "))) for name, numbers in listed} == {
         name: tuple(map(int, numbers)) for name, numbers in ARCH_NAMES.items()
     }
+
+
+def test_every_feature_of_ipxe_is_listed() -> None:
+    text = section(CONFIGURATION, "Features of iPXE")
+    listed = [
+        name
+        for line in text.splitlines()
+        for name in re.findall(r"`([\w-]+)`", line.split(" | ")[0])
+    ]
+    assert sorted(listed) == sorted(FEATURE_NAMES)
 
 
 def test_every_reason_and_outcome_is_explained() -> None:

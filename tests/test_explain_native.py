@@ -128,6 +128,12 @@ def test_silence_has_its_reason() -> None:
     [
         ('arch = "bios"\nfile = "x"', Client(), "the rule wants bios (0)"),
         ('ipxe = true\nfile = "x"', Client(), "it is not iPXE"),
+        ('ipxe_features = "http"\nfile = "x"', Client(), "it is not iPXE"),
+        (
+            'ipxe_features = ["http", "slam", "srp"]\nfile = "x"',
+            Client(ipxe=True),
+            "iPXE features: slam, srp of the rule's are missing",
+        ),
         ('mac = "00:11:22:*"\nfile = "x"', Client(), "MAC address: 52:54:00:12:34:56"),
         ('uuid = "4c4c*"\nfile = "x"', Client(), "UUID: 03020100-"),
         ('uuid = "4c4c*"\nfile = "x"', Client(uuid=None), "UUID: none is given"),
@@ -144,6 +150,51 @@ def test_silence_has_its_reason() -> None:
 def test_a_rule_that_lost_says_by_which_condition(rule: str, client: Client, why: str) -> None:
     step = boot(f"[[boot]]\n{rule}\n", client).steps[0]
     assert why in step.candidates[0].why
+
+
+def test_secure_boot_leads_over_shim_to_the_script_of_ipxe() -> None:
+    steps = boot('profile = "secure-boot"', Client()).steps
+    files = [step.reply.file for step in steps if step.reply]
+    assert files == [*["x86_64-sb/snponly-shim.efi"] * 2, "autoexec.ipxe"]
+
+
+MENU = """
+[[boot]]
+name = "menu"
+{first}
+[[boot.item]]
+text = "Deploy"
+file = "deploy.efi"
+[[boot.item]]
+text = "Test"
+file = "test.efi"
+"""
+DISK = '[[boot.item]]\ntext = "Disk"\nlocal = true'
+
+
+def option_43(step: Step) -> str:
+    return next((o.meaning for o in step.request.options if o.code == 43), "")
+
+
+@pytest.mark.parametrize("arch", [0, 7])
+def test_the_first_entry_of_a_menu_is_asked_for(arch: int) -> None:
+    offer, choice = boot(MENU.format(first=""), Client(arch=arch)).steps
+    assert option_43(offer) == ""
+    assert choice.title == "REQUEST on port 4011 for the menu's entry 'Deploy' (type 32768)"
+    assert option_43(choice) == "boot item 80:00:00:00"
+    assert choice.reply is not None
+    assert choice.reply.file == "deploy.efi"
+
+
+def test_a_menu_that_begins_with_the_local_disk_ends_there() -> None:
+    (offer,) = boot(MENU.format(first=DISK), Client()).steps
+    assert offer.notes == ("nothing more is asked: the menu's entry 'Disk' is the local disk",)
+
+
+def test_ipxe_is_shown_no_menu() -> None:
+    (step,) = boot(MENU.format(first=""), Client(ipxe=True)).steps
+    assert step.reply is not None
+    assert step.reply.file == "deploy.efi"
 
 
 def test_a_recorded_packet_is_explained_as_it_came() -> None:
@@ -177,6 +228,7 @@ CLIENTS = st.builds(
 CONDITIONS = st.sampled_from(
     ['arch = "uefi-x64"', 'arch = ["bios", 25]', "ipxe = true", "ipxe = false",
      'mac = "52:54:*"', 'mac = "b8:27:eb:00:00:01"', 'uuid = "0001*"', 'user_class = "FOG"',
+     'ipxe_features = ["http", "efi"]', 'ipxe_features = "slam"',
      'vendor_class = "*Arch:00007*"', 'subnet = "10.0.0.0/8"', 'arch = "rpi"', ""]
 )  # fmt: skip
 ANSWERS = st.sampled_from(

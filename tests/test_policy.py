@@ -20,6 +20,7 @@ from packets import (
     ipxe_discover,
     request_4011,
     tlv,
+    tlvs,
     u16,
 )
 from responder import Responder
@@ -429,6 +430,7 @@ class Asked(NamedTuple):
 MACS = [bytes([2, 0, 0, 0, i // 8, i % 8]) for i in range(24)]
 UUIDS = [bytes([0x40 + i]) * 15 + b"\1" for i in range(12)]
 TEXTS = [b"alpha", b"alpine", b"beta", b"a"]
+FEATURES = [0x10, 0x13, 0x29, 0x2F]
 NETS = ["10.0.0.0/8", "10.77.0.0/24", "10.77.0.2/32", "192.0.2.0/24", "0.0.0.0/0"]
 
 
@@ -465,6 +467,7 @@ MATCHES = HOSTS | st.builds(
     ).map(tuple),
     subnets=st.lists(st.sampled_from(NETS).map(IPv4Network), max_size=2).map(tuple),
     ipxe=st.sampled_from([None, None, True, False]),
+    ipxe_features=st.lists(st.sampled_from(FEATURES), max_size=2).map(tuple),
 )
 
 
@@ -481,6 +484,7 @@ def asked(draw: st.DrawFn) -> Asked:
             ),
             97: draw(st.sampled_from([None, *(b"\0" + uuid for uuid in UUIDS), b"\0" * 17])),
             77: b"".join(bytes([len(text)]) + text for text in classes) or None,
+            175: tlvs((f, b"\1") for f in draw(st.lists(st.sampled_from(FEATURES)))) or None,
         },
         chaddr=chaddr,
         hlen=draw(st.sampled_from([6, 6, 6, 6, 16])),
@@ -509,6 +513,7 @@ def holds(match: Match, client: Asked, facts: reference.Facts, arch: int | None)
     return (
         (not match.arches or arch in match.arches)
         and (match.ipxe is None or match.ipxe == facts.is_ipxe)
+        and set(match.ipxe_features) <= set(facts.ipxe_features)
         and (not match.macs or (is_ethernet and fits(match.macs, client.chaddr)))
         and (not match.uuids or (facts.uuid is not None and fits(match.uuids, facts.uuid)))
         and (not match.vendor_classes or says(match.vendor_classes, vendor_class))

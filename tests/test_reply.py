@@ -524,6 +524,16 @@ def test_P31_a_raspberry_pi_gets_the_pi_reply(sign: str) -> None:
     assert EVERY.hear(PI_SIGNS[sign]).rule == "pi"
 
 
+@pytest.mark.parametrize(
+    "oui", ["b827eb", "dca632", "e45f01", "28cdc1", "d83add", "2ccf67", "88a29e"]
+)
+def test_P31_every_address_block_of_raspberry_pi_is_known(oui: str) -> None:
+    mac = bytes.fromhex(oui + "000001")
+    beside = bytes.fromhex(oui[:5] + f"{int(oui[5], 16) ^ 1:x}" + "000001")
+    assert EVERY.hear(discover(0, chaddr=mac)).rule == "pi"
+    assert EVERY.hear(discover(0, chaddr=beside)).rule == "bios"
+
+
 @pytest.mark.parametrize("sign", PI_SIGNS)
 def test_P31_a_raspberry_pi_without_a_pi_rule_gets_silence(sign: str) -> None:
     assert DEFAULT.hear(PI_SIGNS[sign]).reason in {"no_rule", "unknown_arch"}

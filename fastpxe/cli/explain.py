@@ -18,9 +18,10 @@ from fastpxe.errors import FastpxeError
 from fastpxe.explain import Explanation
 from fastpxe.explain_native import Place
 from fastpxe.identity import microsoft_order, parse_mac, parse_uuid
-from fastpxe.rules import ARCH_NAMES
+from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.serve.host_store import HostStore
 from fastpxe.serve.interfaces import all_interfaces
+from fastpxe.wire import Option
 
 
 class BadClient(FastpxeError):  # noqa: N818 - what it is
@@ -82,6 +83,12 @@ def add_client(command: argparse.ArgumentParser) -> None:
     command.add_argument("--user-class", default="", help="option 77; iPXE implies --ipxe")
     command.add_argument("--ipxe", action="store_true", help="it is iPXE")
     command.add_argument(
+        "--ipxe-features",
+        default="",
+        metavar="NAME,NAME",
+        help="it is an iPXE with these features only, such as http,bzimage",
+    )
+    command.add_argument(
         "--relay",
         type=IPv4Address,
         default=IPv4Address(0),
@@ -99,8 +106,9 @@ def client_of(parsed: argparse.Namespace) -> Client:
             uuid=_uuid(parsed.uuid) if parsed.uuid else bytes(range(16)),
             vendor_class=parsed.vendor_class,
             user_class=b"" if parsed.user_class == "iPXE" else parsed.user_class.encode(),
-            ipxe=parsed.ipxe or parsed.user_class == "iPXE",
+            ipxe=parsed.ipxe or parsed.user_class == "iPXE" or bool(parsed.ipxe_features),
             giaddr=parsed.relay,
+            extra=_features(parsed.ipxe_features),
         )
     except ValueError as error:
         raise BadClient(str(error)) from None
@@ -112,6 +120,16 @@ def _arch(text: str) -> int:
     if text not in ARCH_NAMES:
         raise ValueError(f"no architecture {text!r}; known: {', '.join(ARCH_NAMES)}")
     return ARCH_NAMES[text][0]
+
+
+def _features(text: str) -> dict[int, bytes | None]:
+    """Option 175 with the features that are named; nothing where none is."""
+    names = text.split(",") if text else []
+    for name in names:
+        if name not in FEATURE_NAMES:
+            raise ValueError(f"no feature {name!r} of iPXE; known: {', '.join(FEATURE_NAMES)}")
+    listed = b"".join(bytes([FEATURE_NAMES[name], 1, 1]) for name in names)
+    return {Option.IPXE: listed} if listed else {}
 
 
 def _uuid(text: str) -> bytes:

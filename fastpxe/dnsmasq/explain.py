@@ -18,12 +18,12 @@ from fastpxe.explain import (
     TagReason,
     describe_client,
     identity,
+    menu_entry,
 )
 from fastpxe.policy import is_ipxe_binary
-from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT, Option
+from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT
 
 _NOBODY = IPv4Address(0)
-_BOOT_MENU, _BOOT_ITEM = 9, 71
 
 
 def place(
@@ -116,7 +116,7 @@ def _boot_steps(engine: Engine, client: Client, interface: str) -> Iterator[Step
     yield offer
     if offer.reply is None or not client.class_text.startswith("PXEClient"):
         return
-    menu = _menu(offer.reply)
+    menu = menu_entry(offer.reply)
     if menu is not None:
         yield _item_step(engine, client, interface, menu)
     elif _needs_4011(client, offer.reply):
@@ -124,7 +124,7 @@ def _boot_steps(engine: Engine, client: Client, interface: str) -> Iterator[Step
         request = own.request(IPv4Address(offer.reply.siaddr))
         answered = explain_step(engine, request, _at_4011(interface, own), "REQUEST on port 4011")
         yield answered
-        item = None if answered.reply is None else _menu(answered.reply)
+        item = None if answered.reply is None else menu_entry(answered.reply)
         if item is not None:
             yield _item_step(engine, client, interface, item)
 
@@ -137,14 +137,6 @@ def _needs_4011(client: Client, reply: Decoded) -> bool:
     return not is_direct
 
 
-def _menu(reply: Decoded) -> tuple[int, str] | None:
-    """The first entry of the menu that a client would show, if any: its type and text."""
-    menu = _vendor(reply).get(_BOOT_MENU, b"")
-    if len(menu) < 3:
-        return None
-    return int.from_bytes(menu[:2]), menu[3 : 3 + menu[2]].decode("latin-1")
-
-
 def _vendor(reply: Decoded) -> dict[int, bytes]:
     joined = b"".join(bytes.fromhex(o.hex) for o in reply.options if o.code == 43)
     return dict(tlvs(joined))
@@ -154,10 +146,9 @@ def _item_step(engine: Engine, client: Client, interface: str, item: tuple[int, 
     """The boot-server phase: the client asks for the entry that it was told to take."""
     kind, text = item
     own = _ciaddr(engine, interface, client)
-    vendor = bytes([_BOOT_ITEM, 4]) + kind.to_bytes(2) + b"\0\0\xff"
-    asks = msgspec.structs.replace(own, extra={**own.extra, Option.VENDOR_SPECIFIC: vendor})
+    request = own.choosing(kind).request(_NOBODY)
     title = f"REQUEST on port 4011 for the menu's entry {text!r} (type {kind})"
-    return explain_step(engine, asks.request(_NOBODY), _at_4011(interface, own), title)
+    return explain_step(engine, request, _at_4011(interface, own), title)
 
 
 def _ciaddr(engine: Engine, interface: str, client: Client) -> Client:

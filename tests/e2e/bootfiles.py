@@ -10,6 +10,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "bootfiles"
 # The real thing, for firmware to load before our scripts.
 IPXE = (Path("/usr/lib/ipxe/undionly.kpxe"), Path("/usr/lib/ipxe/snponly.efi"))
+SHIM = Path("/usr/lib/shim/shimx64.efi")
 
 X64 = "x86_64-unknown-windows"
 IA32 = "i386-unknown-windows"
@@ -30,6 +31,9 @@ def build(into: Path) -> Path:
         build_script("bios.ipxe", work, then="bios.0")
         for file in IPXE:
             shutil.copy(file, work)
+        # Debian's shim loads grubx64.efi; what that is doesn't matter where Secure Boot is off.
+        build_efi("secure/grubx64.efi", work)
+        shutil.copy(SHIM, work / "secure")
     return into
 
 

@@ -9,6 +9,7 @@ PACKAGES = {
     "/usr/lib/ipxe/qemu/pxe-virtio.rom": "ipxe-qemu",
     "/usr/lib/ipxe/snponly.efi": "ipxe",
     "/usr/lib/ipxe/undionly.kpxe": "ipxe",
+    "/usr/lib/shim/shimx64.efi": "shim-unsigned",
     "/usr/lib/syslinux/modules/bios/ldlinux.c32": "syslinux-common",
     "/usr/lib/u-boot/qemu-x86_64/u-boot.rom": "u-boot-qemu",
     "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd": "ovmf-ia32",

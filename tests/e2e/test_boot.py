@@ -69,6 +69,13 @@ text = "Another"
 file = "intel.efi"
 """
 
+SHIM = """
+[[boot]]
+name = "uefi"
+arch = "uefi-x64"
+file = "secure/shimx64.efi"
+"""
+
 # QEMU's BIOS ROM for the card is an iPXE too, so the rule has to say that iPXE shall load iPXE.
 # The vendor class tells the two apart: the one that is loaded says no more than "PXEClient".
 CHAIN = """
@@ -152,6 +159,16 @@ def test_uefi_loads_ipxe_and_that_its_script(lab: Lab) -> None:
         assert lab.boot(Uefi()) == ["name=efi.ipxe arch=ipxe sum=UNCHECKED", *DEFAULT]
     # Twice: EDK2 first asks for the size alone.
     assert lab.requested_files() == ["snponly.efi", "snponly.efi", "efi.ipxe", "default.efi"]
+
+
+@pytest.mark.parametrize("style", ["binl", "direct"])
+def test_shim_asks_us_for_its_second_stage(lab: Lab, style: str) -> None:
+    """From the folder that it came from itself: the DHCP server names no file, and we do."""
+    lab.serve_dhcp(isc_dhcpd)
+    with lab.responder(SHIM + f'style = "{style}"'):
+        assert lab.boot(Uefi()) == ["name=secure/grubx64.efi arch=x64 sum=OK"]
+    assert lab.requested_files()[-1] == "secure/grubx64.efi"
+    assert not lab.decoded("udp dst port 69 and not dst host 10.77.0.2")
 
 
 def test_uuid_of_dell_e6230_gets_its_own_file(lab: Lab) -> None:
