@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 from fastpxe._codec cimport *
 from fastpxe._hosts cimport hash_of
 
-from fastpxe._codec import REASONS
+from fastpxe._codec import REASONS as _REASONS
 from fastpxe.errors import MalformedPacket
 
 cdef enum:
@@ -413,7 +413,7 @@ cdef class Policy(Responder):
         cdef int reason = parse(message, <const uint8_t *>PyBytes_AS_STRING(datagram),
                                 <uint32_t>PyBytes_GET_SIZE(datagram))
         if reason:
-            raise MalformedPacket(REASONS[reason])
+            raise MalformedPacket(_REASONS[reason])
         arrival.address = address
         arch = self.matcher.arch_of(message)
         return self.matcher.find(message, kind_of(message, arch), arch,

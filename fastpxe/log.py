@@ -21,7 +21,7 @@ from fastpxe.events import (
     TransferRefused,
 )
 from fastpxe.identity import format_uuid, microsoft_order
-from fastpxe.wire import PXE_PORT, MessageType
+from fastpxe.wire import PXE_PORT, MessageType, TftpError
 
 # What to do about a client that gets no answer.
 _ADVICE = {
@@ -45,7 +45,7 @@ def describe(event: Event) -> tuple[int, str]:
             return _transfer_done(event)
         case TransferRefused():
             client = f"{event.client[0]}:{event.client[1]}"
-            return logging.WARNING, "tftp-refused " + _pairs(
+            return _level_of_refusal(event), "tftp-refused " + _pairs(
                 client=client, file=event.file, error=event.code, why=event.why
             )
         case HttpServed():
@@ -54,6 +54,13 @@ def describe(event: Event) -> tuple[int, str]:
             where = f"interface={event.interface} " if event.interface else ""
             return logging.WARNING, f"{where}{event.text}"
     raise TypeError(event)
+
+
+def _level_of_refusal(event: TransferRefused) -> int:
+    """IPXE looks for autoexec.ipxe beside itself at every boot, and most sites have none."""
+    is_missing = event.code == TftpError.NOT_FOUND
+    is_routine = is_missing and event.file.rpartition("/")[2] == "autoexec.ipxe"
+    return logging.DEBUG if is_routine else logging.WARNING
 
 
 class Repeats:

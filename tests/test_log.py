@@ -153,6 +153,22 @@ def test_control_characters_off_the_wire_are_written_as_escapes() -> None:
     assert r'file="x\n2026-01-01 INFO offer mac=\""' in line
 
 
+@pytest.mark.parametrize(
+    ("file", "code", "level"),
+    [
+        ("autoexec.ipxe", 1, logging.DEBUG),
+        ("x64/autoexec.ipxe", 1, logging.DEBUG),
+        ("autoexec.ipxe", 2, logging.WARNING),
+        ("boot.ipxe", 1, logging.WARNING),
+    ],
+)
+def test_a_missing_autoexec_ipxe_is_routine(file: str, code: int, level: int) -> None:
+    refused = TransferRefused(
+        interface="eth0", client=(IPv4Address("10.0.0.9"), 2070), file=file, code=code, why="no"
+    )
+    assert describe(refused)[0] == level
+
+
 def test_a_notice_is_said_as_it_is() -> None:
     assert describe(Notice(interface="", text="12 answers")) == (logging.WARNING, "12 answers")
 
