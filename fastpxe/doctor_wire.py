@@ -17,12 +17,14 @@ from fastpxe.wire import Option
 
 BIOS, UEFI, IPXE = "BIOS", "UEFI x64", "iPXE"
 FIRMWARE = (BIOS, UEFI)
+ARCH = {BIOS: "bios", UEFI: "uefi-x64"}
 
 IPXE_WAITS_S = 3
 """iPXE goes on without a proxy whose offer comes later."""
 
 _FILE_IN_OFFER = 0x08  # option 43.6: the client takes the file at once, without port 4011
-_MENU, _CONTROL = 9, 6
+_CONTROL, _SERVERS, _MENU = 6, 8, 9
+_ITEM_HEAD = 3  # type and length of an entry in 43.9, type and count in 43.8
 NOWHERE = IPv4Address(0)
 
 
@@ -61,11 +63,19 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
         return offer_of(self.payload)
 
 
+class MenuItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a boot menu; `server` is where to ask for it, if the menu says."""
+
+    number: int
+    text: str
+    server: IPv4Address | None
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of a boot that went well: what came, and how long it took."""
+    """A step of a boot that went well: what came, and how long it took if that says something."""
 
     text: str
-    took_s: float
+    took_s: float | None = None
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,10 +124,28 @@ def asks_4011(one: Heard) -> bool:
     return one.kind == UEFI and not int.from_bytes(control[:1]) & _FILE_IN_OFFER
 
 
-def has_menu(payload: bytes) -> bool:
-    """Whether a message has a boot menu, from which somebody would have to choose."""
+def first_item(payload: bytes) -> MenuItem | None:
+    """The first entry of a message's boot menu that isn't the local disk."""
     options = dict(tlvs(payload[240:]))
-    return _MENU in dict(tlvs(options.get(Option.VENDOR_SPECIFIC, b"")))
+    inside = dict(tlvs(options.get(Option.VENDOR_SPECIFIC, b"")))
+    menu, servers = inside.get(_MENU, b""), inside.get(_SERVERS, b"")
+    while len(menu) > _ITEM_HEAD:
+        number, end = int.from_bytes(menu[:2]), _ITEM_HEAD + menu[2]
+        if number:
+            text = menu[_ITEM_HEAD:end].decode("latin-1")
+            return MenuItem(number=number, text=text, server=_server_of(number, servers))
+        menu = menu[end:]
+    return None
+
+
+def _server_of(number: int, servers: bytes) -> IPv4Address | None:
+    """The first address of a type in option 43.8."""
+    while len(servers) > _ITEM_HEAD:
+        end = _ITEM_HEAD + 4 * servers[2]
+        if int.from_bytes(servers[:2]) == number and _ITEM_HEAD + 4 <= end <= len(servers):
+            return IPv4Address(servers[_ITEM_HEAD : _ITEM_HEAD + 4])
+        servers = servers[end:]
+    return None
 
 
 def findings(wire: Wire, *, is_served: bool) -> Iterator[Finding]:
@@ -130,6 +158,7 @@ def findings(wire: Wire, *, is_served: bool) -> Iterator[Finding]:
         return
     yield _dhcp(wire, about)
     yield _proxies(wire, about, is_served=is_served)
+    yield from _unanswered(wire, about)
     yield from _conflicts(wire, about)
     yield from _late(wire, about)
     yield from _ipxe(wire, about)
@@ -178,6 +207,20 @@ def _proxies(wire: Wire, about: str, *, is_served: bool) -> Finding:
                 f"what it logs for {wire.mac}; fastpxe explain says which rule would answer"
             )
     return Finding(level=level, name="proxy", about=about, saw=saw, advice=advice)
+
+
+def _unanswered(wire: Wire, about: str) -> Iterator[Finding]:
+    """Kinds of firmware that a proxy leaves out while it answers others."""
+    answered = {one.kind for one in wire.heard if one.says_pxe}
+    for kind in FIRMWARE:
+        if answered and kind not in answered:
+            yield Finding(
+                level="warning",
+                name="firmware-unanswered",
+                about=about,
+                saw=f"{kind} clients get no answer, others do",
+                advice=f'if you have such machines: a rule with arch = "{ARCH[kind]}"',
+            )
 
 
 def _conflicts(wire: Wire, about: str) -> Iterator[Finding]:
@@ -277,7 +320,10 @@ def _is_ipxe(file: str) -> bool:
 
 
 def _trial(trial: Trial, wire: Wire) -> Finding:
-    done = "; ".join(f"{step.text} in {duration(step.took_s * 1e6)}" for step in trial.steps)
+    done = "; ".join(
+        step.text if step.took_s is None else f"{step.text} in {duration(step.took_s * 1e6)}"
+        for step in trial.steps
+    )
     saw = "; ".join(part for part in (done, trial.failure) if part)
     if trial.is_local:
         saw += " (within this machine: cable, switch and firewall have no part in it)"

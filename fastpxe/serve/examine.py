@@ -3,6 +3,7 @@
 Sources: capabilities(7), proc(5) for CapEff and net.ipv4.ip_unprivileged_port_start.
 """
 
+import contextlib
 import os
 import resource
 import socket
@@ -126,28 +127,36 @@ def holders(kind: str, number: int) -> Iterator[Holder]:
         for one in found
         if one.laddr and one.laddr.port == number and one.status in ("NONE", "LISTEN")
     }
+    told: set[int] = set()
     for pid in sorted(pids):
-        try:
-            yield _holder(pid)
-        except psutil.NoSuchProcess:
-            continue
+        with contextlib.suppress(psutil.NoSuchProcess):
+            holder = _holder(pid)
+            if holder.pid not in told:
+                told.add(holder.pid)
+                yield holder
 
 
 def _holder(pid: int) -> Holder:
     if not pid:
         return Holder(pid=0)
     process = psutil.Process(pid)
-    try:
-        words = process.cmdline()
-    except psutil.AccessDenied:
-        words = []
+    words = _words(process)
     is_fastpxe = "serve" in words and any(Path(word).name == "fastpxe" for word in words)
+    while is_fastpxe and (parent := process.parent()) and _words(parent) == words:
+        process = parent  # a worker's: signals are for the one that started it
     return Holder(
-        pid=pid,
+        pid=process.pid,
         program="fastpxe" if is_fastpxe else process.name(),
         user=process.username(),
         serves=" ".join(words[words.index("serve") + 1 :]) if is_fastpxe else None,
     )
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.AccessDenied:
+        return []
 
 
 def privileges() -> Privileges:

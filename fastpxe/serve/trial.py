@@ -17,17 +17,18 @@ from fastpxe.doctor_wire import (
     FIRMWARE,
     NOWHERE,
     Heard,
+    MenuItem,
     Step,
     Trial,
     Wire,
     asks_4011,
-    has_menu,
+    first_item,
     proxy_offers,
 )
 from fastpxe.serve.download import download
 from fastpxe.serve.interfaces import Interface
 from fastpxe.storm_report import Offer, offer_of
-from fastpxe.wire import PXE_PORT
+from fastpxe.wire import PXE_PORT, Option
 
 ANSWER_S, TRIES = 1.0, 3
 FETCH_LIMIT_S = 15.0
@@ -75,13 +76,16 @@ def _boot(heard: Heard, interface: Interface, client: Client, *, is_local: bool)
     """Each step that went well. Raises _Failed at the first that doesn't."""
     yield Step(text=f"offer from {heard.server}", took_s=heard.after_s)
     payload = heard.payload
-    if has_menu(payload):
-        yield Step(text="it has a menu, from which nobody chose here", took_s=0)
-        return
-    if asks_4011(heard):
+    item = first_item(payload)
+    if item is not None or asks_4011(heard):
         server = heard.next_server if heard.next_server != NOWHERE else heard.server
+        if item is not None:
+            yield Step(text=f"{item.text!r} of its menu")
+            server = item.server or heard.server
         began = time.monotonic()
-        payload = _acknowledgement(server, interface, client, is_local=is_local)
+        payload = _acknowledgement(
+            _asking(client, interface, item), server, interface, is_local=is_local
+        )
         yield Step(text=f"answer on 4011 from {server}", took_s=time.monotonic() - began)
     offer = offer_of(payload)
     if offer is None:
@@ -90,17 +94,24 @@ def _boot(heard: Heard, interface: Interface, client: Client, *, is_local: bool)
             "no rule has one for this client: fastpxe explain --arch says why (PXE-E53, PXE-E21)",
         )
     if "://" in offer.file:
-        yield Step(text=f"{offer.file}, which isn't fetched by TFTP", took_s=0)
+        yield Step(text=f"{offer.file}, which isn't fetched by TFTP")
         return
     yield _fetched(offer, interface)
 
 
+def _asking(client: Client, interface: Interface, item: MenuItem | None) -> Client:
+    """The client once it has an address, ours, and has chosen from a menu."""
+    chosen = {}
+    if item is not None:
+        chosen[Option.VENDOR_SPECIFIC] = bytes([71, 4]) + item.number.to_bytes(2) + b"\0\0\xff"
+    return msgspec.structs.replace(client, ciaddr=interface.address, extra=chosen)
+
+
 def _acknowledgement(
-    server: IPv4Address, interface: Interface, client: Client, *, is_local: bool
+    client: Client, server: IPv4Address, interface: Interface, *, is_local: bool
 ) -> bytes:
     """Ask port 4011, as EDK2 from port 4011 where it is free. Raises _Failed."""
-    asking = msgspec.structs.replace(client, ciaddr=interface.address)
-    request = asking.request(server)
+    request = client.request(server)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
         if not is_local:
@@ -120,6 +131,11 @@ def _acknowledgement(
     raise _Failed(f"port 4011 of {server} doesn't answer (PXE-E55, PXE-E16)", _OPEN_4011)
 
 
+_PUT_FILE = "put the file there, readable for the user that serves"
+_OPEN_69 = (
+    "see that TFTP is on there, and let UDP 69 and the transfer's port through the firewalls "
+    '([tftp] ports = "single" needs 69 alone)'
+)
 _OPEN_4011 = "let UDP 4011 through the firewalls, and see that the server is bound to it"
 
 
@@ -135,11 +151,10 @@ def _fetched(offer: Offer, interface: Interface) -> Step:
     )
     if came.failures:
         (failure,) = came.failures
-        raise _Failed(
-            f"TFTP from {offer.server}: {failure} (PXE-E32, PXE-E3B, PXE-E18, PXE-E23)",
-            "put the file there; or let UDP 69 and the transfer's port through the firewalls "
-            '([tftp] ports = "single" needs 69 alone)',
-        )
+        text = f"TFTP from {offer.server}: {failure}"
+        if "ERROR" in failure:
+            raise _Failed(f"{text} (PXE-E23, PXE-E36, PXE-E3B)", _PUT_FILE)
+        raise _Failed(f"{text} (PXE-E18, PXE-E32, PXE-E35)", _OPEN_69)
     part = "the first " if came.size_bytes >= MOST_BYTES else ""
     return Step(
         text=f"{offer.file} from {offer.server}, {part}{came.size_bytes:,} bytes",
