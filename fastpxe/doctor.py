@@ -39,10 +39,15 @@ def has_problem(found: Sequence[Finding]) -> bool:
 def text(found: Sequence[Finding]) -> Iterator[str]:
     """Findings for a terminal, in the order in which they were made, and their count."""
     for finding in found:
-        yield f"{finding.level:8}{finding.about}: {finding.saw}"
+        yield _printable(f"{finding.level:8}{finding.about}: {finding.saw}")
         if finding.advice:
             yield f"        {finding.advice}  [{finding.name}]"
     yield summary(found)
+
+
+def _printable(text: str) -> str:
+    """Names come off the wire: control characters are shown, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def summary(found: Sequence[Finding]) -> str:

@@ -1,7 +1,6 @@
 """From what was heard on a network to findings: who answers boot clients there, and how it goes.
 
-Sources: EDK2 and iPXE, for what they take of two servers' offers and when they ask port 4011; PXE
-2.1 section 2.2 (proxyDHCP), option 43.6.
+Sources: EDK2 and iPXE, for which of two servers' offers they take, and how long they wait.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,65 +9,15 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from fastpxe.decode import tlvs
 from fastpxe.doctor import Finding, Level
-from fastpxe.storm_report import Offer, duration, offer_of
+from fastpxe.offers import BIOS, FIRMWARE, IPXE, NOWHERE, UEFI, Heard, proxy_offers
+from fastpxe.storm_report import duration
 from fastpxe.wire import Option
 
-BIOS, UEFI, IPXE = "BIOS", "UEFI x64", "iPXE"
-FIRMWARE = (BIOS, UEFI)
 ARCH = {BIOS: "bios", UEFI: "uefi-x64"}
 
 IPXE_WAITS_S = 3
 """iPXE goes on without a proxy whose offer comes later."""
-
-_FILE_IN_OFFER = 0x08  # option 43.6: the client takes the file at once, without port 4011
-_CONTROL, _SERVERS, _MENU = 6, 8, 9
-_ITEM_HEAD = 3  # type and length of an entry in 43.9, type and count in 43.8
-NOWHERE = IPv4Address(0)
-
-
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """An offer. kind: the client it was made to. sender: where it came from."""
-
-    kind: str
-    sender: IPv4Address
-    after_s: float
-    payload: bytes
-
-    @property
-    def gives_address(self) -> bool:
-        return self.payload[16:20] != bytes(4)
-
-    @property
-    def next_server(self) -> IPv4Address:
-        return IPv4Address(self.payload[20:24])
-
-    @property
-    def options(self) -> dict[int, bytes]:
-        return dict(tlvs(self.payload[240:]))
-
-    @property
-    def server(self) -> IPv4Address:
-        """By its own word, option 54; a relay may stand between it and us."""
-        identifier = self.options.get(Option.SERVER_ID, b"")
-        return IPv4Address(identifier) if len(identifier) == 4 else self.sender
-
-    @property
-    def says_pxe(self) -> bool:
-        return self.options.get(Option.VENDOR_CLASS, b"").startswith(b"PXEClient")
-
-    @property
-    def offer(self) -> Offer | None:
-        return offer_of(self.payload)
-
-
-class MenuItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of a boot menu; `server` is where to ask for it, if the menu says."""
-
-    number: int
-    text: str
-    server: IPv4Address | None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,46 +55,6 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...] = ()
     failure: str = ""
     advice: str = ""
-
-
-def proxy_offers(heard: Sequence[Heard], kind: str) -> list[Heard]:
-    """What firmware of this kind takes for a boot server's offer, in the order of arrival."""
-    return [one for one in heard if one.kind == kind and one.says_pxe and not one.gives_address]
-
-
-def asks_4011(one: Heard) -> bool:
-    """Whether firmware asks port 4011 after this offer.
-
-    EDK2 does unless option 43.6 says that the file is in the offer; others if there is no file.
-    """
-    if one.offer is None or one.next_server == NOWHERE:
-        return True
-    control = dict(tlvs(one.options.get(Option.VENDOR_SPECIFIC, b""))).get(_CONTROL, b"")
-    return one.kind == UEFI and not int.from_bytes(control[:1]) & _FILE_IN_OFFER
-
-
-def first_item(payload: bytes) -> MenuItem | None:
-    """The first entry of a message's boot menu that isn't the local disk."""
-    options = dict(tlvs(payload[240:]))
-    inside = dict(tlvs(options.get(Option.VENDOR_SPECIFIC, b"")))
-    menu, servers = inside.get(_MENU, b""), inside.get(_SERVERS, b"")
-    while len(menu) > _ITEM_HEAD:
-        number, end = int.from_bytes(menu[:2]), _ITEM_HEAD + menu[2]
-        if number:
-            text = menu[_ITEM_HEAD:end].decode("latin-1")
-            return MenuItem(number=number, text=text, server=_server_of(number, servers))
-        menu = menu[end:]
-    return None
-
-
-def _server_of(number: int, servers: bytes) -> IPv4Address | None:
-    """The first address of a type in option 43.8."""
-    while len(servers) > _ITEM_HEAD:
-        end = _ITEM_HEAD + 4 * servers[2]
-        if int.from_bytes(servers[:2]) == number and _ITEM_HEAD + 4 <= end <= len(servers):
-            return IPv4Address(servers[_ITEM_HEAD : _ITEM_HEAD + 4])
-        servers = servers[end:]
-    return None
 
 
 def findings(wire: Wire, *, is_served: bool) -> Iterator[Finding]:
@@ -187,6 +96,7 @@ def _dhcp(wire: Wire, about: str) -> Finding:
 def _proxies(wire: Wire, about: str, *, is_served: bool) -> Finding:
     proxies = _servers(one for one in wire.heard if one.says_pxe and not one.gives_address)
     both = _servers(one for one in wire.heard if one.says_pxe and one.gives_address)
+    themselves = _servers(one for one in wire.heard if one.gives_address and one.offer)
     level: Level = "ok"
     advice = ""
     saw = f"boot clients are answered by {_names(proxies or both, wire)}"
@@ -195,6 +105,10 @@ def _proxies(wire: Wire, about: str, *, is_served: bool) -> Finding:
         advice = (
             "which of them a client takes is chance: switch one off, unless both say the same "
             "(two fastpxe of one configuration)"
+        )
+    elif not proxies and not both and themselves and not is_served:
+        saw = (
+            f"no proxyDHCP server; {_names(themselves, wire)} names a boot file with its addresses"
         )
     elif not proxies and not both:
         level = "problem"

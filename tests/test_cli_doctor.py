@@ -232,14 +232,19 @@ def inside(process: Process) -> int:
 
 
 @pytest.mark.netns
-def test_a_second_proxy_is_named(ward: Ward) -> None:
+def test_a_second_proxy_is_named_and_its_boot_tried(ward: Ward) -> None:
+    (ward.folder / "other.0").write_bytes(b"other")
     ward.dhcpd()
     ward.fastpxe(ward.machine)
     ward.dnsmasq(
-        ward.other, "--dhcp-range=10.66.0.0,proxy", "--pxe-prompt=x,0", "--dhcp-boot=other.0"
+        ward.other,
+        *("--dhcp-range=10.66.0.0,proxy", "--pxe-prompt=x,0", "--dhcp-boot=other.0"),
+        *("--enable-tftp", f"--tftp-root={ward.folder}"),
     )
     said = ward.doctor()
-    assert (said.status, said.levels()["proxy"]) == (0, "warning")
+    assert (said.status, said.not_ok()) == (0, {"proxy": "warning"})
+    assert said.saw("boot").count(f"; other.0 from {OTHER}, 5 bytes in ") == 2
+    assert said.saw("boot").count(" bytes in ") == 4
     assert f"{HERE} (this machine)" in said.saw("proxy")
     assert OTHER in said.saw("proxy")
 

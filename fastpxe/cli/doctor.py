@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fastpxe import doctor, doctor_machine, doctor_wire
+from fastpxe import doctor, doctor_machine, doctor_wire, offers
 from fastpxe.cli.source import Commands, add_json, add_source, load, named
 from fastpxe.config import Config
 from fastpxe.dnsmasq.model import DnsmasqConfig
@@ -102,9 +102,9 @@ def findings(
         return
     number = secrets.token_bytes(3)
     clients = {
-        doctor_wire.BIOS: probe.client_of(Arch.BIOS, ipxe=False, number=number),
-        doctor_wire.UEFI: probe.client_of(Arch.UEFI_X64, ipxe=False, number=number),
-        doctor_wire.IPXE: probe.client_of(Arch.UEFI_X64, ipxe=True, number=number),
+        offers.BIOS: probe.client_of(Arch.BIOS, ipxe=False, number=number),
+        offers.UEFI: probe.client_of(Arch.UEFI_X64, ipxe=False, number=number),
+        offers.IPXE: probe.client_of(Arch.UEFI_X64, ipxe=True, number=number),
     }
     probed = {interface.name: interface for interface in examine.probed(config, interfaces)}
     for wire in probe.ask(clients, list(probed.values()), listen_s):

@@ -17,7 +17,8 @@ from contextlib import ExitStack
 from ipaddress import IPv4Address
 
 from fastpxe.clients import Client
-from fastpxe.doctor_wire import Heard, Wire
+from fastpxe.doctor_wire import Wire
+from fastpxe.offers import Heard
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.partition import SO_ATTACH_FILTER, attach
 from fastpxe.serve.sockets import privileged

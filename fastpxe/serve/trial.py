@@ -13,14 +13,12 @@ from ipaddress import IPv4Address
 import msgspec
 
 from fastpxe.clients import Client
-from fastpxe.doctor_wire import (
+from fastpxe.doctor_wire import Step, Trial, Wire
+from fastpxe.offers import (
     FIRMWARE,
     NOWHERE,
     Heard,
     MenuItem,
-    Step,
-    Trial,
-    Wire,
     asks_4011,
     first_item,
     proxy_offers,
@@ -30,6 +28,7 @@ from fastpxe.serve.interfaces import Interface
 from fastpxe.storm_report import Offer, offer_of
 from fastpxe.wire import PXE_PORT, Option
 
+MOST_SERVERS = 4
 ANSWER_S, TRIES = 1.0, 3
 FETCH_LIMIT_S = 15.0
 MOST_BYTES = 4 << 20
@@ -44,11 +43,11 @@ class _Failed(Exception):  # noqa: N818 - private: what the next step lacked, an
 
 
 def with_trials(wire: Wire, interface: Interface, clients: Mapping[str, Client]) -> Wire:
-    """The same with a trial for each firmware that a proxy has answered."""
+    """The same with a trial for each firmware that a proxy has answered, and for each proxy."""
     trials = [
-        _try(offers[0], interface, clients[kind], wire)
+        _try(heard, interface, clients[kind], wire)
         for kind in FIRMWARE
-        if (offers := proxy_offers(wire.heard, kind))
+        for heard in proxy_offers(wire.heard, kind)[:MOST_SERVERS]
     ]
     return msgspec.structs.replace(wire, trials=tuple(trials))
 
