@@ -80,7 +80,8 @@ class Ward(Lan):
     def run(
         self, *arguments: str, prefix: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
-        command = (*prefix, *FASTPXE, "doctor", "-c", str(self.config), "--listen", "2", *arguments)
+        named = () if "--dnsmasq-conf" in arguments else ("-c", str(self.config))
+        command = (*prefix, *FASTPXE, "doctor", *named, "--listen", "2", *arguments)
         return subprocess.run(
             self.machine.command(*command),
             check=False, capture_output=True, text=True, timeout=60,
@@ -303,13 +304,27 @@ def test_a_firewall_is_found_by_the_step_that_fails(
 ) -> None:
     ward.dhcpd()
     ward.fastpxe(ward.other)
-    ward.other.run("nft", "add table ip wall")
-    ward.other.run("nft", "add chain ip wall input { type filter hook input priority 0; }")
-    ward.other.run("nft", f"add rule ip wall input udp dport {port} drop")
+    drop(ward.other, port)
     said = ward.doctor()
     assert (said.status, said.not_ok()) == (1, {"boot": "problem"})
     (saw,) = (one["saw"] for one in said.findings if one["about"].startswith(which))
     assert failure in saw
+
+
+def drop(where: Namespace, port: int) -> None:
+    where.run("nft", "add table ip wall")
+    where.run("nft", "add chain ip wall input { type filter hook input priority 0; }")
+    where.run("nft", f"add rule ip wall input udp dport {port} drop")
+
+
+@pytest.mark.netns
+def test_a_firewall_of_this_machine_is_seen_on_67(ward: Ward) -> None:
+    ward.dhcpd()
+    ward.fastpxe(ward.machine)
+    drop(ward.machine, 67)
+    said = ward.doctor()
+    assert said.not_ok() == {"proxy": "problem"}
+    assert said.saw("proxy") == "nobody answers boot clients, though fastpxe runs on this machine"
 
 
 @pytest.mark.netns
@@ -414,6 +429,35 @@ def test_an_interface_of_the_configuration_that_is_missing_keeps_serve_from_star
     said = ward.doctor("--listen", "0")
     assert said.not_ok() == {"start": "problem", "interface": "problem"}
     assert said.saw("start").startswith("interface nix0 is not up with an IPv4 address")
+
+
+@pytest.mark.netns
+def test_a_configuration_of_dnsmasq_s_is_looked_at_as_well(ward: Ward) -> None:
+    conf = ward.folder / "dnsmasq.conf"
+    conf.write_text(
+        "dhcp-range=10.66.0.0,proxy\npxe-prompt=x,0\ndhcp-boot=gone.0\n"
+        f"enable-tftp\ntftp-root={ward.folder}\n"
+    )
+    said = ward.doctor("--listen", "0", "--dnsmasq-conf", str(conf))
+    assert said.not_ok() == {"missing-file": "problem"}
+    assert said.saw("missing-file").startswith(f"can't be served: gone.0 ({conf}:3: ")
+
+
+@pytest.mark.netns
+def test_another_machine_of_the_network_needs_no_configuration(ward: Ward, tmp_path: Path) -> None:
+    ward.dhcpd()
+    ward.fastpxe(ward.machine)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    ran = subprocess.run(
+        ward.other.command(*FASTPXE, "doctor", "--json", "--listen", "2", "--interface", "eth0"),
+        check=False, capture_output=True, text=True, timeout=60, cwd=empty,
+    )  # fmt: skip
+    said = Said(ran)
+    assert (said.status, said.not_ok()) == (0, {"root": "unknown"})
+    assert said.saw("boot").count(f"offer from {HERE}") == 2
+    assert "within this machine" not in said.saw("boot")
+    assert not list(empty.iterdir())
 
 
 @pytest.mark.netns

@@ -1,8 +1,9 @@
 """Ask as boot clients do, and hear every server that answers, this machine's own included.
 
-The question leaves by the kernel's IP, which also brings it to servers on this machine: a broadcast
-by a packet socket passes them by. Answers are heard by a packet socket, before any firewall and
-beside a DHCP client that has port 68; it sees our own servers' broadcasts too, as they leave.
+The question leaves by the kernel's IP, which also brings it to servers on this machine, through its
+firewall: a broadcast by a packet socket passes them by, and so does one from a macvlan. Answers are
+heard by a packet socket, before any firewall and beside a DHCP client that has port 68; it sees
+our own servers' broadcasts too, as they leave.
 
 Sources: raw(7), packet(7), <linux/filter.h>, RFC 2131 section 4.1 (the broadcast flag).
 """
