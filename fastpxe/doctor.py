@@ -36,13 +36,11 @@ def has_problem(found: Sequence[Finding]) -> bool:
     return any(finding.level == "problem" for finding in found)
 
 
-def text(found: Sequence[Finding]) -> Iterator[str]:
-    """Findings for a terminal, in the order in which they were made, and their count."""
-    for finding in found:
-        yield _printable(f"{finding.level:8}{finding.about}: {finding.saw}")
-        if finding.advice:
-            yield f"        {finding.advice}  [{finding.name}]"
-    yield summary(found)
+def lines(finding: Finding) -> Iterator[str]:
+    """One finding for a terminal."""
+    yield _printable(f"{finding.level:8}{finding.about}: {finding.saw}")
+    if finding.advice:
+        yield f"        {finding.advice}  [{finding.name}]"
 
 
 def _printable(text: str) -> str:

@@ -13,24 +13,21 @@ def finding(level: Level, saw: str = "seen", advice: str = "") -> Finding:
     return Finding(level=level, name="word", about="UDP 67", saw=saw, advice=advice)
 
 
-def test_text_has_what_was_seen_the_advice_and_a_count() -> None:
-    found = [finding("ok"), finding("problem", advice="stop it"), finding("warning", advice="do")]
-    assert list(doctor.text(found)) == [
-        "ok      UDP 67: seen",
+def test_a_finding_has_what_was_seen_and_the_advice() -> None:
+    assert list(doctor.lines(finding("ok"))) == ["ok      UDP 67: seen"]
+    assert list(doctor.lines(finding("problem", advice="stop it"))) == [
         "problem UDP 67: seen",
         "        stop it  [word]",
-        "warning UDP 67: seen",
-        "        do  [word]",
-        "1 problem, 1 warning, 1 ok",
     ]
 
 
 def test_what_came_off_the_wire_can_t_steer_the_terminal() -> None:
-    first, _ = doctor.text([finding("ok", saw="a\x1b[2Jb\nc é")])
-    assert first == "ok      UDP 67: a\\x1b[2Jb\\nc é"
+    (line,) = doctor.lines(finding("ok", saw="a\x1b[2Jb\nc é"))
+    assert line == "ok      UDP 67: a\\x1b[2Jb\\nc é"
 
 
-def test_several_are_counted_in_the_plural() -> None:
+def test_the_worst_is_counted_first_and_several_in_the_plural() -> None:
+    assert doctor.summary([finding("ok"), finding("problem")]) == "1 problem, 1 ok"
     found = [finding("problem")] * 2 + [finding("warning")] * 3 + [finding("unknown")] * 2
     assert doctor.summary(found) == "2 problems, 3 warnings, 2 unknown"
 

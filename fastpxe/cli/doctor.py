@@ -81,8 +81,12 @@ def run(parsed: argparse.Namespace) -> int:
     path, dnsmasq_files = named(parsed)
     is_default = not (path or dnsmasq_files or parsed.dnsmasq_options)
     config = load(parsed)
-    found = list(findings(config, parsed.interface, parsed.listen, is_default=is_default))
-    print(doctor.json(found).decode() if parsed.json else "\n".join(doctor.text(found)))
+    found: list[Finding] = []
+    for finding in findings(config, parsed.interface, parsed.listen, is_default=is_default):
+        found.append(finding)
+        if not parsed.json:  # as it comes: the networks take a while
+            print("\n".join(doctor.lines(finding)), flush=True)
+    print(doctor.json(found).decode() if parsed.json else doctor.summary(found))
     return EXIT_PROBLEMS if doctor.has_problem(found) else EXIT_WELL
 
 

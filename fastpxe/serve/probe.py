@@ -20,7 +20,7 @@ from ipaddress import IPv4Address
 from fastpxe.clients import Client
 from fastpxe.doctor_wire import Wire
 from fastpxe.offers import Heard
-from fastpxe.serve.interfaces import Interface
+from fastpxe.serve.interfaces import Interface, all_interfaces
 from fastpxe.serve.partition import SO_ATTACH_FILTER, attach
 from fastpxe.serve.sockets import privileged
 from fastpxe.storm import UUID_PREFIX
@@ -60,7 +60,7 @@ def ask(
     clients: Mapping[str, Client], interfaces: Sequence[Interface], listen_s: float
 ) -> list[Wire]:
     """Put every client's DISCOVER on every interface, and listen for so long."""
-    own = tuple(network.ip for interface in interfaces for network in interface.networks)
+    own = tuple(network.ip for one in all_interfaces() for network in one.networks)
     mac = next(iter(clients.values())).mac.hex(":")
 
     def wire(one: "_Ear", failure: OSError | None = None) -> Wire:
