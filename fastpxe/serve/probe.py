@@ -22,7 +22,6 @@ from fastpxe.doctor_wire import Wire
 from fastpxe.offers import Heard
 from fastpxe.serve.interfaces import Interface, all_interfaces
 from fastpxe.serve.partition import SO_ATTACH_FILTER, attach
-from fastpxe.serve.sockets import privileged
 from fastpxe.storm import UUID_PREFIX
 from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT
 
@@ -72,7 +71,9 @@ def ask(
             own=own,
             heard=tuple(one.heard),
             failure="" if failure is None else f"can't ask there: {failure.strerror}",
-            advice=f"it takes CAP_NET_RAW: {'; or '.join(privileged())}" if may_not else "",
+            advice="run it as root: sudo fastpxe doctor (CAP_NET_RAW)"
+            if may_not
+            else "see: ip link",
         )
 
     with ExitStack() as stack:
