@@ -5,6 +5,7 @@ Sources: RFC 1350, 2347, 2348, 2349, 7440; EDK2 for the options asked and the AC
 
 from fastpxe.errors import MalformedPacket
 from fastpxe.tftp import DEFAULT_BLKSIZE, Ack, Data, Error, Oack, Rrq, parse
+from fastpxe.wire import TftpError
 
 ASKED = {"tsize": "0", "blksize": "1468", "windowsize": "4"}
 TRIES = 5
@@ -14,13 +15,16 @@ TRIES = 5
 class Fetch:
     """One download.
 
-    size_bytes is what has come so far; failure says why it ended early, "" for not.
+    size_bytes is what has come so far; failure says why it ended early, "" for not. most_bytes:
+    after so many it is broken off, which is no failure, and then was_cut.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, most_bytes: int | None = None) -> None:
         self.size_bytes = 0
         self.is_done = False
+        self.was_cut = False
         self.failure = ""
+        self._most_bytes = most_bytes
         self._blksize = DEFAULT_BLKSIZE
         self._windowsize = 1
         self._announced: int | None = None
@@ -73,6 +77,9 @@ class Fetch:
         self.size_bytes += len(packet.payload)
         if len(packet.payload) < self._blksize:
             self._finish()
+        elif self._most_bytes is not None and self.size_bytes >= self._most_bytes:
+            self.is_done = self.was_cut = True
+            return bytes(Error(code=TftpError.UNDEFINED, text="enough of it has come"))
         is_due = self.is_done or self._in_window >= self._windowsize
         return self._acknowledge() if is_due else None
 

@@ -127,6 +127,17 @@ def test_every_reason_and_outcome_is_explained() -> None:
     assert {f"tftp-{outcome}" for outcome in get_args(Outcome)} <= words
 
 
+def test_every_finding_of_the_doctor_is_described() -> None:
+    text = (DOCS / "reference" / "command-doctor.md").read_text()
+    made = {
+        name
+        for source in ("doctor_machine.py", "doctor_wire.py")
+        for name in re.findall(r'name="([\w-]+)"', (TOP / "fastpxe" / source).read_text())
+    }
+    assert {"proxy", "missing-file"} <= made
+    assert made <= set(re.findall(r"`([\w-]+)`", text))
+
+
 def commands() -> dict[str, str]:
     """The help of each command."""
     names = re.findall(r"^    (\w+) ", help_of(), re.MULTILINE)

@@ -26,6 +26,7 @@ CORE = [path for path in SOURCES if not str(path.relative_to(PACKAGE)).startswit
 TESTED_ELSEWHERE = {
     "cli/__init__": "test_cli runs the whole command line",
     "cli/check": "test_cli runs it",
+    "cli/doctor": "test_cli_doctor runs it",
     "cli/explain": "test_cli runs it",
     "cli/host": "test_cli_host runs it",
     "cli/import_": "test_cli_import runs it",
@@ -44,11 +45,14 @@ TESTED_ELSEWHERE = {
     "dnsmasq/traps": "dnsmasq/test_translate reads every remark",
     "errors": "holds no logic: test_config and others see its classes raised",
     "dnsmasq/cache_rules": "dnsmasq/test_cache and test_answers hold its rules against the engine",
+    "serve/boot_files": "serve/test_examine and serve/test_supervisor look files up",
     "serve/front": "serve/test_supervisor serves both kinds of configuration through it",
     "serve/http_child": "serve/test_supervisor kills and retires the process",
     "serve/listening": "serve/test_supervisor counts what each worker's sockets answer",
+    "serve/probe": "test_cli_doctor asks real servers through it",
     "serve/processes": "serve/test_supervisor kills parents and children",
     "serve/recorder": "serve/test_supervisor reads its log, and kills it",
+    "serve/trial": "test_cli_doctor boots from real servers through it",
     "serve/worker": "serve/test_supervisor runs, kills and retires them",
 }
 

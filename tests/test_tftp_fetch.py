@@ -105,3 +105,18 @@ def test_progress_begins_the_tries_anew() -> None:
         assert fetch.on_timeout() == ack(1)
     assert fetch.on_timeout() is None
     assert fetch.failure == "the server went silent"
+
+
+def test_what_is_not_wanted_is_broken_off() -> None:
+    fetch = Fetch("f", most_bytes=1024)
+    fetch.on(data(1, 512))
+    assert not fetch.was_cut
+    assert parse(fetch.on(data(2, 512)) or b"") == Error(code=0, text="enough of it has come")
+    assert (fetch.is_done, fetch.was_cut, fetch.failure) == (True, True, "")
+
+
+def test_a_file_that_ends_at_what_is_wanted_is_whole() -> None:
+    fetch = Fetch("f", most_bytes=600)
+    fetch.on(data(1, 512))
+    fetch.on(data(2, 88))
+    assert (fetch.is_done, fetch.was_cut) == (True, False)

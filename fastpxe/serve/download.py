@@ -27,16 +27,22 @@ def download(
     *,
     retry_s: float = RETRY_S,
     limit_s: float = LIMIT_S,
+    most_bytes: int | None = None,
 ) -> Downloads:
     """Fetch each; `saw` is called with the number of those that are over.
 
     retry_s: silence after which a packet is repeated. limit_s: what runs longer counts as failed.
+    most_bytes: of a file, the rest is not wanted.
     """
-    return uvloop.run(_download(offers, interface, at_once, saw, retry_s=retry_s, limit_s=limit_s))
+    fetches = [Fetch(offer.file, most_bytes) for offer in offers]
+    return uvloop.run(
+        _download(offers, fetches, interface, at_once, saw, retry_s=retry_s, limit_s=limit_s)
+    )
 
 
 async def _download(
     offers: Sequence[Offer],
+    fetches: Sequence[Fetch],
     interface: Interface,
     at_once: int,
     saw: Callable[[int], None],
@@ -45,7 +51,6 @@ async def _download(
     limit_s: float,
 ) -> Downloads:
     loop = asyncio.get_running_loop()
-    fetches = [Fetch(offer.file) for offer in offers]
     waiting = list(zip(fetches, offers, strict=True))[::-1]
     durations: list[int] = []
     began = loop.time()

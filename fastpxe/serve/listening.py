@@ -4,14 +4,13 @@ import logging
 import socket
 from contextlib import ExitStack
 
-from fastpxe.errors import FileRefused, MalformedPacket
+from fastpxe.serve.boot_files import file_interfaces, look_up
 from fastpxe.serve.dhcp import DhcpSocket
 from fastpxe.serve.front import Front
-from fastpxe.serve.interfaces import Interface, interfaces_matching
+from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.partition import share_by_source_port, share_by_xid
-from fastpxe.serve.requested import Files, open_requested
+from fastpxe.serve.requested import Files
 from fastpxe.serve.roots import Roots
-from fastpxe.serve.scripts import template_path
 from fastpxe.serve.sockets import (
     dropped_by_kernel,
     full_buffers,
@@ -119,7 +118,7 @@ class Listening:
 
 def _tftp_interfaces(front: Front) -> list[Interface]:
     patterns = front.tftp.interfaces
-    chosen = interfaces_matching(patterns) if patterns else list(front.interfaces)
+    chosen = file_interfaces(front)
     if (front.tftp.enabled or front.http.enabled) and not chosen:
         log.warning("no interface %s is up: no file is served", " or ".join(patterns))
     for name in front.tftp.roots.keys() - {interface.name for interface in chosen}:
@@ -129,15 +128,8 @@ def _tftp_interfaces(front: Front) -> list[Interface]:
 
 def _warn_of_missing_files(front: Front, files: Files, scripts: Files | None) -> None:
     """A client that is told of a file which isn't there gives up at once: say so beforehand."""
-    missing: dict[str, str] = {}
-    for file, rule in front.files:
-        if scripts is not None and template_path(scripts, file) is not None:
-            continue
-        try:
-            name = file.encode("latin-1", "replace")
-            _, opened = open_requested(files, front.tftp, name, client="", interface="")
-            opened.close()
-        except (FileRefused, MalformedPacket, OSError):
-            missing.setdefault(file, rule)
-    for file, rule in missing.items():
-        log.warning("%s is not under %s: clients of %s can't boot", file, files.path, rule)
+    for file in look_up(front, files, scripts):
+        if file.size is None:
+            log.warning(
+                "%s is not under %s: clients of %s can't boot", file.name, files.path, file.rule
+            )

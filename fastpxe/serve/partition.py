@@ -48,7 +48,7 @@ def _share(group: list[socket.socket], load: Instruction, shortest: int) -> None
     count = len(group)
     for index, sock in enumerate(group):
         short = _ALL if index == 0 else _NOTHING  # what is too short is still counted, by one
-        _attach(
+        attach(
             sock,
             SO_ATTACH_FILTER,
             [
@@ -70,10 +70,11 @@ def _share(group: list[socket.socket], load: Instruction, shortest: int) -> None
         (_MODULO, 0, 0, count),
         (_RETURN_A, 0, 0, 0),
     ]
-    _attach(group[0], SO_ATTACH_REUSEPORT_CBPF, choose)
+    attach(group[0], SO_ATTACH_REUSEPORT_CBPF, choose)
 
 
-def _attach(sock: socket.socket, option: int, program: list[Instruction]) -> None:
+def attach(sock: socket.socket, option: int, program: list[Instruction]) -> None:
+    """Give a socket a filter: a program for the kernel's classic packet filter."""
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     head = struct.pack("@HP", len(program), ctypes.addressof(buffer))

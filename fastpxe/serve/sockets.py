@@ -159,13 +159,19 @@ def _explain(error: OSError, interface: Interface, port: int, kind: str = "UDP")
         way_out = _WAYS_OUT.get(port, "") if kind == "UDP" else _OTHER_PORT
         return f"{where} {who}; stop it, or serve other interfaces{way_out}"
     if isinstance(error, PermissionError):
-        return (
-            f"{where} needs a privilege. One of:\n"
-            "  sudo fastpxe serve …\n"
-            f"  sudo setcap cap_net_bind_service,cap_net_raw,cap_net_admin+ep {_interpreter()}\n"
-            "  systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_NET_ADMIN"
+        return f"{where} needs a privilege. One of:\n" + "\n".join(
+            f"  {way}" for way in privileged()
         )
     return f"{where}: {error.strerror}"
+
+
+def privileged() -> tuple[str, ...]:
+    """The ways to give fastpxe what it needs."""
+    return (
+        "sudo fastpxe serve …",
+        f"sudo setcap cap_net_bind_service,cap_net_raw,cap_net_admin+ep {_interpreter()}",
+        "systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_NET_ADMIN",
+    )
 
 
 def _interpreter() -> str:
