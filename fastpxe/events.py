@@ -121,6 +121,15 @@ class TransferRefused(Event, frozen=True, kw_only=True):
     why: str
 
 
+class Progress(Event, frozen=True, kw_only=True):
+    """A TFTP transfer that takes its time; sizes are in bytes."""
+
+    client: tuple[IPv4Address, int]
+    file: str
+    fetched_bytes: int
+    size_bytes: int
+
+
 class HttpServed(Event, frozen=True, kw_only=True):
     """An HTTP request that was answered; `size_bytes` is the length of the body that was sent.
 

@@ -1,0 +1,324 @@
+"""The boots of machines, stage by stage, and where one is stuck: made from events, kept in memory.
+
+A boot begins with a DISCOVER of firmware. iPXE that the firmware has loaded asks DHCP again, which
+is a later stage of the same boot. A boot is done when a file was fetched whole, until the machine
+goes on; what a kernel does then isn't seen from here.
+"""
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from fastpxe.decode import arch_name
+from fastpxe.diagnosis import Problem, problem
+from fastpxe.events import (
+    Answered,
+    DhcpEvent,
+    Event,
+    HttpServed,
+    Ignored,
+    Progress,
+    TransferDone,
+    TransferRefused,
+)
+from fastpxe.identity import format_uuid, microsoft_order
+from fastpxe.policy import is_ipxe_binary
+from fastpxe.wire import DHCP_CLIENT_PORT, MessageType, TftpError
+
+MACHINES_MAX = 10_000
+STEPS_MAX = 40
+HISTORY_MAX = 500
+
+SILENT_S = 30.0  # without a word after an answer: stuck. EDK2 gives up after 4 + 8 + 16 + 32 s.
+NEW_BOOT_S = 300.0  # a DISCOVER after such a pause is another boot
+LOOP = 3  # downloads of iPXE's own binary in one boot
+RETRIES, RETRIES_S = 20, 60.0
+
+Stage = Literal[
+    "discover", "offer", "address", "ack", "probe", "tftp", "http", "elsewhere", "done", "stuck"
+]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What a machine did, and when, in seconds since 1970."""
+
+    at: float
+    what: str
+
+
+class Boot(msgspec.Struct, kw_only=True):
+    """A machine's boot. Times are in seconds since 1970; sizes in bytes; texts may be empty.
+
+    is_elsewhere: its file is on another server, so that its download isn't seen.
+    """
+
+    mac: str
+    uuid: str = ""
+    arch: str = ""
+    interface: str = ""
+    is_ipxe: bool = False
+    is_elsewhere: bool = False
+    stage: Stage = "discover"
+    rule: str = ""
+    file: str = ""
+    address: str = ""
+    began_at: float = 0
+    seen_at: float = 0
+    fetched_bytes: int = 0
+    size_bytes: int = 0
+    problem: Problem | None = None
+    steps: list[Step] = []
+    asked: list[float] = []
+    loads_of_ipxe: int = 0
+
+
+class Journal:
+    """The last boot of each machine, those that were before, and how often each rule answered.
+
+    own: this machine's addresses, from which a file is seen to be fetched.
+    """
+
+    def __init__(self, own: Iterable[IPv4Address] = ()) -> None:
+        self.own = frozenset(own)
+        self.history: deque[Boot] = deque(maxlen=HISTORY_MAX)
+        self.hits: Counter[str] = Counter()
+        self.problems: Counter[str] = Counter()
+        self._boots: OrderedDict[str, Boot] = OrderedDict()
+        self._macs: dict[IPv4Address, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._boots)
+
+    def boots(self) -> Iterator[Boot]:
+        """Each machine's last boot, the one seen last first."""
+        return reversed(self._boots.values())
+
+    def put_back(self, boots: Iterable[Boot]) -> None:
+        """Take over what another journal had, in the order of its `boots`."""
+        for boot in reversed(list(boots)):
+            self._boots[boot.mac] = boot
+            if boot.address:
+                self._macs[IPv4Address(boot.address)] = boot.mac
+
+    def mac_of(self, address: IPv4Address) -> str:
+        """Whose address it was last, as far as DHCP told; else ""."""
+        return self._macs.get(address, "")
+
+    def saw(self, event: Event, mac: str = "") -> None:
+        """Take in an event; `mac` is that of the client of a download, where it is known."""
+        match event:
+            case Answered():
+                self._answered(event)
+            case Ignored():
+                self._ignored(event)
+            case TransferDone():
+                self._transfer_done(event, mac)
+            case TransferRefused():
+                self._refused(event, mac)
+            case HttpServed():
+                self._http_served(event, mac)
+            case Progress():
+                self._progress(event, mac)
+
+    def look(self, now: float) -> list[Boot]:
+        """Find those that fell silent where they shouldn't; the boots that are stuck since now."""
+        found = []
+        for boot in self._boots.values():
+            if boot.problem is None and now - boot.seen_at > SILENT_S:
+                name = _silence(boot)
+                if name:
+                    self._is_stuck(boot, problem(name))
+                    found.append(boot)
+        return found
+
+    # --- DHCP -------------------------------------------------------------------------------------
+
+    def _answered(self, event: Answered) -> None:
+        boot = self._heard(event)
+        self.hits[event.rule] += 1
+        boot.rule, boot.file = event.rule, event.file
+        is_offer = event.sender.message_type == MessageType.DISCOVER
+        if event.to[1] != DHCP_CLIENT_PORT:
+            self._has_address(boot, event.to[0])
+        boot.is_elsewhere = not self._is_ours(event)
+        stage: Stage = "offer" if is_offer else "elsewhere" if boot.is_elsewhere else "ack"
+        self._step(boot, event.at, stage, f"{'offer' if is_offer else 'ack'} {event.file}")
+        if len(boot.asked) >= RETRIES:
+            self._is_stuck(boot, problem("retry-storm", len(boot.asked)))
+
+    def _ignored(self, event: Ignored) -> None:
+        boot = self._heard(event)
+        match event.reason:
+            case "for_other_server":  # it takes the address that a DHCP server offered
+                if boot.stage == "offer":
+                    self._step(boot, event.at, "address", "takes an address")
+            case "unknown_arch":
+                self._is_stuck(boot, problem("unknown-arch", boot.arch))
+            case "no_rule":
+                self._is_stuck(boot, problem("no-rule"))
+            case "chose_us":
+                self._is_stuck(boot, problem("chose-us"))
+            case "other_server_id":
+                self._is_stuck(boot, problem("two-proxies"))
+            case _:
+                self._step(boot, event.at, boot.stage, f"ignored: {event.reason}")
+
+    def _heard(self, event: DhcpEvent) -> Boot:
+        """Return the boot that a DHCP message belongs to."""
+        sender = event.sender
+        boot = self._boots.get(sender.mac)
+        is_discover = sender.message_type == MessageType.DISCOVER
+        if boot is None or (is_discover and _is_another(boot, event)):
+            boot = self._begin(sender.mac, event.at)
+        self._boots.move_to_end(sender.mac)
+        boot.interface = event.interface
+        if sender.arch is not None:
+            boot.arch = arch_name(sender.arch)
+        if len(sender.uuid) == 17:
+            boot.uuid = format_uuid(microsoft_order(sender.uuid[1:]))
+        boot.is_ipxe = sender.ipxe
+        if is_discover:
+            boot.asked = [at for at in boot.asked if at > event.at - RETRIES_S] + [event.at]
+        return boot
+
+    # --- files ------------------------------------------------------------------------------------
+
+    def _transfer_done(self, event: TransferDone, mac: str) -> None:
+        boot = self._of(event.client[0], mac, event)
+        boot.file, boot.fetched_bytes = event.file, event.size_bytes
+        boot.size_bytes = event.options.get("tsize", event.size_bytes)
+        if event.outcome == "probe":
+            self._step(boot, event.at, "probe", f"asks for the size of {event.file}")
+        elif event.outcome == "done":
+            self._has_file(boot, event.at, event.file, event.size_bytes)
+        elif event.outcome == "timeout":
+            self._is_stuck(boot, problem("stalled", event.file), event.at)
+        elif event.outcome == "truncated":
+            self._is_stuck(boot, problem("cut-file", event.file), event.at)
+        elif event.outcome == "client-error":
+            self._is_stuck(boot, problem("client-error", event.error or event.file), event.at)
+
+    def _refused(self, event: TransferRefused, mac: str) -> None:
+        name = event.file.rpartition("/")[2]
+        if event.code == TftpError.NOT_FOUND and name == "autoexec.ipxe":
+            return  # iPXE looks for it, and most sites have none
+        boot = self._of(event.client[0], mac, event)
+        if event.code == TftpError.NOT_FOUND:
+            self._is_stuck(boot, problem("missing-file", event.file), event.at)
+        else:
+            self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.why}"), event.at)
+
+    def _http_served(self, event: HttpServed, mac: str) -> None:
+        boot = self._of(event.client[0], mac, event)
+        boot.file = event.file.lstrip("/")
+        if event.status == 404:
+            self._is_stuck(boot, problem("missing-file", event.file), event.at)
+        elif event.status >= 400:
+            self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.error}"), event.at)
+        elif event.error:
+            self._is_stuck(boot, problem("stalled", event.file), event.at)
+        elif event.method == "GET":
+            boot.fetched_bytes = boot.size_bytes = event.size_bytes
+            self._has_file(boot, event.at, event.file, event.size_bytes)
+        else:
+            self._step(boot, event.at, "http", f"asks for the size of {event.file}")
+
+    def _progress(self, event: Progress, mac: str) -> None:
+        boot = self._of(event.client[0], mac, event)
+        boot.file, boot.stage, boot.seen_at = event.file, "tftp", event.at
+        boot.fetched_bytes, boot.size_bytes = event.fetched_bytes, event.size_bytes
+        boot.problem = None
+
+    def _has_file(self, boot: Boot, at: float, file: str, size: int) -> None:
+        self._step(boot, at, "done", f"has {file}, {size:,} bytes")
+        if is_ipxe_binary(file):
+            boot.loads_of_ipxe += 1
+            if boot.loads_of_ipxe >= LOOP:
+                self._is_stuck(boot, problem("ipxe-loop", boot.loads_of_ipxe), at)
+
+    def _of(self, address: IPv4Address, mac: str, event: Event) -> Boot:
+        """Return the boot of whoever has that address; without a MAC the address must do."""
+        key = mac or self._macs.get(address) or str(address)
+        boot = self._boots.get(key) or self._begin(key, event.at)
+        self._boots.move_to_end(key)
+        boot.interface = event.interface or boot.interface
+        self._has_address(boot, address)
+        return boot
+
+    # --- boots ------------------------------------------------------------------------------------
+
+    def _begin(self, mac: str, at: float) -> Boot:
+        before = self._boots.pop(mac, None)
+        if before is not None:
+            self.history.appendleft(before)
+        boot = self._boots[mac] = Boot(mac=mac, began_at=at, seen_at=at)
+        if before is not None:
+            boot.address, boot.loads_of_ipxe = before.address, _loads_so_far(before, at)
+        while len(self._boots) > MACHINES_MAX:
+            _, oldest = self._boots.popitem(last=False)
+            if oldest.address:
+                self._macs.pop(IPv4Address(oldest.address), None)
+        return boot
+
+    def _has_address(self, boot: Boot, address: IPv4Address) -> None:
+        if boot.address and boot.address != str(address):
+            self._macs.pop(IPv4Address(boot.address), None)
+        boot.address = str(address)
+        self._macs[address] = boot.mac
+
+    def _step(self, boot: Boot, at: float, stage: Stage, what: str) -> None:
+        """Note a step; a problem that it had is over."""
+        boot.stage, boot.problem = stage, None
+        self._note(boot, at, what)
+
+    def _is_stuck(self, boot: Boot, found: Problem, at: float | None = None) -> None:
+        if boot.problem is None or boot.problem.name != found.name:
+            self.problems[found.name] += 1
+        boot.stage, boot.problem = "stuck", found
+        self._note(boot, boot.seen_at if at is None else at, found.text)
+
+    def _note(self, boot: Boot, at: float, what: str) -> None:
+        boot.seen_at = max(boot.seen_at, at)
+        if boot.steps and boot.steps[-1].what == what:
+            boot.steps[-1] = Step(at, what)
+            return
+        boot.steps.append(Step(at, what))
+        if len(boot.steps) > STEPS_MAX:
+            del boot.steps[1]  # the first says how it began
+
+    def _is_ours(self, event: Answered) -> bool:
+        if "://" in event.file:
+            return urlsplit(event.file).hostname in {str(one) for one in self.own}
+        return event.server in self.own
+
+
+def _is_another(boot: Boot, event: DhcpEvent) -> bool:
+    """Whether a DISCOVER begins another boot."""
+    if event.at - boot.seen_at > NEW_BOOT_S:
+        return True
+    goes_on = event.sender.ipxe and not boot.is_ipxe  # the iPXE that the firmware has loaded
+    return boot.stage == "done" and not goes_on
+
+
+def _loads_so_far(before: Boot, at: float) -> int:
+    """Downloads of iPXE by iPXE count on: each looks like a boot of its own."""
+    is_loop = before.is_ipxe and is_ipxe_binary(before.file) and at - before.seen_at < NEW_BOOT_S
+    return before.loads_of_ipxe if is_loop else 0
+
+
+def _silence(boot: Boot) -> str:
+    """What it means that nothing more was heard; "" where that is no problem."""
+    match boot.stage:
+        case "offer":
+            return "no-dhcp" if len(boot.asked) > 1 else ""
+        case "address" if not boot.is_elsewhere:
+            return "no-fetch" if boot.is_ipxe or boot.arch == "bios" else "no-4011"
+        case "ack":
+            return "no-fetch"
+        case "probe":
+            return "probe-only"
+    return ""

@@ -1,0 +1,272 @@
+"""What the journal makes of a boot: its stages, where it is stuck, and since when it is another."""
+
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+
+from fastpxe.diagnosis import PROBLEMS
+from fastpxe.events import (
+    Answered,
+    HttpServed,
+    Ignored,
+    Progress,
+    Sender,
+    TransferDone,
+    TransferRefused,
+)
+from fastpxe.journal import (
+    HISTORY_MAX,
+    LOOP,
+    MACHINES_MAX,
+    NEW_BOOT_S,
+    RETRIES,
+    SILENT_S,
+    STEPS_MAX,
+    Boot,
+    Journal,
+)
+from fastpxe.wire import MessageType
+
+OURS, OTHERS = IPv4Address("10.0.0.2"), IPv4Address("10.0.0.9")
+CLIENT = (IPv4Address("10.0.0.100"), 4011)
+MAC = "52:54:00:12:34:56"
+
+
+def sender(kind: MessageType, *, mac: str = MAC, arch: int = 7, ipxe: bool = False) -> Sender:
+    uuid = bytes([0, *range(16)])
+    return Sender(mac=mac, xid=1, port=67, message_type=kind, arch=arch, ipxe=ipxe, uuid=uuid)
+
+
+def offer(at: float, file: str = "a.efi", *, server: IPv4Address = OURS, **who: Any) -> Answered:
+    return Answered(
+        interface="eth0", at=at, sender=sender(MessageType.DISCOVER, **who), rule="r", file=file,
+        server=server, to=(IPv4Address("255.255.255.255"), 68),
+    )  # fmt: skip
+
+
+def ack(at: float, file: str = "a.efi", *, server: IPv4Address = OURS) -> Answered:
+    return Answered(
+        interface="eth0", at=at, sender=sender(MessageType.REQUEST), rule="r", file=file,
+        server=server, to=CLIENT,
+    )  # fmt: skip
+
+
+def ignored(at: float, reason: str, kind: MessageType = MessageType.DISCOVER) -> Ignored:
+    return Ignored(interface="eth0", at=at, sender=sender(kind), reason=reason)
+
+
+def takes_address(at: float) -> Ignored:
+    return ignored(at, "for_other_server", MessageType.REQUEST)
+
+
+def transfer(at: float, outcome: Any = "done", file: str = "a.efi", **more: Any) -> TransferDone:
+    return TransferDone(
+        interface="eth0", at=at, client=CLIENT, file=file, options={}, size_bytes=1000,
+        duration_s=0.1, retransmits=0, outcome=outcome, **more,
+    )  # fmt: skip
+
+
+def refused(at: float, code: int, file: str = "a.efi") -> TransferRefused:
+    return TransferRefused(
+        interface="eth0", at=at, client=CLIENT, file=file, code=code, why="no such file"
+    )
+
+
+def http(at: float, method: str = "GET", status: int = 200, error: str = "") -> HttpServed:
+    return HttpServed(
+        interface="eth0", at=at, client=CLIENT, file="/a.efi", method=method, status=status,
+        size_bytes=1000, duration_s=0.1, error=error,
+    )  # fmt: skip
+
+
+def journal(*events: Any) -> Journal:
+    made = Journal([OURS])
+    for event in events:
+        made.saw(event)
+    return made
+
+
+def only(made: Journal) -> Boot:
+    (boot,) = made.boots()
+    return boot
+
+
+def problem_of(made: Journal, now: float | None = None) -> str:
+    if now is not None:
+        made.look(now)
+    boot = only(made)
+    return boot.problem.name if boot.problem else ""
+
+
+def test_a_boot_goes_from_stage_to_stage() -> None:
+    made, stages = Journal([OURS]), []
+    for event in (
+        offer(1), takes_address(2), ack(3), transfer(4, "probe"),
+        Progress(interface="eth0", at=5, client=CLIENT, file="a.efi", fetched_bytes=500,
+                 size_bytes=1000),
+        transfer(6),
+    ):  # fmt: skip
+        made.saw(event)
+        stages.append(only(made).stage)
+    assert stages == ["offer", "address", "ack", "probe", "tftp", "done"]
+    boot = only(made)
+    assert (boot.mac, boot.arch, boot.uuid) == (
+        MAC, "uefi-x64", "03020100-0504-0706-0809-0a0b0c0d0e0f",
+    )  # fmt: skip
+    assert (boot.rule, boot.file, boot.address) == ("r", "a.efi", "10.0.0.100")
+    assert (boot.began_at, boot.seen_at) == (1, 6)
+    assert [step.what for step in boot.steps] == [
+        "offer a.efi", "takes an address", "ack a.efi", "asks for the size of a.efi",
+        "has a.efi, 1,000 bytes",
+    ]  # fmt: skip
+    assert made.hits == {"r": 2}
+
+
+def test_a_download_shows_how_far_it_is() -> None:
+    made = journal(ack(1), Progress(interface="eth0", at=2, client=CLIENT, file="a.efi",
+                                    fetched_bytes=300, size_bytes=1000))  # fmt: skip
+    assert (only(made).fetched_bytes, only(made).size_bytes) == (300, 1000)
+
+
+def test_a_file_over_http_counts_as_one_over_tftp() -> None:
+    made = journal(ack(1), http(2, "HEAD"))
+    assert only(made).stage == "http"
+    made.saw(http(3))
+    assert (only(made).stage, only(made).file) == ("done", "a.efi")
+
+
+@pytest.mark.parametrize(
+    ("events", "name"),
+    [
+        ([offer(1), offer(5)], "no-dhcp"),
+        ([offer(1)], ""),
+        ([offer(1), takes_address(2)], "no-4011"),
+        ([offer(1, arch=0), takes_address(2)], "no-4011"),
+        ([offer(1, ipxe=True)], ""),
+        ([offer(1, server=OTHERS), takes_address(2)], ""),
+        ([ack(1)], "no-fetch"),
+        ([ack(1, server=OTHERS)], ""),
+        ([ack(1, "http://10.0.0.9/a.efi")], ""),
+        ([ack(1, "http://10.0.0.2/a.efi")], "no-fetch"),
+        ([ack(1), transfer(2, "probe")], "probe-only"),
+        ([ack(1), transfer(2)], ""),
+    ],
+)
+def test_silence_has_a_likely_cause(events: list[Any], name: str) -> None:
+    last = events[-1].at
+    assert problem_of(journal(*events), last + SILENT_S) == ""
+    assert problem_of(journal(*events), last + SILENT_S + 1) == name
+
+
+def test_a_bios_that_took_an_address_has_no_second_step() -> None:
+    made = journal(offer(1, arch=0))
+    made.saw(Ignored(interface="eth0", at=2, reason="for_other_server",
+                     sender=sender(MessageType.REQUEST, arch=0)))  # fmt: skip
+    assert problem_of(made, 100) == "no-fetch"
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "detail"),
+    [
+        (ignored(1, "unknown_arch"), "unknown-arch", "uefi-x64"),
+        (ignored(1, "no_rule"), "no-rule", ""),
+        (ignored(1, "chose_us", MessageType.REQUEST), "chose-us", ""),
+        (ignored(1, "other_server_id", MessageType.REQUEST), "two-proxies", ""),
+        (refused(1, 1), "missing-file", "a.efi"),
+        (refused(1, 2), "refused-file", "a.efi: no such file"),
+        (transfer(1, "timeout"), "stalled", "a.efi"),
+        (transfer(1, "truncated"), "cut-file", "a.efi"),
+        (transfer(1, "client-error", error="disk full"), "client-error", "disk full"),
+        (http(1, status=404), "missing-file", "/a.efi"),
+        (http(1, status=403, error="no"), "refused-file", "/a.efi: no"),
+        (http(1, error="the client went away"), "stalled", "/a.efi"),
+    ],
+)
+def test_what_went_wrong_is_named_at_once(event: Any, name: str, detail: str) -> None:
+    made = journal(event)
+    boot = only(made)
+    assert (boot.stage, problem_of(made)) == ("stuck", name)
+    assert boot.problem is not None
+    assert detail in boot.problem.text
+    assert made.problems == {name: 1}
+
+
+def test_a_missing_autoexec_ipxe_is_no_problem() -> None:
+    assert list(journal(refused(1, 1, "x/autoexec.ipxe")).boots()) == []
+
+
+def test_a_machine_that_goes_on_is_stuck_no_more() -> None:
+    made = journal(ack(1))
+    assert problem_of(made, 100) == "no-fetch"
+    made.saw(transfer(101))
+    assert (only(made).stage, only(made).problem) == ("done", None)
+
+
+def test_ipxe_goes_on_with_the_boot_of_its_firmware() -> None:
+    made = journal(ack(1), transfer(2, file="snponly.efi"), offer(8, "boot.ipxe", ipxe=True))
+    assert len(only(made).steps) == 3
+    assert not made.history
+
+
+@pytest.mark.parametrize("pause", [5, NEW_BOOT_S + 5])
+def test_a_discover_after_a_boot_begins_another(pause: float) -> None:
+    first = ack(1) if pause > NEW_BOOT_S else transfer(1)
+    made = journal(ack(1), first, offer(1 + pause))
+    assert only(made).began_at == 1 + pause
+    assert [boot.began_at for boot in made.history] == [1]
+
+
+def test_ipxe_that_loads_ipxe_is_a_loop() -> None:
+    made = Journal([OURS])
+    for n in range(LOOP):
+        made.saw(offer(10 * n, "snponly.efi", ipxe=True))
+        made.saw(ack(10 * n + 0.5, "snponly.efi"))
+        made.saw(offer(10 * n + 0.6, "snponly.efi", ipxe=True))
+        made.saw(transfer(10 * n + 1, file="snponly.efi"))
+    assert problem_of(made) == "ipxe-loop"
+
+
+def test_asking_without_a_pause_is_a_storm_of_one() -> None:
+    made = journal(*(offer(n / 10) for n in range(RETRIES)))
+    assert problem_of(made) == "retry-storm"
+    slow = journal(*(offer(n * 16) for n in range(RETRIES)))
+    assert problem_of(slow) == ""
+
+
+def test_a_client_of_whom_only_an_address_is_known_is_shown_by_it() -> None:
+    assert only(journal(transfer(1))).mac == "10.0.0.100"
+    made = Journal([OURS])
+    made.saw(transfer(1), "52:54:00:00:00:01")
+    assert only(made).mac == "52:54:00:00:00:01"
+
+
+def test_an_address_that_went_to_another_machine_is_that_one_s() -> None:
+    made = journal(ack(1))
+    made.saw(transfer(2), "52:54:00:00:00:01")
+    assert made.mac_of(CLIENT[0]) == "52:54:00:00:00:01"
+
+
+def test_nothing_grows_for_ever() -> None:
+    made = Journal([OURS])
+    for n in range(MACHINES_MAX + 10):
+        made.saw(offer(n, mac=f"m{n}"))
+    assert len(made) == MACHINES_MAX
+    for n in range(HISTORY_MAX + 10):
+        made.saw(offer(20_000 + n * 2 * NEW_BOOT_S))
+    assert len(made.history) == HISTORY_MAX
+    for n in range(STEPS_MAX * 2):
+        made.saw(offer(9e6 + n * 10, f"{n}.efi"))
+    assert len(next(made.boots()).steps) <= STEPS_MAX
+
+
+def test_a_journal_takes_over_from_another() -> None:
+    one = journal(offer(1, mac="a"), ack(2))
+    other = Journal([OURS])
+    other.put_back(one.boots())
+    assert list(other.boots()) == list(one.boots())
+    assert other.mac_of(CLIENT[0]) == MAC
+
+
+def test_every_problem_says_what_to_do() -> None:
+    assert all(one.text and one.advice for one in PROBLEMS.values())
