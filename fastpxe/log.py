@@ -39,8 +39,7 @@ def describe(event: Event) -> tuple[int, str]:
         case Answered():
             return logging.INFO, _answered(event)
         case Ignored():
-            asked_for = event.reason in ("denied", "ignored")  # the operator's own wish
-            return logging.INFO if asked_for else logging.WARNING, _ignored(event)
+            return _level_of_silence(event.reason), _ignored(event)
         case TransferDone():
             return _transfer_done(event)
         case TransferRefused():
@@ -54,6 +53,13 @@ def describe(event: Event) -> tuple[int, str]:
             where = f"interface={event.interface} " if event.interface else ""
             return logging.WARNING, f"{where}{event.text}"
     raise TypeError(event)
+
+
+def _level_of_silence(reason: str) -> int:
+    if reason == "for_other_server":  # every boot has such a request: that for an address
+        return logging.DEBUG
+    is_asked_for = reason in ("denied", "ignored")  # the operator's own wish
+    return logging.INFO if is_asked_for else logging.WARNING
 
 
 def _level_of_refusal(event: TransferRefused) -> int:

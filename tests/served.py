@@ -11,7 +11,7 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from fastpxe.events import Event, TransferDone, TransferRefused
+from fastpxe.events import Event, Progress, TransferDone, TransferRefused
 from fastpxe.serve.files import Root
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.tftp import TftpServer
@@ -29,6 +29,7 @@ class Served:
         self.loop = loop
         self.folder = folder
         self.events: queue.Queue[Event] = queue.Queue()
+        self.progress: list[Progress] = []
         self.root = Root(str(folder))
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
@@ -50,9 +51,16 @@ class Served:
         return result.result(10)
 
     def serve(self, settings: TftpSettings, root: Root) -> TftpServer:
-        server = TftpServer(self.loop, LOOPBACK, settings, root, self.events.put)
+        server = TftpServer(self.loop, LOOPBACK, settings, root, self._saw)
         server.listen(self.sock)
         return server
+
+    def _saw(self, event: Event) -> None:
+        """How far a download is, told each second, would stand between the others."""
+        if isinstance(event, Progress):
+            self.progress.append(event)
+        else:
+            self.events.put(event)
 
     def use(self, root: Root | None = None, **settings: Any) -> None:
         """Have another server take the requests from now on, as a reload does."""

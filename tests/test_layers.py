@@ -51,6 +51,7 @@ TESTED_ELSEWHERE = {
     "serve/http_child": "serve/test_supervisor kills and retires the process",
     "serve/listening": "serve/test_supervisor counts what each worker's sockets answer",
     "serve/probe": "test_cli_doctor asks real servers through it",
+    "serve/observer": "serve/test_supervisor and serve/test_host_keeper see what it tells",
     "serve/processes": "serve/test_supervisor kills parents and children",
     "serve/recorder": "serve/test_supervisor reads its log, and kills it",
     "serve/trial": "test_cli_doctor boots from real servers through it",

@@ -15,7 +15,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from fastpxe._codec cimport (
-    AT_CHADDR, AT_HLEN, AT_HTYPE, AT_XID, CHOSE_US, HTTP_ON_4011, OPT_UUID,
+    AT_CHADDR, AT_HLEN, AT_HTYPE, AT_XID, CHOSE_US, FOR_OTHER_SERVER, HTTP_ON_4011, OPT_UUID,
     OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
@@ -191,8 +191,10 @@ cdef inline uint32_t latency_bucket(uint64_t ns) noexcept nogil:
 
 
 cdef inline bint is_worth_telling(int reason) noexcept nogil:
-    """Answers, and refusals of PXE clients that an operator can act on; the rest is counted."""
-    return reason == 0 or reason == CHOSE_US or (
+    """Answers, refusals of PXE clients that an operator can act on, and that one takes an address;
+    the rest is counted.
+    """
+    return reason == 0 or reason == CHOSE_US or reason == FOR_OTHER_SERVER or (
         OTHER_SERVER_ID <= reason < TOO_LONG and reason != HTTP_ON_4011)
 
 

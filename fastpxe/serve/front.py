@@ -3,6 +3,7 @@
 import mmap
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv4Address
 
 import msgspec
 
@@ -29,6 +30,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 
     source: where the configuration came from; `size` what is in it, for people.
     interfaces: those to listen on. ports: the role of each DHCP port (67 or 4011) and its number.
+    own: this machine's addresses.
     files: boot files that are handed out from here, each with the rule that does.
     hosts: those with a boot of their own, None where the configuration has no such thing.
     notices: what the operator should be told at start.
@@ -46,6 +48,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     tftp: TftpSettings
     http: HttpSettings = HttpSettings()
     files: tuple[tuple[str, str], ...]
+    own: tuple[IPv4Address, ...] = ()
     hosts: HostBoots | None = None
     notices: tuple[str, ...] = ()
     tells_answers: bool = True
@@ -90,6 +93,7 @@ def _native(config: Config) -> Front:
         tftp=config.tftp,
         http=config.http,
         files=tuple(_files_of(config)),
+        own=tuple(own),
         hosts=HostBoots(
             table=shared,
             boots=compiled.boots,
@@ -134,6 +138,7 @@ def _dnsmasq(config: DnsmasqConfig) -> Front:
         answers=answers,
         tftp=tftp_settings(config),
         files=_files(config, {str(n.ip) for i in present for n in i.networks}),
+        own=tuple(network.ip for interface in present for network in interface.networks),
         notices=tuple(_notices(config)),
         tells_answers=not config.quiet_dhcp or config.log_dhcp,
         tells_refusals=not config.quiet_tftp,

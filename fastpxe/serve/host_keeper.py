@@ -16,8 +16,6 @@ from fastpxe.hosts import Host, entries
 from fastpxe.once import Starts
 from fastpxe.rules import Rule
 from fastpxe.serve.host_store import HostStore, HostWatch
-from fastpxe.serve.requested import hardware_address
-from fastpxe.wire import DHCP_CLIENT_PORT
 
 TOLD_ONE_BY_ONE = 20
 
@@ -47,7 +45,6 @@ class HostKeeper:
         self._store = HostStore(boots.folder)
         self._watch = HostWatch(self._store)
         self._starts = Starts(boots.rules, boots.own)
-        self._macs: dict[IPv4Address, str] = {}
         self._told: dict[str, str] = {}
         self._trouble = ""
 
@@ -63,38 +60,30 @@ class HostKeeper:
         for host in self._starts.overdue(time.time()):
             self._forget(host)
 
-    def saw(self, event: Event) -> None:
-        """Take note of what a worker or the HTTP server did."""
+    def saw(self, event: Event, mac: str) -> None:
+        """Take note of what a worker or the HTTP server did; `mac` is that of a file's client."""
         if not self._starts.is_following:
             return
         match event:
             case Answered():
                 host = self._starts.answered(event)
-                if event.to[1] != DHCP_CLIENT_PORT:
-                    self._macs[event.to[0]] = event.sender.mac
             case (
                 TransferDone(outcome="done", is_question=False)
                 | HttpServed(method="GET", error="", is_question=False)
             ):
-                began_at = event.at - event.duration_s
-                host = self._fetched(event.client[0], event.interface, began_at)
+                host = self._starts.fetched(mac, event.at - event.duration_s) if mac else None
             case _:
                 return
         if host is not None:
             self._forget(host)
 
-    def _fetched(self, client: IPv4Address, interface: str, began_at: float) -> Host | None:
-        # The neighbour table first: it knows of an address that went to another machine.
-        mac = hardware_address(str(client), interface) or self._macs.get(client)
-        return self._starts.fetched(mac, began_at) if mac else None
-
     def _forget(self, host: Host) -> None:
-        log.info("host %s has started %r, and is back to the usual", host.name, host.boot)
         try:
             self._store.forget(host)
             self._put_in_force(self._store.all())
         except StoreError as error:
             self._warn(str(error))
+        log.info("host %s has started %r, and is back to the usual", host.name, host.boot)
 
     def _put_in_force(self, kept: list[Host]) -> None:
         hosts = [*kept, *self._boots.hosts]
@@ -104,7 +93,6 @@ class HostKeeper:
             self._warn(f"{self._store.path}: {error}; restart to make room")
             return
         self._starts.follow(host for host in kept if host.once)
-        self._macs.clear()
         self._trouble = ""
         self._tell({host.name: host.boot + (", once" if host.once else "") for host in kept})
 

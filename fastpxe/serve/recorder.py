@@ -1,67 +1,97 @@
-"""The process that writes the log of one generation of workers, whenever nobody else wants to run.
+"""The process that tells people what the workers do, whenever nobody else wants to run.
 
-It is a process of its own because a line takes longer to write than an answer. On a busy core the
-workers push it aside (SCHED_IDLE); yet some kernels only do so at the next tick, so in a storm it
-writes nothing, and afterwards what the boards still hold. What they couldn't hold is counted.
-SIGTERM: write what still waits, then end. SIGUSR1: its workers retire, another looks around.
+It is a process of its own because a line takes longer to write than an answer, and a web page
+longer still. On a busy core the workers push it aside (SCHED_IDLE); yet some kernels only do so at
+the next tick, so in a storm it reads nothing, and afterwards what the boards still hold. What they
+couldn't hold is counted. SIGTERM: tell what still waits, then end.
+
+There is one at a time: the next waits for it, and goes on from what it kept.
 """
 
+import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import NamedTuple
 
+from fastpxe.serve.notebook import Notebook
+from fastpxe.serve.observer import Observer
 from fastpxe.serve.processes import fork
 from fastpxe.serve.telling import Teller
 
 AT_ONCE = 100
 LOOK_S = 0.05
+KEEP_S = 5.0
 STORM_PER_S = 2000  # decisions; above that rate a storm is on, and its lines wait until it is over
 
+Beside = Callable[[Observer, AsyncExitStack], Awaitable[None]]
+"""Starts something that runs beside, in the same process, until the stack is closed."""
 
-def start(tellers: Sequence[Teller], look: Callable[[], None], flush: Callable[[], None]) -> int:
-    """Fork a recorder of what the tellers tell; its process id.
 
-    `look` is called now and then, until its workers retire, and `flush` at its end.
+class Recording(NamedTuple):
+    """What a recorder works with.
+
+    counts: those of the whole server. beside: what runs in the same process. flush: for the end.
     """
+
+    observer: Observer
+    tellers: Sequence[Teller]
+    notebook: Notebook
+    counts: Callable[[], Counter[str]]
+    beside: Sequence[Beside]
+    flush: Callable[[], None]
+
+
+def start(recording: Recording) -> int:
+    """Fork a recorder; its process id."""
 
     def record() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        _record(tellers, look)
-        flush()
+        recording.notebook.hold()
+        recording.observer.take_over(recording.notebook.read())
+        asyncio.run(_record(recording))
+        recording.flush()
 
     return fork("fastpxe-log", record)
 
 
-def _record(tellers: Sequence[Teller], look: Callable[[], None]) -> None:
-    stopped = retired = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    def retire(*_: object) -> None:
-        nonlocal retired
-        retired = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGUSR1, retire)
-    before = 0
-    while not stopped:
-        if not retired:
-            look()
-        time.sleep(LOOK_S)
-        now = sum(teller.pushed for teller in tellers)
-        if now - before <= STORM_PER_S * LOOK_S:
-            while _round(tellers) and not stopped and not _is_storm(tellers, now):
-                pass
-        before = now
+async def _record(recording: Recording) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    observer, tellers = recording.observer, recording.tellers
+    before, kept_at = 0, time.monotonic()
+    async with AsyncExitStack() as stack:
+        for begin in recording.beside:
+            await begin(observer, stack)
+        while not stopped.is_set():
+            observer.look(time.time(), recording.counts()["answered"])
+            now = sum(teller.pushed for teller in tellers)
+            if now - before <= STORM_PER_S * LOOK_S:
+                # Nothing is waited for in here: the web page gets its turn.
+                while not stopped.is_set() and _tells_more(tellers, now):  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            before = now
+            if time.monotonic() - kept_at > KEEP_S:
+                recording.notebook.write(observer.keep())
+                kept_at = time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), LOOK_S)
     while _round(tellers):
         pass
+    observer.look(time.time(), recording.counts()["answered"])
+    recording.notebook.write(observer.keep())
+
+
+def _tells_more(tellers: Sequence[Teller], before: int) -> bool:
+    """Tell some; False when nothing is left, or a storm began meanwhile."""
+    return bool(_round(tellers)) and not _is_storm(tellers, before)
 
 
 def _is_storm(tellers: Sequence[Teller], before: int) -> bool:
-    """Whether one began while lines were written."""
+    """Whether one began while events were told."""
     return sum(teller.pushed for teller in tellers) - before > STORM_PER_S * LOOK_S
 
 

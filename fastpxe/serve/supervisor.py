@@ -11,21 +11,23 @@ import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 import msgspec
 
 from fastpxe.errors import ConfigError, StartError
-from fastpxe.events import Answered, DhcpEvent, Event, TransferRefused
+from fastpxe.events import Event
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
-from fastpxe.log import Repeats, describe
 from fastpxe.serve import http_child, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
-from fastpxe.serve.host_keeper import HostKeeper
+from fastpxe.serve.lines import Lines
 from fastpxe.serve.listening import Listening
+from fastpxe.serve.notebook import Notebook
+from fastpxe.serve.observer import Observer
+from fastpxe.serve.recorder import Recording
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.telling import EventPipe, Teller
@@ -64,13 +66,24 @@ class HttpChild(msgspec.Struct, kw_only=True):
 
 
 class Generation(msgspec.Struct, kw_only=True):
-    """The workers of one configuration, and the recorder that logs what they do."""
+    """The workers of one configuration."""
 
     front: Front
     roots: Roots
     workers: list[Worker]
     http: HttpChild
-    recorder: int = 0
+
+    @property
+    def is_served(self) -> bool:
+        return bool(self.http.pid) or any(one.pid for one in self.workers)
+
+    def tellers(self, saw: Callable[[Event], None]) -> Iterator[Teller]:
+        """What reads the events of its processes."""
+        for one in self.workers:
+            names = {socket.interface.index: socket.interface.name for socket in one.tools.dhcp}
+            tools = one.tools
+            yield Teller(tools.board, tools.pipe, names, self.front.answers.names(), saw)
+        yield Teller(self.http.board, self.http.pipe, {}, self.front.answers.names(), saw)
 
 
 def run(load: Load, workers: int) -> None:
@@ -108,17 +121,19 @@ class Supervisor:
 
     def __init__(self, front: Front, count: int, stack: ExitStack) -> None:
         self._count = count
-        self._repeats = Repeats()
         _say_notices(front)
         self._listening = Listening(front, count, stack)
         self._now = self._new_generation(front)
         self._retired: list[Generation] = []
         self._ended: Counter[str] = Counter()
         self._latency: Histogram = []
+        self._notebook = Notebook()
+        self._recorder = 0
 
     def serve(self, load: Load) -> None:
         """Run the workers until told to stop."""
         self._start(self._now)
+        self._start_recorder()
         log.info("ready: %s", self.summary())
         while True:
             number = signal.sigwait(_SIGNALS)
@@ -194,14 +209,21 @@ class Supervisor:
         for one in generation.workers:
             _start_worker(one)
         generation.http.start()
-        self._start_recorder(generation)
 
-    def _start_recorder(self, generation: Generation) -> None:
-        saw = Recorder(generation.front, self._repeats)
-        tellers = [_teller(one, generation.front, saw.saw) for one in generation.workers]
-        child, names = generation.http, generation.front.answers.names()
-        tellers.append(Teller(child.board, child.pipe, {}, names, saw.saw))
-        generation.recorder = recorder.start(tellers, saw.look, logging.shutdown)
+    def _start_recorder(self) -> None:
+        """Start what tells of all workers; it waits for the one before, if there is one."""
+        observer = Observer(self._now.front, Lines())
+        generations = (self._now, *self._retired)
+        self._recorder = recorder.start(
+            Recording(
+                observer=observer,
+                tellers=[one for each in generations for one in each.tellers(observer.saw)],
+                notebook=self._notebook,
+                counts=self.counts,
+                beside=(),
+                flush=logging.shutdown,
+            )
+        )
 
     def _reap(self) -> None:
         """Take leave of children that ended, and put another where one was needed."""
@@ -219,9 +241,9 @@ class Supervisor:
                 log.error("the HTTP server (pid %d) ended; another takes its place", pid)
                 _pause_after(self._now.http.started_at)
                 self._now.http.start()
-            if pid == self._now.recorder:
+            if pid == self._recorder:
                 log.error("the recorder (pid %d) ended; another takes its place", pid)
-                self._start_recorder(self._now)
+                self._start_recorder()
             for generation in list(self._retired):
                 self._take_leave(generation, pid)
 
@@ -232,12 +254,7 @@ class Supervisor:
                 one.pid = 0
         if pid == generation.http.pid:
             generation.http.pid = 0
-        is_served = generation.http.pid or any(one.pid for one in generation.workers)
-        if pid == generation.recorder:
-            generation.recorder = 0
-        elif not is_served and generation.recorder:
-            os.kill(generation.recorder, signal.SIGTERM)
-        if not generation.recorder and not is_served:
+        if not generation.is_served:
             self._add_up(generation)
             self._retired.remove(generation)
 
@@ -256,9 +273,15 @@ class Supervisor:
         generations = [self._now, *self._retired]
         _end([one.pid for generation in generations for one in generation.workers])
         _end([generation.http.pid for generation in generations])
-        _end([generation.recorder for generation in generations])
+        _end([self._recorder])
         for generation in generations:
             self._add_up(generation)
+
+    def _replace_recorder(self) -> None:
+        """Have another recorder go on, which knows the workers of now."""
+        before, self._recorder = self._recorder, 0
+        self._start_recorder()
+        os.kill(before, signal.SIGTERM)
 
     # --- reload ---------------------------------------------------------------------------------
 
@@ -279,49 +302,17 @@ class Supervisor:
             log.warning("interfaces, ports and buffers change with a restart, not with a reload")
         old, self._now = self._now, generation
         self._start(generation)
-        for pid in (*(one.pid for one in old.workers), old.http.pid, old.recorder):
+        for pid in (*(one.pid for one in old.workers), old.http.pid):
             if pid:
                 os.kill(pid, signal.SIGUSR1)
         self._retired.append(old)
+        self._replace_recorder()
         log.info("reloaded: %s from %s", front.size, front.source)
-
-
-class Recorder:
-    """Writes events to the log, as a configuration wants it, and lets them reach the hosts."""
-
-    def __init__(self, front: Front, repeats: Repeats) -> None:
-        self._front = front
-        self._repeats = repeats
-        self._hosts = HostKeeper(front.hosts) if front.hosts else None
-
-    def look(self) -> None:
-        if self._hosts:
-            self._hosts.look()
-
-    def saw(self, event: Event) -> None:
-        self._log(event)
-        if self._hosts:
-            self._hosts.saw(event)
-
-    def _log(self, event: Event) -> None:
-        if isinstance(event, Answered) and not self._front.tells_answers:
-            return
-        if isinstance(event, TransferRefused) and not self._front.tells_refusals:
-            return
-        level, text = describe(event)
-        log.log(level if self._repeats.is_new(event) else logging.DEBUG, "%s", text)
-        for detail in event.details if isinstance(event, DhcpEvent) else ():
-            log.info("%s", detail)
 
 
 def _say_notices(front: Front) -> None:
     for notice in front.notices:
         log.warning("%s", notice)
-
-
-def _teller(one: Worker, front: Front, saw: Callable[[Event], None]) -> Teller:
-    names = {socket.interface.index: socket.interface.name for socket in one.tools.dhcp}
-    return Teller(one.tools.board, one.tools.pipe, names, front.answers.names(), saw)
 
 
 def _start_worker(one: Worker) -> None:

@@ -19,6 +19,7 @@ from fastpxe.events import (
     Ignored,
     Labelled,
     Notice,
+    Progress,
     Sender,
     TransferDone,
     TransferRefused,
@@ -31,7 +32,7 @@ LOST_EVERY_S = 1
 _PIPE_BUFFER = 1 << 20
 _LARGEST = 1 << 16
 
-Sent = TransferDone | TransferRefused | HttpServed | Notice | Labelled
+Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice | Labelled
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 

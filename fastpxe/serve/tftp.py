@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from fastpxe._transfer import Transfer
 from fastpxe.errors import FileRefused, FileTruncated, MalformedPacket
-from fastpxe.events import Event, Notice, TransferDone, TransferRefused
+from fastpxe.events import Event, Notice, Progress, TransferDone, TransferRefused
 from fastpxe.paths import printable
 from fastpxe.serve._blocks import BlockSender
 from fastpxe.serve._downloads import Download, Downloads
@@ -51,6 +51,12 @@ PROOF_S = 1.0
 
 COPY_S = 0.2
 """Requests in the same words that come within this are copies of one: iPXE waits 0.25 s."""
+
+PROGRESS_S = 1.0
+"""How often running transfers are told of, and how old one is when it is told first."""
+
+PROGRESS_MAX = 100
+"""How many running transfers are told of at a time."""
 
 SAME_WORDS = 1024
 """Requests that are remembered as read: thousands of machines ask for a file in the same words."""
@@ -143,6 +149,7 @@ class TftpServer:
         self._asked_again: dict[Download, tuple[float, int]] = {}
         self._agree = lru_cache(maxsize=SAME_WORDS)(self._terms)
         self._timer: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
         # For answers to what is no request at all; those to requests are never held back.
         self._error_bucket = TokenBucket(per_s=20, burst=40)
         sender = BlockSender(settings.data_path, interface.mtu - _IP_AND_UDP)
@@ -217,7 +224,32 @@ class TftpServer:
     def _look(self) -> None:
         self._timer = None
         self._downloads.look()
+        now = self._loop.time()
+        if now - self._told_at >= PROGRESS_S:
+            self._told_at = now
+            self._tell_progress()
         self._set_timer()
+
+    def _tell_progress(self) -> None:
+        """Tell how far those are that take their time; of very many, of some."""
+        told = 0
+        for download in self._downloads:
+            if download.duration_s < PROGRESS_S:
+                continue
+            address, port = download.client
+            self.saw(
+                Progress(
+                    interface=self._interface.name,
+                    at=time.time(),
+                    client=(IPv4Address(address), port),
+                    file=printable(download.about.path),
+                    fetched_bytes=download.transfer.acknowledged_bytes,
+                    size_bytes=download.file.size_bytes,
+                )
+            )
+            told += 1
+            if told == PROGRESS_MAX:
+                return
 
     def _set_timer(self) -> None:
         if self._timer is None and self._downloads:

@@ -1,0 +1,139 @@
+"""What becomes of events: lines of the log, the journal, counts, and hosts that have started."""
+
+import logging
+from ipaddress import IPv4Address
+
+import msgspec
+
+from fastpxe.events import (
+    Answered,
+    DhcpEvent,
+    Event,
+    HttpServed,
+    Progress,
+    TransferDone,
+    TransferRefused,
+)
+from fastpxe.journal import Boot, Journal
+from fastpxe.log import Repeats, describe
+from fastpxe.serve.front import Front
+from fastpxe.serve.host_keeper import HostKeeper
+from fastpxe.serve.lines import Lines
+from fastpxe.serve.requested import hardware_address
+from fastpxe.tally import Answers, Tally
+
+LOOK_S = 1.0
+NEIGHBOURS_MAX = 50_000
+NEIGHBOUR_S = 30.0  # how long a neighbour's hardware address is taken for true
+
+log = logging.getLogger("fastpxe")
+
+Download = TransferDone | TransferRefused | HttpServed | Progress
+
+
+class Kept(msgspec.Struct, kw_only=True):
+    """What one observer leaves to the next."""
+
+    boots: list[Boot]
+    history: list[Boot]
+    hits: dict[str, int]
+    problems: dict[str, int]
+    tally: Tally
+    answers: Answers
+
+
+class Observer:
+    """Sees each event once, whichever worker it came from.
+
+    `lines` writes the log. `front` is the configuration in force.
+    """
+
+    def __init__(self, front: Front, lines: Lines) -> None:
+        self.front = front
+        self.journal = Journal(front.own)
+        self.tally = Tally()
+        self.answers = Answers()
+        self._lines = lines
+        self._repeats = Repeats()
+        self._hosts = HostKeeper(front.hosts) if front.hosts else None
+        self._neighbours: dict[tuple[IPv4Address, str], tuple[str, float]] = {}
+        self._looked_at = 0.0
+
+    def look(self, now: float, answered: int) -> None:
+        """Do what time asks for; `answered` are all DHCP answers so far."""
+        if self._hosts:
+            self._hosts.look()
+        self._lines.look(now)
+        if now - self._looked_at < LOOK_S and now >= self._looked_at:
+            return
+        self._looked_at = now
+        self.answers.count(answered, now)
+        for boot in self.journal.look(now):
+            self._tell_stuck(boot)
+
+    def saw(self, event: Event) -> None:
+        """Take in an event."""
+        mac = self._mac_of(event) if isinstance(event, Download) else ""
+        self.journal.saw(event, mac)
+        self.tally.saw(event)
+        if self._hosts:
+            self._hosts.saw(event, mac)
+        if self._is_told(event):
+            self._tell(event)
+
+    def keep(self) -> bytes:
+        """What the next observer is to know."""
+        kept = Kept(
+            boots=list(self.journal.boots()),
+            history=list(self.journal.history),
+            hits=self.journal.hits,
+            problems=self.journal.problems,
+            tally=self.tally,
+            answers=self.answers,
+        )
+        return msgspec.msgpack.encode(kept)
+
+    def take_over(self, kept: bytes) -> None:
+        """Go on from what another observer kept; b"" for nothing."""
+        if not kept:
+            return
+        found = msgspec.msgpack.decode(kept, type=Kept)
+        self.journal.put_back(found.boots)
+        self.journal.history.extend(found.history)
+        self.journal.hits.update(found.hits)
+        self.journal.problems.update(found.problems)
+        self.tally, self.answers = found.tally, found.answers
+
+    def _is_told(self, event: Event) -> bool:
+        if isinstance(event, Answered):
+            return self.front.tells_answers
+        if isinstance(event, TransferRefused):
+            return self.front.tells_refusals
+        return not isinstance(event, Progress)
+
+    def _tell(self, event: Event) -> None:
+        level, text = describe(event)
+        if not self._repeats.is_new(event):
+            level = logging.DEBUG
+        self._lines.tell(level, text, event)
+        for detail in event.details if isinstance(event, DhcpEvent) else ():
+            self._lines.tell(logging.INFO, detail, event)
+
+    def _tell_stuck(self, boot: Boot) -> None:
+        assert boot.problem is not None  # noqa: S101 - that is why it was found
+        found = boot.problem
+        log.warning(
+            "stuck mac=%s problem=%s file=%s interface=%s: %s; %s",
+            boot.mac, found.name, boot.file, boot.interface, found.text, found.advice,
+        )  # fmt: skip
+
+    def _mac_of(self, event: Download) -> str:
+        """The hardware address of a client of files: its neighbour entry, else what DHCP told."""
+        address, key = event.client[0], (event.client[0], event.interface)
+        mac, until = self._neighbours.get(key, ("", 0.0))
+        if event.at >= until:
+            mac = hardware_address(str(address), event.interface) or self.journal.mac_of(address)
+            if len(self._neighbours) > NEIGHBOURS_MAX:
+                self._neighbours.clear()
+            self._neighbours[key] = (mac, event.at + NEIGHBOUR_S)
+        return mac

@@ -1,0 +1,42 @@
+"""Lines of the log: with the time of their event, and not too many."""
+
+import logging
+
+import pytest
+
+from fastpxe.events import Notice
+from fastpxe.serve.lines import Lines
+
+EVENT = Notice(interface="", at=1_700_000_000.25, text="x")
+
+
+def test_a_line_has_the_time_of_its_event(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "fastpxe")
+    Lines().tell(logging.INFO, "offer a", EVENT)
+    (record,) = caplog.records
+    assert (record.getMessage(), record.created, record.msecs) == ("offer a", EVENT.at, 250)
+
+
+def test_of_too_many_lines_the_rest_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "fastpxe")
+    lines = Lines(per_s=3)
+    lines.look(100.0)
+    for _ in range(5):
+        lines.tell(logging.INFO, "offer a", EVENT)
+    lines.tell(logging.INFO, "ack a", EVENT)
+    lines.tell(logging.WARNING, "ignored b", EVENT)
+    lines.look(100.9)
+    assert [record.getMessage() for record in caplog.records] == ["offer a"] * 3 + ["ignored b"]
+    lines.look(101.0)
+    assert caplog.records[-1].getMessage() == "too many lines, left out: offer 2, ack 1"
+    lines.tell(logging.INFO, "ack a", EVENT)
+    assert caplog.records[-1].getMessage() == "ack a"
+
+
+def test_what_nobody_wants_to_read_is_not_counted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "fastpxe")
+    lines = Lines(per_s=1)
+    for _ in range(3):
+        lines.tell(logging.DEBUG, "ignored c", EVENT)
+    lines.look(200.0)
+    assert not caplog.records
