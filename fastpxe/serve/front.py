@@ -27,6 +27,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     source: where the configuration came from; `size` what is in it, for people.
     interfaces: those to listen on. ports: the role of each DHCP port (67 or 4011) and its number.
     files: boot files that are handed out from here, each with the rule that does.
+    user, group: whom to become after the start; None is up to the command.
     notices: what the operator should be told at start.
     tells_answers, tells_refusals: whether answers, and refused files, are logged.
     """
@@ -42,6 +43,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     tftp: TftpSettings
     http: HttpSettings = HttpSettings()
     files: tuple[tuple[str, str], ...]
+    user: str | None = None
+    group: str | None = None
     notices: tuple[str, ...] = ()
     tells_answers: bool = True
     tells_refusals: bool = True
@@ -52,7 +55,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
         names = tuple(interface.name for interface in self.interfaces)
         return (
             names, self.ports, self.receive_buffer, self.share_ports, self.multicast,
-            self.tftp.enabled, self.tftp.interfaces, self.http,
+            self.tftp.enabled, self.tftp.interfaces, self.http, self.user, self.group,
         )  # fmt: skip
 
 
@@ -119,6 +122,8 @@ def _dnsmasq(config: DnsmasqConfig) -> Front:
         answers=answers,
         tftp=tftp_settings(config),
         files=_files(config, {str(n.ip) for i in present for n in i.networks}),
+        user=config.user,
+        group=config.group,
         notices=tuple(_notices(config)),
         tells_answers=not config.quiet_dhcp or config.log_dhcp,
         tells_refusals=not config.quiet_tftp,

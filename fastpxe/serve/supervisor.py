@@ -21,7 +21,7 @@ from fastpxe.events import Answered, DhcpEvent, Event, TransferRefused
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
 from fastpxe.log import Repeats, describe
-from fastpxe.serve import http_child, recorder, worker
+from fastpxe.serve import http_child, privileges, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.listening import Listening
@@ -71,9 +71,10 @@ class Generation(msgspec.Struct, kw_only=True):
     recorder: int = 0
 
 
-def run(load: Load, workers: int) -> None:
+def run(load: Load, workers: int, user: str | None = None) -> None:
     """Serve until SIGINT or SIGTERM; SIGHUP calls `load` again.
 
+    `user` is whom root becomes once the ports are bound: see privileges.account.
     Raises ConfigError when the first `load` does, and StartError when something can't be had.
     """
     _allow_many_files()
@@ -81,7 +82,13 @@ def run(load: Load, workers: int) -> None:
     try:
         with ExitStack() as stack:
             front = front_of(load())
-            supervisor = Supervisor(front, _workers_for(front, workers), stack)
+            account = privileges.account(user, front.user, front.group)
+            count = _workers_for(front, workers)
+            listening = Listening(front, count, stack)
+            if account:
+                _become(account, front, listening)
+                _foresee_reload(load)
+            supervisor = Supervisor(front, count, listening)
             supervisor.serve(load)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -95,6 +102,23 @@ def _workers_for(front: Front, wanted: int) -> int:
     return wanted
 
 
+def _become(account: privileges.Account, front: Front, listening: Listening) -> None:
+    """Leave what only root may do behind. Raises StartError."""
+    if account.uid != os.geteuid():
+        listening.make_default_root(front)
+        if front.http.enabled:
+            http_child.load()  # its modules may be where the other user can't read
+    privileges.become(account)
+
+
+def _foresee_reload(load: Load) -> None:
+    """Say now what the user who serves won't be able to read then."""
+    try:
+        load()
+    except ConfigError as error:
+        log.warning("a reload will be refused: user %s: %s", privileges.whoami(), error)
+
+
 def _allow_many_files() -> None:
     """Each transfer holds a socket and a file: use the descriptors that the system would grant."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -104,11 +128,11 @@ def _allow_many_files() -> None:
 class Supervisor:
     """The sockets, and the generations of workers: the last one serves, those before retire."""
 
-    def __init__(self, front: Front, count: int, stack: ExitStack) -> None:
+    def __init__(self, front: Front, count: int, listening: Listening) -> None:
         self._count = count
         self._repeats = Repeats()
         _say_notices(front)
-        self._listening = Listening(front, count, stack)
+        self._listening = listening
         self._now = self._new_generation(front)
         self._retired: list[Generation] = []
         self._ended: Counter[str] = Counter()
@@ -144,7 +168,7 @@ class Supervisor:
         ports += f", TCP {front.http.port}" if self._listening.http else ""
         return (
             f"{where}; {ports}; {front.size} from {front.source}{root}; "
-            f"{self._count} worker{'' if self._count == 1 else 's'}"
+            f"{self._count} worker{'' if self._count == 1 else 's'}; user {privileges.whoami()}"
         )
 
     def counts(self) -> Counter[str]:
@@ -270,7 +294,9 @@ class Supervisor:
             return
         _say_notices(front)
         if front.sockets != self._now.front.sockets:
-            log.warning("interfaces, ports and buffers change with a restart, not with a reload")
+            log.warning(
+                "interfaces, ports, buffers and users change with a restart, not with a reload"
+            )
         old, self._now = self._now, generation
         self._start(generation)
         for pid in (*(one.pid for one in old.workers), old.http.pid):

@@ -2,12 +2,9 @@
 
 import contextlib
 import os
-import re
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -16,75 +13,16 @@ from typing import Self
 
 import psutil
 import pytest
-from netns import Namespace, Process
+from netns import Process
 from packets import Reply, discover
+from started import SERVE
+from wire_rig import CLIENT, LIMIT_S, ONE, SERVER, Wire, fastpxe_of, workers_of
 
 from fastpxe.serve.sockets import SO_RCVBUFFORCE
 
 pytestmark = pytest.mark.netns
 
-SERVER, CLIENT = "10.99.0.1", "10.99.0.2"
-LIMIT_S = 20
-FASTPXE = (sys.executable, "-m", "fastpxe", "serve")
-ONE = '[[boot]]\nname = "one"\nfile = "one.efi"\n'
 TWO = '[[boot]]\nname = "two"\nfile = "two.efi"\n'
-
-
-class Wire:
-    """A server's namespace and a client's, joined by a cable."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.server = Namespace()
-        self.client = Namespace()
-        holder = self.client.path
-        self.server.ip(f"link add eth0 type veth peer name eth0 netns {holder}")
-        self.server.ip(f"addr add {SERVER}/24 dev eth0\nlink set eth0 up")
-        self.client.ip(f"addr add {CLIENT}/24 dev eth0\nlink set eth0 up")
-        self.config = folder / "fastpxe.toml"
-        self.processes: list[Process] = []
-        self.sockets: list[socket.socket] = []
-
-    def write(self, text: str) -> None:
-        self.config.write_text(f'[tftp]\nroot = "{self.folder}"\n{text}')
-
-    def start(self, *arguments: str) -> Process:
-        process = Process(self.server, *FASTPXE, *arguments, log=self.folder / "log")
-        self.processes.append(process)
-        self.wait_for(process, "ready")
-        return process
-
-    def serve(self, text: str) -> Process:
-        self.write(text)
-        return self.start("-c", str(self.config))
-
-    def wait_for(self, process: Process, words: str, count: int = 1) -> None:
-        limit = time.monotonic() + LIMIT_S
-        while process.output().count(words) < count:
-            assert process.is_running(), process.output()
-            assert time.monotonic() < limit, process.output()
-            time.sleep(0.02)
-
-    def ask(self) -> Reply:
-        """Broadcast a DISCOVER as firmware does; the one reply to it."""
-        with self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(LIMIT_S)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
-            sock.bind(("", 68))
-            sock.sendto(discover(arch=7), ("255.255.255.255", 67))
-            return Reply(sock.recv(2048))
-
-    def file_offered(self) -> str:
-        return self.ask().file
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-        for sock in self.sockets:
-            sock.close()
-        for namespace in (self.server, self.client):
-            os.close(namespace.fd)
 
 
 @pytest.fixture
@@ -164,7 +102,7 @@ def test_with_no_config_it_makes_a_folder_and_answers_with_the_files_of_fog(wire
     process = Process(
         wire.server,
         *("env", "-C", wire.folder, f"PYTHONPATH={Path(__file__).parents[2]}"),
-        *FASTPXE,
+        *SERVE,
         log=wire.folder / "log",
     )
     wire.processes.append(process)
@@ -178,7 +116,7 @@ def test_with_no_config_it_makes_a_folder_and_answers_with_the_files_of_fog(wire
 def test_a_busy_port_is_named_with_its_holder_and_nothing_is_left_open(wire: Wire) -> None:
     first = wire.serve(ONE)
     second = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        wire.server.command(*SERVE, "-c", str(wire.config)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert second.returncode == 1
@@ -191,7 +129,7 @@ def test_without_privileges_it_says_how_to_get_them(wire: Wire) -> None:
     wire.folder.chmod(0o755)
     ran = subprocess.run(
         wire.server.command(
-            *("setpriv", "--bounding-set=-all", "--inh-caps=-all"), *FASTPXE, "-c", str(wire.config)
+            *("setpriv", "--bounding-set=-all", "--inh-caps=-all"), *SERVE, "-c", str(wire.config)
         ),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
@@ -203,7 +141,7 @@ def test_without_privileges_it_says_how_to_get_them(wire: Wire) -> None:
 def test_an_interface_that_is_not_there_is_refused_before_anything_is_bound(wire: Wire) -> None:
     wire.config.write_text(f'interfaces = ["eth7"]\n{ONE}')
     ran = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        wire.server.command(*SERVE, "-c", str(wire.config)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ran.returncode == 1
@@ -213,7 +151,7 @@ def test_an_interface_that_is_not_there_is_refused_before_anything_is_bound(wire
 def test_a_root_that_is_not_there_is_refused_with_the_key_to_set(wire: Wire) -> None:
     wire.config.write_text(f'[tftp]\nroot = "/no/such/folder"\n{ONE}')
     ran = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        wire.server.command(*SERVE, "-c", str(wire.config)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ran.returncode == 1
@@ -223,19 +161,6 @@ def test_a_root_that_is_not_there_is_refused_with_the_key_to_set(wire: Wire) -> 
 # --- workers -------------------------------------------------------------------------------------
 
 MANY = '[[boot]]\narch = "uefi-x64"\nfile = "one.efi"\n'
-
-
-def workers_of(process: Process) -> list[int]:
-    """The worker processes of a running fastpxe, which stands behind timeout(1) and setpriv(1)."""
-    children = psutil.Process(fastpxe_of(process)).children()
-    return [child.pid for child in children if re.fullmatch(r"fastpxe-\d+", child.name())]
-
-
-def fastpxe_of(process: Process) -> int:
-    for child in psutil.Process(process.popen.pid).children(recursive=True):
-        if "fastpxe" in child.cmdline() and child.children():
-            return child.pid
-    raise AssertionError(process.output())
 
 
 class Storm:
@@ -440,7 +365,7 @@ def test_a_busy_http_port_is_named_with_its_holder(wire: Wire) -> None:
         holder.bind((SERVER, 80))
         holder.listen()
         wire.write(HTTP)
-        process = Process(wire.server, *FASTPXE, "-c", str(wire.config), log=wire.folder / "log")
+        process = Process(wire.server, *SERVE, "-c", str(wire.config), log=wire.folder / "log")
         wire.processes.append(process)
         assert process.popen.wait(LIMIT_S) == 1
     assert "TCP port 80 on eth0" in process.output()
@@ -489,7 +414,7 @@ def test_a_second_fastpxe_is_refused_though_workers_share_ports(wire: Wire) -> N
     wire.write(MANY)
     wire.start("-c", str(wire.config), "--workers", "2")
     second = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config), "--workers", "2"),
+        wire.server.command(*SERVE, "-c", str(wire.config), "--workers", "2"),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert second.returncode == 1
@@ -531,7 +456,7 @@ def test_a_dnsmasq_config_that_is_refused_exits_2_with_its_line(wire: Wire) -> N
     path = wire.folder / "dnsmasq.conf"
     path.write_text("port=0\npxe-service=NoSuchCSA,menu,file\n")
     ran = subprocess.run(
-        wire.server.command(*FASTPXE, "--dnsmasq-conf", str(path)),
+        wire.server.command(*SERVE, "--dnsmasq-conf", str(path)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ran.returncode == 2
