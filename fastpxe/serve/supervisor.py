@@ -25,7 +25,9 @@ from fastpxe.serve import http_child, privileges, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.listening import Listening
+from fastpxe.serve.pulse import INTERVAL_S, Pulse
 from fastpxe.serve.roots import Roots
+from fastpxe.serve.systemd import Manager, Watchdog
 from fastpxe.serve.telling import EventPipe, Teller
 from fastpxe.serve.tftp_clients import Shares
 
@@ -133,6 +135,8 @@ class Supervisor:
         self._repeats = Repeats()
         _say_notices(front)
         self._listening = listening
+        self._manager = Manager(os.environ)
+        self._watchdog = Watchdog(self._manager)
         self._now = self._new_generation(front)
         self._retired: list[Generation] = []
         self._ended: Counter[str] = Counter()
@@ -142,20 +146,31 @@ class Supervisor:
         """Run the workers until told to stop."""
         self._start(self._now)
         log.info("ready: %s", self.summary())
+        self._manager.ready(self.summary())
         while True:
-            number = signal.sigwait(_SIGNALS)
+            number = self._next_signal()
             if number in (signal.SIGINT, signal.SIGTERM):
                 break
             if number == signal.SIGHUP:
                 self._reload(load)
             self._reap()
         log.info("stopping")
+        self._manager.stopping()
         self._stop()
         log.info("stopped: %s", _counted(self.counts()))
         if self._latency:
             log.info(
                 "from the kernel's receive time to the send: %s", describe_latency(self._latency)
             )
+
+    def _next_signal(self) -> int | None:
+        """Wait for a signal, or until the watchdog wants to look."""
+        wait_s = self._watchdog.wait_s(time.monotonic())
+        if wait_s is None:
+            return signal.sigwait(_SIGNALS)
+        found = signal.sigtimedwait(_SIGNALS, wait_s)
+        self._watchdog.look([one.tools.pulse for one in self._now.workers], time.monotonic())
+        return found.si_signo if found else None
 
     def summary(self) -> str:
         """Where it serves, and what."""
@@ -196,6 +211,7 @@ class Supervisor:
                 tftp=tftp if front.tftp.enabled else [],
                 board=Board(max(len(dhcp), 1), BOARD_SIZE),
                 pipe=EventPipe(),
+                pulse=Pulse(min(INTERVAL_S, (self._manager.watchdog_s or INTERVAL_S) / 10)),
             )
             workers.append(Worker(tools=tools))
         sockets = [
@@ -286,11 +302,13 @@ class Supervisor:
         New workers take the sockets over; the old ones read no more, and end when their transfers
         have.
         """
+        self._manager.reloading()
         try:
             front = front_of(load())
             generation = self._new_generation(front)
         except (ConfigError, StartError) as error:
             log.error("reload refused, the old configuration goes on: %s", error)  # noqa: TRY400 - the text says all; a traceback would bury it
+            self._manager.ready(f"reload refused, the old configuration goes on: {error}")
             return
         _say_notices(front)
         if front.sockets != self._now.front.sockets:
@@ -304,6 +322,7 @@ class Supervisor:
                 os.kill(pid, signal.SIGUSR1)
         self._retired.append(old)
         log.info("reloaded: %s from %s", front.size, front.source)
+        self._manager.ready(self.summary())
 
 
 class Recorder:
@@ -336,6 +355,7 @@ def _teller(one: Worker, front: Front, saw: Callable[[Event], None]) -> Teller:
 
 def _start_worker(one: Worker) -> None:
     one.started_at = time.monotonic()
+    one.tools.pulse.beat()  # it is given the time to begin
     one.pid = worker.start(one.tools)
 
 

@@ -14,6 +14,7 @@ from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.front import Front
 from fastpxe.serve.privileges import give_up_all
 from fastpxe.serve.processes import fork
+from fastpxe.serve.pulse import Pulse
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.telling import EventPipe
 from fastpxe.serve.tftp import TftpServer
@@ -32,6 +33,7 @@ class Tools(NamedTuple):
     tftp: list[DhcpSocket]
     board: Board
     pipe: EventPipe
+    pulse: Pulse
 
 
 def start(tools: Tools) -> int:
@@ -49,13 +51,14 @@ async def _work(tools: Tools) -> None:
     tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
     give_up_all()  # before the loop reads the first packet
     waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
+    alive = asyncio.ensure_future(tools.pulse.go_on())
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     dhcp.close()
     if not stopped.is_set():
         await _retire(tftp, stopped)
     for server in tftp:
         server.close()
-    for wait in waits:
+    for wait in (*waits, alive):
         wait.cancel()
 
 
