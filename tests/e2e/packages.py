@@ -28,6 +28,7 @@ PACKAGES = {
     "nft": "nftables",
     "nsenter": "util-linux",
     "qemu-system-x86_64": "qemu-system-x86",
+    "systemd-analyze": "systemd",
     "tcpdump": "tcpdump",
     "tftp": "tftp-hpa",
 }
