@@ -22,8 +22,10 @@ PACKAGES = {
     "dnsmasq": "dnsmasq-base",
     "ethtool": "ethtool",
     "grub-mkimage": "grub-common",
+    "fish": "fish",
     "ip": "iproute2",
     "lld-link": "lld",
+    "man": "man-db",
     "nasm": "nasm",
     "nft": "nftables",
     "nsenter": "util-linux",
@@ -31,6 +33,7 @@ PACKAGES = {
     "systemd-analyze": "systemd",
     "tcpdump": "tcpdump",
     "tftp": "tftp-hpa",
+    "zsh": "zsh",
 }
 
 
