@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 PACKAGES = {
+    "/usr/bin/python3-config": "python3-dev",
     "/usr/lib/PXELINUX/pxelinux.0": "pxelinux",
     "/usr/lib/grub/i386-pc/pxe.mod": "grub-pc-bin",
     "/usr/lib/ipxe/qemu/pxe-virtio.rom": "ipxe-qemu",
@@ -13,6 +14,7 @@ PACKAGES = {
     "/usr/lib/u-boot/qemu-x86_64/u-boot.rom": "u-boot-qemu",
     "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd": "ovmf-ia32",
     "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
+    "/usr/share/doc/python3-venv": "python3-venv",
     "/usr/share/seabios/bios-256k.bin": "seabios",
     "atftp": "atftp",
     "busybox": "busybox",
@@ -20,6 +22,7 @@ PACKAGES = {
     "curl": "curl",
     "dhcpd": "isc-dhcp-server",
     "dnsmasq": "dnsmasq-base",
+    "dpkg-shlibdeps": "dpkg-dev",
     "ethtool": "ethtool",
     "grub-mkimage": "grub-common",
     "fish": "fish",
