@@ -1,7 +1,4 @@
-"""The Debian package: built, installed into a copy of this system, and served from there.
-
-The copy is an overlay in a mount namespace: dpkg installs for good, and nothing of it stays.
-"""
+"""The Debian package: built, installed into a copy of this system, and served from there."""
 
 import json
 import re
@@ -16,6 +13,7 @@ import psutil
 import pytest
 import unit
 from netns import Process
+from overlay import Machine
 from wire_rig import LIMIT_S, SERVER, Wire
 
 from fastpxe import __version__, config
@@ -24,73 +22,15 @@ pytestmark = pytest.mark.netns
 
 TOP = Path(__file__).parent.parent
 SANDBOX = Path(__file__).with_name("sandbox.py")
-BUILD_LIMIT_S = 600
 CONFIG = TOP / "contrib" / "deb" / "fastpxe.toml"
 UNCOMMENTED = re.sub(r"(?m)^#(?=[a-z[])", "", CONFIG.read_text())
-OVERLAY = """
-set -e
-mount -t tmpfs -o mode=755 none {at}
-mkdir {at}/upper {at}/work {at}/root
-mount -t overlay overlay -o lowerdir=/,upperdir={at}/upper,workdir={at}/work {at}/root
-mount -t proc -o hidepid=invisible proc {at}/root/proc
-mount --rbind /dev {at}/root/dev
-mount --rbind /sys {at}/root/sys
-echo mounted
-exec sleep infinity
-"""
-
-
-class Machine:
-    """A copy of this system, for as long as this process lives."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "root"
-        self.holder = subprocess.Popen(
-            ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount",
-             "sh", "-c", OVERLAY.format(at=folder)),
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.holder.stdout
-        assert self.holder.stdout.readline() == "mounted\n"
-
-    def command(self, *command: str | Path) -> tuple[str | Path, ...]:
-        inside = ("nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "chroot", self.root)
-        return (*inside, *command)
-
-    def run(self, *command: str | Path) -> str:
-        ran = subprocess.run(
-            self.command(*command), check=False, capture_output=True, text=True, timeout=LIMIT_S
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
-
-    def write(self, path: str, text: str) -> None:
-        command = self.command("tee", path)
-        subprocess.run(command, check=True, input=text, text=True, stdout=subprocess.DEVNULL)
-
-    def close(self) -> None:
-        self.holder.kill()
-        self.holder.communicate()
-
-
-@pytest.fixture(scope="module")
-def package() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        ran = subprocess.run(
-            (TOP / "contrib" / "deb" / "build", folder),
-            check=False, capture_output=True, text=True, timeout=BUILD_LIMIT_S,
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        yield Path(ran.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
 def machine(package: Path) -> Iterator[Machine]:
-    with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, Machine(Path(folder)) as machine:
         machine.run("dpkg", "--install", package)
         yield machine
-        machine.close()
 
 
 @pytest.fixture
@@ -240,8 +180,7 @@ def read_all(sock: socket.socket) -> bytes:
 
 
 def test_removed_it_leaves_its_configuration_and_purged_nothing(package: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, Machine(Path(folder)) as machine:
         machine.run("dpkg", "--install", package)
         machine.run("dpkg", "--remove", "fastpxe")
         assert machine.run("sh", "-c", "ls -d /etc/fastpxe.toml /usr/lib/fastpxe; true") == (
@@ -249,4 +188,3 @@ def test_removed_it_leaves_its_configuration_and_purged_nothing(package: Path) -
         )
         machine.run("dpkg", "--purge", "fastpxe")
         assert not machine.run("sh", "-c", "ls -d /etc/fastpxe.toml; true")
-        machine.close()

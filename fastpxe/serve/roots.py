@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -143,6 +144,11 @@ def _open(path: str | None, settings: TftpSettings, key: str) -> Files:
 
 
 def _explain(path: str, error: OSError, key: str) -> str:
+    if path == FALLBACK_ROOT and not os.path.isdir(path):  # noqa: PTH112 - never raises
+        return (
+            f"there is no {DEFAULT_ROOT}, and {FALLBACK_ROOT} can't be made by user {whoami()}: "
+            f"{error.strerror}; make one of them, or set {key} = …"
+        )
     if isinstance(error, PermissionError):
         return (
             f"TFTP root {path}: user {whoami()} may not look into it; chmod o+rx it and the "

@@ -222,6 +222,19 @@ def test_a_folder_is_made_by_root_and_served_by_the_other_user(wire: Wire) -> No
     assert_unprivileged_names(process)
 
 
+def test_a_folder_that_nobody_can_make_is_named(wire: Wire) -> None:
+    """Another user than root, in a folder that is not its own."""
+    assert not Path("/tftpboot").is_dir(), "else that is what is served"
+    wire.config.write_text(ONE)
+    command = ("env", "-C", wire.folder, f"PYTHONPATH={Path(__file__).parents[2]}", sys.executable)
+    ran = subprocess.run(
+        wire.server.command(*command, "-c", AS_A_SERVICE, "serve", "-c", str(wire.config)),
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "no /tftpboot, and ./tftpboot can't be made by user daemon: Permission" in ran.stderr
+
+
 def assert_unprivileged_names(process: Process) -> None:
     parent = psutil.Process(fastpxe_of(process))
     assert {one.username() for one in (parent, *parent.children())} == {default_user()}
