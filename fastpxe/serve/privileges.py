@@ -31,6 +31,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION = 0x20080522
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _STATUS = Path("/proc/self/status")
+_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 class Account(NamedTuple):
@@ -95,6 +96,11 @@ def give_up_all() -> None:
         return
     _keep(())
     _require(Account(_name(os.geteuid()), os.geteuid(), os.getegid()), ())
+
+
+def lowest_port() -> int:
+    """The lowest port that this user may bind: ip(7), ip_unprivileged_port_start."""
+    return 0 if os.geteuid() == 0 else int(_PORTS.read_text())
 
 
 def whoami() -> str:

@@ -87,9 +87,10 @@ def run(load: Load, workers: int, user: str | None = None) -> None:
             account = privileges.account(user, front.user, front.group)
             count = _workers_for(front, workers)
             listening = Listening(front, count, stack)
-            if account:
-                _become(account, front, listening)
-                _foresee_reload(load)
+            if account and account.uid != os.geteuid():
+                _leave_root(account, front, listening, load)
+            elif account:
+                privileges.become(account)
             supervisor = Supervisor(front, count, listening)
             supervisor.serve(load)
     finally:
@@ -104,17 +105,14 @@ def _workers_for(front: Front, wanted: int) -> int:
     return wanted
 
 
-def _become(account: privileges.Account, front: Front, listening: Listening) -> None:
-    """Leave what only root may do behind. Raises StartError."""
-    if account.uid != os.geteuid():
-        listening.make_default_root(front)
-        if front.http.enabled:
-            http_child.load()  # its modules may be where the other user can't read
+def _leave_root(
+    account: privileges.Account, front: Front, listening: Listening, load: Load
+) -> None:
+    """Do what only root may, become another, and see what that one may. Raises StartError."""
+    listening.make_default_root(front)
+    if front.http.enabled:
+        http_child.load()  # its modules may be where the other user can't read
     privileges.become(account)
-
-
-def _foresee_reload(load: Load) -> None:
-    """Say now what the user who serves won't be able to read then."""
     try:
         load()
     except ConfigError as error:
@@ -346,6 +344,12 @@ class Recorder:
 def _say_notices(front: Front) -> None:
     for notice in front.notices:
         log.warning("%s", notice)
+    ports = front.tftp.ports
+    if isinstance(ports, tuple) and ports[0] < privileges.lowest_port():
+        log.warning(
+            "[tftp] ports: user %s may send from none below %d; name others, or serve as root: "
+            "--user root", privileges.whoami(), privileges.lowest_port(),
+        )  # fmt: skip
 
 
 def _teller(one: Worker, front: Front, saw: Callable[[Event], None]) -> Teller:
