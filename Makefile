@@ -1,6 +1,7 @@
 # make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
 # make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
 # make build    only build .venv/bin/fastpxe
+# make deb      a Debian package in build/; make pages: the man page and the completions alone
 # make bench    speed, see bench/README.md; make bench-compare: against the last saved run
 
 PYTHON ?= python3
@@ -9,12 +10,20 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build test lint unit asan fuzz bench bench-compare report clean check-build check-test
+.PHONY: serve build pages deb test lint unit asan fuzz bench bench-compare report clean check-build check-test
 
 serve: build
 	$(BIN)/fastpxe serve $(ARGS)
 
 build: $(VENV)/built
+
+# The man page and the completions, below build/pages as they go below /usr.
+pages: build $(VENV)/test-tools
+	$(BIN)/python contrib/pages.py build/pages
+
+# A Debian package in build/, for the Python of this Debian.
+deb:
+	contrib/deb/build build
 
 # Each prerequisite is tried, not guessed by package name; the message is the line to type.
 check-build:

@@ -79,7 +79,18 @@ def main() -> None:
         (folder / "root" / "big").write_bytes(os.urandom(1 << 20))
         config = folder / "fastpxe.toml"
         config.write_text(CONFIG.format(root=folder / "root"))
-        command = (sys.executable, "-m", "fastpxe", "serve", "--workers", "1", "-c", str(config))
+        command = (
+            sys.executable,
+            "-m",
+            "fastpxe",
+            "serve",
+            "--user",
+            "root",
+            "--workers",
+            "1",
+            "-c",
+            str(config),
+        )
         for number in range(arguments.rounds):
             for name in list(loads)[:: -1 if number % 2 else 1]:
                 taken[name].append(measure(command, folder, *loads[name]))

@@ -90,7 +90,7 @@ def servers(folder: Path) -> dict[str, tuple[str, ...]]:
     native.write_text(FASTPXE_CONFIG)
     seed.write_text(DNSMASQ_CONFIG)
     quiet.write_text(DNSMASQ_CONFIG.replace("log-dhcp\n", ""))
-    fastpxe = (sys.executable, "-m", "fastpxe", "serve", "--workers", "1")
+    fastpxe = (sys.executable, "-m", "fastpxe", "serve", "--user", "root", "--workers", "1")
     dnsmasq = ("dnsmasq", "-k", "--user=root", "--pid-file=", "--log-facility=-", "-C")
     return {
         "C recvmmsg": (

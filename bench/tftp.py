@@ -76,7 +76,18 @@ def fastpxe(folder: Path, data_path: str, ports: str) -> tuple[str, ...]:
     config = folder / f"{data_path}-{ports}.toml"
     text = FASTPXE_CONFIG.format(root=folder / "root", data_path=data_path, ports=ports)
     config.write_text(text)
-    return (sys.executable, "-m", "fastpxe", "serve", "--workers", "1", "-c", str(config))
+    return (
+        sys.executable,
+        "-m",
+        "fastpxe",
+        "serve",
+        "--user",
+        "root",
+        "--workers",
+        "1",
+        "-c",
+        str(config),
+    )
 
 
 def servers(folder: Path) -> dict[str, tuple[str, ...]]:

@@ -78,7 +78,18 @@ def servers(folder: Path) -> dict[str, tuple[str, ...]]:
     nginx.write_text(NGINX_CONFIG.format(folder=folder, root=root))
     return {
         LIMIT: ("nginx", "-c", str(nginx)),
-        "fastpxe": (sys.executable, "-m", "fastpxe", "serve", "--workers", "1", "-c", str(native)),
+        "fastpxe": (
+            sys.executable,
+            "-m",
+            "fastpxe",
+            "serve",
+            "--user",
+            "root",
+            "--workers",
+            "1",
+            "-c",
+            str(native),
+        ),
     }
 
 

@@ -6,7 +6,6 @@ clients  br0 10.66.0.100     server 1, 2, …  eth0 10.66.0.1, 10.66.0.2, … an
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from netns import CLONE_NEWNET, Namespace, Process, check, libc
+from started import FASTPXE, SERVE
 
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.storm import rehearse
@@ -25,7 +25,6 @@ CLIENTS = "10.66.0.100"
 SERVERS = ("10.66.0.1", "10.66.0.2")
 FAR_SERVER = "10.77.0.1"
 LIMIT_S = 20
-FASTPXE = (sys.executable, "-m", "fastpxe")
 RULES = """
 [[boot]]
 name = "x64"
@@ -66,7 +65,7 @@ class Lan:
         config.write_text(f'[tftp]\nroot = "{self.folder}"\n{RULES}')
         process = Process(
             self.servers[number],
-            *(*FASTPXE, "serve", "-c", config),
+            *(*SERVE, "-c", config),
             log=self.folder / f"log{number}",
         )
         self.processes.append(process)

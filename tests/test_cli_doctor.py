@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from netns import Namespace, Process
-from storm_rig import CLIENTS, FASTPXE, LIMIT_S, SERVERS, Lan
+from started import FASTPXE, SERVE
+from storm_rig import CLIENTS, LIMIT_S, SERVERS, Lan
 
 from fastpxe.cli import main
 
@@ -57,7 +58,7 @@ class Ward(Lan):
         return process
 
     def fastpxe(self, where: Namespace) -> Process:
-        return self.start(where, "ready", *FASTPXE, "serve", "-c", self.config)
+        return self.start(where, "ready", *SERVE, "-c", self.config)
 
     def dhcpd(self, more: str = "", where: Namespace | None = None) -> Process:
         """ISC's, which knows nothing of network boot but what `more` says."""
@@ -217,7 +218,7 @@ def test_all_is_well_where_fastpxe_serves_on_this_machine(ward: Ward, dhcp_at: s
     process = ward.fastpxe(ward.machine)
     said = ward.doctor()
     assert (said.status, said.not_ok()) == (0, {})
-    held = f"fastpxe serve -c {ward.config} (pid {inside(process)}, user root): it is running"
+    held = f"fastpxe serve --user root -c {ward.config} (pid {inside(process)}, user root): it is running"
     assert said.saw("port-69") == held
     dhcp = f"{HERE} (this machine)" if dhcp_at == HERE else CLIENTS
     assert said.saw("dhcp-server") == f"addresses come from {dhcp}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netns import Namespace, Process
+from started import SERVE
 
 from fastpxe.tftp import Ack, Data, Error, Oack, parse
 
@@ -83,7 +84,7 @@ class Rig:
         path = self.write(conf)
         command: list[str | Path] = [sys.executable, "-W", "error"]
         if user == "root":
-            command += ["-m", "fastpxe", "serve", "--dnsmasq-conf", path]
+            command += [*SERVE[1:], "--dnsmasq-conf", path]
         else:
             command += [SCRIPT, path, user]
         with self.running(command, "ready") as process:

@@ -1,17 +1,19 @@
-"""`fastpxe serve` in a namespace, and a client in another, joined by a cable."""
+"""`fastpxe serve` at one end of a cable between two namespaces, a client at the other."""
 
 import os
+import re
 import socket
-import sys
 import time
 from pathlib import Path
 
+import psutil
 from netns import Namespace, Process
 from packets import Reply, discover
+from started import SERVE
 
 SERVER, CLIENT = "10.99.0.1", "10.99.0.2"
 LIMIT_S = 20
-FASTPXE = (sys.executable, "-m", "fastpxe", "serve")
+ONE = '[[boot]]\nname = "one"\nfile = "one.efi"\n'
 
 
 class Wire:
@@ -33,9 +35,12 @@ class Wire:
         self.config.write_text(f'[tftp]\nroot = "{self.folder}"\n{text}')
 
     def start(self, *arguments: str) -> Process:
-        process = Process(self.server, *FASTPXE, *arguments, log=self.folder / "log")
+        return self.run(*SERVE, *arguments)
+
+    def run(self, *command: str | Path, ready: str = "ready") -> Process:
+        process = Process(self.server, *command, log=self.folder / "log")
         self.processes.append(process)
-        self.wait_for(process, "ready")
+        self.wait_for(process, ready)
         return process
 
     def serve(self, text: str) -> Process:
@@ -49,14 +54,14 @@ class Wire:
             assert time.monotonic() < limit, process.output()
             time.sleep(0.02)
 
-    def ask(self) -> Reply:
+    def ask(self, xid: int = 0x12345678) -> Reply:
         """Broadcast a DISCOVER as firmware does; the one reply to it."""
         with self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(LIMIT_S)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
             sock.bind(("", 68))
-            sock.sendto(discover(arch=7), ("255.255.255.255", 67))
+            sock.sendto(discover(arch=7, xid=xid), ("255.255.255.255", 67))
             return Reply(sock.recv(2048))
 
     def file_offered(self) -> str:
@@ -69,3 +74,16 @@ class Wire:
             sock.close()
         for namespace in (self.server, self.client):
             os.close(namespace.fd)
+
+
+def workers_of(process: Process) -> list[int]:
+    """The worker processes of a running fastpxe, which stands behind timeout(1) and setpriv(1)."""
+    children = psutil.Process(fastpxe_of(process)).children()
+    return [child.pid for child in children if re.fullmatch(r"fastpxe-\d+", child.name())]
+
+
+def fastpxe_of(process: Process) -> int:
+    for child in psutil.Process(process.popen.pid).children(recursive=True):
+        if "fastpxe" in child.cmdline() and child.children():
+            return child.pid
+    raise AssertionError(process.output())

@@ -15,7 +15,8 @@ def add(commands: Commands) -> None:
         "serve",
         help="answer PXE clients and serve their files",
         description=(
-            "Answer PXE clients on UDP 67 and 4011 and serve their files on UDP 69.\n"
+            "Answer PXE clients on UDP 67 and 4011 and serve their files on UDP 69. Started as\n"
+            "root, it becomes another user once the ports are bound.\n"
             "Without a configuration: every interface that is up, the boot files of FOG 1.6, and\n"
             "/tftpboot, or ./tftpboot when there is none. SIGHUP reads the configuration again;\n"
             "a bad one is refused and the old one goes on."
@@ -41,6 +42,14 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="worker processes; default: the cores that this process may use",
     )
+    command.add_argument(
+        "--user",
+        metavar="NAME",
+        help=(
+            "whom root becomes, root to stay root; default: user= of a dnsmasq configuration, "
+            "or fastpxe if there is such a user, else nobody"
+        ),
+    )
     command.set_defaults(run=run)
 
 
@@ -61,5 +70,5 @@ def run(parsed: argparse.Namespace) -> int:
         format="%(asctime)s %(levelname)s %(message)s",
         stream=sys.stderr,
     )
-    supervisor.run(lambda: load(parsed), parsed.workers or usable_cores())
+    supervisor.run(lambda: load(parsed), parsed.workers or usable_cores(), parsed.user)
     return 0

@@ -91,6 +91,7 @@ _ALL: tuple[Key, ...] = (
     Key("enable-tftp", argument=OPTIONAL),
     Key("except-interface", "I", REQUIRED),
     Key("expand-hosts", "E"),
+    Key("group", "g", OPTIONAL, is_once=True),
     Key("host-record", argument=REQUIRED),
     Key("hostsdir", argument=REQUIRED),
     Key("interface", "i", REQUIRED),
@@ -117,6 +118,7 @@ _ALL: tuple[Key, ...] = (
     Key("tftp-secure"),
     Key("tftp-single-port"),
     Key("tftp-unique-root", argument=OPTIONAL),
+    Key("user", "u", OPTIONAL, is_once=True),
     *_group(
         _PROXY,
         Key("bootp-dynamic", "3", OPTIONAL),
@@ -148,14 +150,12 @@ _ALL: tuple[Key, ...] = (
     ),
     *_group(
         _PROCESS,
-        Key("group", "g", OPTIONAL, is_once=True),
         Key("keep-in-foreground", "k"),
         Key("log-async", argument=OPTIONAL, is_once=True, is_number=True),
         Key("log-debug"),
         Key("log-facility", "8", REQUIRED, is_once=True),
         Key("no-daemon", "d"),
         Key("pid-file", "x", OPTIONAL, is_once=True),
-        Key("user", "u", OPTIONAL, is_once=True),
     ),
     *_group(
         _COMMAND,

@@ -293,6 +293,8 @@ class DnsmasqConfig(msgspec.Struct, frozen=True, kw_only=True):
     ignore_client_id: bool = False
     hosts_names: dict[str, IPv4Address] = {}
     is_pxe_enabled: bool = False  # a pxe-prompt or pxe-service was there
+    user: str = "nobody"  # root for `user=` without a name
+    group: str | None = None
     log_dhcp: bool = False
     quiet_dhcp: bool = False
     quiet_tftp: bool = False

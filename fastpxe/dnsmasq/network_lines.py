@@ -1,4 +1,4 @@
-"""The directives about the machine: interfaces, ports and TFTP.
+"""The directives about the machine: interfaces, ports, users and TFTP.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour.
@@ -111,6 +111,15 @@ def _port(line: Written, field: str) -> int:
     return port
 
 
+def user(line: Written, draft: Draft) -> None:
+    """Without a name, root stays root."""
+    draft.user = as_text(line.value or "") or "root"
+
+
+def group(line: Written, draft: Draft) -> None:
+    draft.group = as_text(line.value or "") or None
+
+
 # --- TFTP ---------------------------------------------------------------------------------------
 
 
@@ -186,6 +195,7 @@ NETWORK_LINES: dict[str, Directive] = {
     "dhcp-alternate-port": dhcp_alternate_port,
     "dhcp-ignore-clid": _switch("", "ignore_client_id"),
     "enable-tftp": enable_tftp,
+    "group": group,
     "except-interface": except_interface,
     "interface": interface,
     "listen-address": listen_address,
@@ -206,4 +216,5 @@ NETWORK_LINES: dict[str, Directive] = {
     "tftp-secure": _switch("tftp", "secure"),
     "tftp-single-port": _switch("tftp", "single_port"),
     "tftp-unique-root": tftp_unique_root,
+    "user": user,
 }

@@ -33,6 +33,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     own: this machine's addresses.
     files: boot files that are handed out from here, each with the rule that does.
     hosts: those with a boot of their own, None where the configuration has no such thing.
+    user, group: whom to become after the start; None is up to the command.
     notices: what the operator should be told at start.
     tells_answers, tells_refusals: whether answers, and refused files, are logged.
     """
@@ -50,6 +51,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[tuple[str, str], ...]
     own: tuple[IPv4Address, ...] = ()
     hosts: HostBoots | None = None
+    user: str | None = None
+    group: str | None = None
     notices: tuple[str, ...] = ()
     tells_answers: bool = True
     tells_refusals: bool = True
@@ -60,7 +63,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
         names = tuple(interface.name for interface in self.interfaces)
         return (
             names, self.ports, self.receive_buffer, self.share_ports, self.multicast,
-            self.tftp.enabled, self.tftp.interfaces, self.http,
+            self.tftp.enabled, self.tftp.interfaces, self.http, self.user, self.group,
         )  # fmt: skip
 
 
@@ -139,6 +142,8 @@ def _dnsmasq(config: DnsmasqConfig) -> Front:
         tftp=tftp_settings(config),
         files=_files(config, {str(n.ip) for i in present for n in i.networks}),
         own=tuple(network.ip for interface in present for network in interface.networks),
+        user=config.user,
+        group=config.group,
         notices=tuple(_notices(config)),
         tells_answers=not config.quiet_dhcp or config.log_dhcp,
         tells_refusals=not config.quiet_tftp,

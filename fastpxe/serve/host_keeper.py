@@ -46,7 +46,9 @@ class HostKeeper:
         self._watch = HostWatch(self._store)
         self._starts = Starts(boots.rules, boots.own)
         self._told: dict[str, str] = {}
+        self._started: set[Host] = set()  # that the database may still have, if it can't be written
         self._trouble = ""
+        self._kept: list[Host] = []
 
     def look(self) -> None:
         """Obey what was asked for since the last look."""
@@ -78,14 +80,19 @@ class HostKeeper:
             self._forget(host)
 
     def _forget(self, host: Host) -> None:
+        self._started.add(host)
         try:
             self._store.forget(host)
             self._put_in_force(self._store.all())
         except StoreError as error:
-            self._warn(str(error))
+            self._put_in_force(self._kept)
+            self._warn(f"{error}: {host.name} would boot {host.boot!r} again after a restart")
         log.info("host %s has started %r, and is back to the usual", host.name, host.boot)
 
     def _put_in_force(self, kept: list[Host]) -> None:
+        self._kept = kept
+        self._started &= set(kept)
+        kept = [host for host in kept if host not in self._started]
         hosts = [*kept, *self._boots.hosts]
         try:
             self._boots.table.replace(entries(hosts, self._boots.boots))

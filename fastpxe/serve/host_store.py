@@ -23,6 +23,15 @@ CREATE TABLE IF NOT EXISTS host (
 """
 
 
+def make_folder(folder: str, uid: int, gid: int) -> None:
+    """Make the folder for another user, unless it is there; who can't make it has none to make."""
+    try:
+        Path(folder).mkdir(mode=0o755, parents=True)
+        os.chown(folder, uid, gid)
+    except OSError:  # it is there, or is to be elsewhere; HostKeeper says so when it matters
+        return
+
+
 class HostStore:
     """The database in a folder; both are made when the first host is set.
 

@@ -1,9 +1,11 @@
 """The process that serves HTTP, as its parent sees it.
 
 The server itself is imported by the child alone: aiohttp takes 11 MiB, which workers don't need.
+Only where root becomes another user, the parent imports it before, and shares these pages.
 """
 
 import asyncio
+import importlib
 import socket
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,6 +25,11 @@ class HttpSocket(NamedTuple):
     settings: TftpSettings
     shares: Shares
     scripts: ScriptMaker | None = None
+
+
+def load() -> None:
+    """Import the server."""
+    importlib.import_module("fastpxe.serve.http")
 
 
 def start(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> int:

@@ -10,7 +10,7 @@ from fastpxe.serve.front import Front
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.partition import share_by_source_port, share_by_xid
 from fastpxe.serve.requested import Files
-from fastpxe.serve.roots import Roots
+from fastpxe.serve.roots import Roots, make_default_root
 from fastpxe.serve.sockets import (
     dropped_by_kernel,
     full_buffers,
@@ -66,11 +66,13 @@ class Listening:
         """The DHCP and the TFTP sockets of a worker."""
         return self._dhcp[index], self._tftp[index]
 
+    def make_default_root(self, front: Front) -> None:
+        """Make the folder that is served when none is named. Raises StartError."""
+        make_default_root(front.tftp, self._names(front))
+
     def open_roots(self, front: Front) -> Roots:
         """Open the roots, none when no files are served, and name the boot files that they lack."""
-        serves = front.tftp.enabled or self.http
-        names = [i.name for i in self._tftp_interfaces] if serves else []
-        roots = Roots(front.tftp, names)
+        roots = Roots(front.tftp, self._names(front))
         if front.tftp.unique_root is None:  # else it depends on the client
             for files in roots.of_interfaces():
                 _warn_of_missing_files(front, files, roots.scripts)
@@ -84,6 +86,11 @@ class Listening:
         """
         sockets = (one.sock for share in (*self._dhcp, *self._tftp) for one in share)
         return min(sum(map(dropped_by_kernel, sockets)), full_buffers() - self._full_before)
+
+    def _names(self, front: Front) -> list[str]:
+        """The interfaces that files are served on."""
+        serves = front.tftp.enabled or self.http
+        return [interface.name for interface in self._tftp_interfaces] if serves else []
 
     def _open(self, front: Front, interface: Interface, port: int) -> list[socket.socket]:
         wanted = front.receive_buffer

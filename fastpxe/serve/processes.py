@@ -5,12 +5,17 @@ import os
 import signal
 from collections.abc import Callable
 
+from fastpxe.serve.privileges import give_up_all
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
 
-def fork(name: str, work: Callable[[], object]) -> int:
-    """Have a child process do the work and end; its process id. `name` is for ps(1)."""
+def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) -> int:
+    """Have a child process do the work and end; its process id. `name` is for ps(1).
+
+    It has no capability, unless it `opens_sockets`: then it is for `work` to give up the parent's.
+    """
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -18,6 +23,8 @@ def fork(name: str, work: Callable[[], object]) -> int:
     status = 1
     try:
         _begin(name, parent)
+        if not opens_sockets:
+            give_up_all()
         work()
         status = 0
     finally:

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Self
 
 from fastpxe.errors import FileForbidden, FileNotFound, StartError
 from fastpxe.serve.files import OpenFile, Root
+from fastpxe.serve.privileges import whoami
 from fastpxe.serve.requested import Files
 from fastpxe.tftp import TftpSettings
 
@@ -16,6 +18,17 @@ log = logging.getLogger("fastpxe")
 
 DEFAULT_ROOT = "/tftpboot"
 FALLBACK_ROOT = "./tftpboot"
+
+
+def make_default_root(settings: TftpSettings, interfaces: Iterable[str]) -> None:
+    """Make what Roots would make, while this is still a user that may. Raises StartError."""
+    if settings.dialect != "dnsmasq" and None in (
+        settings.roots.get(interface, settings.root) for interface in interfaces
+    ):
+        try:
+            _default_root()
+        except OSError as error:
+            raise StartError(_explain(FALLBACK_ROOT, error, "[tftp] root")) from error
 
 
 class Roots:
@@ -129,10 +142,23 @@ def _open(path: str | None, settings: TftpSettings, key: str) -> Files:
         return Root(path or _default_root())
     except OSError as error:
         if not settings.no_fail:
-            text = f"TFTP root {wanted}: {error.strerror}; set {key} = …"
-            raise StartError(text) from error
+            raise StartError(_explain(wanted, error, key)) from error
     log.warning("TFTP root %s is missing: nothing is served from there until it is made", wanted)
     return MissingRoot(wanted)
+
+
+def _explain(path: str, error: OSError, key: str) -> str:
+    if path == FALLBACK_ROOT and not os.path.isdir(path):  # noqa: PTH112 - never raises
+        return (
+            f"there is no {DEFAULT_ROOT}, and {FALLBACK_ROOT} can't be made by user {whoami()}: "
+            f"{error.strerror}; make one of them, or set {key} = …"
+        )
+    if isinstance(error, PermissionError):
+        return (
+            f"TFTP root {path}: user {whoami()} may not look into it; chmod o+rx it and the "
+            f"folders above, set {key} = …, or serve as another user: --user NAME"
+        )
+    return f"TFTP root {path}: {error.strerror}; set {key} = …"
 
 
 def _default_root() -> str:

@@ -20,16 +20,19 @@ from fastpxe.errors import ConfigError, StartError
 from fastpxe.events import Event
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
-from fastpxe.serve import http_child, recorder, worker
+from fastpxe.serve import http_child, privileges, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.front import Front, Load, front_of
+from fastpxe.serve.host_store import make_folder
 from fastpxe.serve.lines import Lines
 from fastpxe.serve.listening import Listening
 from fastpxe.serve.notebook import Notebook
 from fastpxe.serve.observer import Observer
+from fastpxe.serve.pulse import INTERVAL_S, Pulse
 from fastpxe.serve.recorder import Recording
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.scripts import ScriptMaker
+from fastpxe.serve.systemd import Manager, Watchdog
 from fastpxe.serve.telling import EventPipe, Teller
 from fastpxe.serve.tftp_clients import Shares
 
@@ -86,9 +89,10 @@ class Generation(msgspec.Struct, kw_only=True):
         yield Teller(self.http.board, self.http.pipe, {}, self.front.answers.names(), saw)
 
 
-def run(load: Load, workers: int) -> None:
+def run(load: Load, workers: int, user: str | None = None) -> None:
     """Serve until SIGINT or SIGTERM; SIGHUP calls `load` again.
 
+    `user` is whom root becomes once the ports are bound: see privileges.account.
     Raises ConfigError when the first `load` does, and StartError when something can't be had.
     """
     _allow_many_files()
@@ -96,7 +100,14 @@ def run(load: Load, workers: int) -> None:
     try:
         with ExitStack() as stack:
             front = front_of(load())
-            supervisor = Supervisor(front, _workers_for(front, workers), stack)
+            account = privileges.account(user, front.user, front.group)
+            count = _workers_for(front, workers)
+            listening = Listening(front, count, stack)
+            if account and account.uid != os.geteuid():
+                _leave_root(account, front, listening, load)
+            elif account:
+                privileges.become(account)
+            supervisor = Supervisor(front, count, listening)
             supervisor.serve(load)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -110,6 +121,22 @@ def _workers_for(front: Front, wanted: int) -> int:
     return wanted
 
 
+def _leave_root(
+    account: privileges.Account, front: Front, listening: Listening, load: Load
+) -> None:
+    """Do what only root may, become another, and see what that one may. Raises StartError."""
+    listening.make_default_root(front)
+    if front.hosts:
+        make_folder(front.hosts.folder, account.uid, account.gid)
+    if front.http.enabled:
+        http_child.load()  # its modules may be where the other user can't read
+    privileges.become(account)
+    try:
+        load()
+    except ConfigError as error:
+        log.warning("a reload will be refused: user %s: %s", privileges.whoami(), error)
+
+
 def _allow_many_files() -> None:
     """Each transfer holds a socket and a file: use the descriptors that the system would grant."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -119,10 +146,12 @@ def _allow_many_files() -> None:
 class Supervisor:
     """The sockets, and the generations of workers: the last one serves, those before retire."""
 
-    def __init__(self, front: Front, count: int, stack: ExitStack) -> None:
+    def __init__(self, front: Front, count: int, listening: Listening) -> None:
         self._count = count
         _say_notices(front)
-        self._listening = Listening(front, count, stack)
+        self._listening = listening
+        self._manager = Manager(os.environ)
+        self._watchdog = Watchdog(self._manager)
         self._now = self._new_generation(front)
         self._retired: list[Generation] = []
         self._ended: Counter[str] = Counter()
@@ -135,20 +164,31 @@ class Supervisor:
         self._start(self._now)
         self._start_recorder()
         log.info("ready: %s", self.summary())
+        self._manager.ready(self.summary())
         while True:
-            number = signal.sigwait(_SIGNALS)
+            number = self._next_signal()
             if number in (signal.SIGINT, signal.SIGTERM):
                 break
             if number == signal.SIGHUP:
                 self._reload(load)
             self._reap()
         log.info("stopping")
+        self._manager.stopping()
         self._stop()
         log.info("stopped: %s", _counted(self.counts()))
         if self._latency:
             log.info(
                 "from the kernel's receive time to the send: %s", describe_latency(self._latency)
             )
+
+    def _next_signal(self) -> int | None:
+        """Wait for a signal, or until the watchdog wants to look."""
+        wait_s = self._watchdog.wait_s(time.monotonic())
+        if wait_s is None:
+            return signal.sigwait(_SIGNALS)
+        found = signal.sigtimedwait(_SIGNALS, wait_s)
+        self._watchdog.look([one.tools.pulse for one in self._now.workers], time.monotonic())
+        return found.si_signo if found else None
 
     def summary(self) -> str:
         """Where it serves, and what."""
@@ -161,7 +201,7 @@ class Supervisor:
         ports += f", TCP {front.http.port}" if self._listening.http else ""
         return (
             f"{where}; {ports}; {front.size} from {front.source}{root}; "
-            f"{self._count} worker{'' if self._count == 1 else 's'}"
+            f"{self._count} worker{'' if self._count == 1 else 's'}; user {privileges.whoami()}"
         )
 
     def counts(self) -> Counter[str]:
@@ -193,6 +233,7 @@ class Supervisor:
                 board=Board(max(len(dhcp), 1), BOARD_SIZE),
                 pipe=EventPipe(),
                 scripts=scripts,
+                pulse=Pulse(min(INTERVAL_S, (self._manager.watchdog_s or INTERVAL_S) / 10)),
             )
             workers.append(Worker(tools=tools))
         sockets = [
@@ -291,15 +332,19 @@ class Supervisor:
         New workers take the sockets over; the old ones read no more, and end when their transfers
         have.
         """
+        self._manager.reloading()
         try:
             front = front_of(load())
             generation = self._new_generation(front)
         except (ConfigError, StartError) as error:
             log.error("reload refused, the old configuration goes on: %s", error)  # noqa: TRY400 - the text says all; a traceback would bury it
+            self._manager.ready(f"reload refused, the old configuration goes on: {error}")
             return
         _say_notices(front)
         if front.sockets != self._now.front.sockets:
-            log.warning("interfaces, ports and buffers change with a restart, not with a reload")
+            log.warning(
+                "interfaces, ports, buffers and users change with a restart, not with a reload"
+            )
         old, self._now = self._now, generation
         self._start(generation)
         for pid in (*(one.pid for one in old.workers), old.http.pid):
@@ -308,15 +353,23 @@ class Supervisor:
         self._retired.append(old)
         self._replace_recorder()
         log.info("reloaded: %s from %s", front.size, front.source)
+        self._manager.ready(self.summary())
 
 
 def _say_notices(front: Front) -> None:
     for notice in front.notices:
         log.warning("%s", notice)
+    ports = front.tftp.ports
+    if isinstance(ports, tuple) and ports[0] < privileges.lowest_port():
+        log.warning(
+            "[tftp] ports: user %s may send from none below %d; name others, or serve as root: "
+            "--user root", privileges.whoami(), privileges.lowest_port(),
+        )  # fmt: skip
 
 
 def _start_worker(one: Worker) -> None:
     one.started_at = time.monotonic()
+    one.tools.pulse.beat()  # it is given the time to begin
     one.pid = worker.start(one.tools)
 
 

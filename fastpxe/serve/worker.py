@@ -12,7 +12,9 @@ import uvloop
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.front import Front
+from fastpxe.serve.privileges import give_up_all
 from fastpxe.serve.processes import fork
+from fastpxe.serve.pulse import Pulse
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.telling import EventPipe
@@ -33,11 +35,12 @@ class Tools(NamedTuple):
     board: Board
     pipe: EventPipe
     scripts: ScriptMaker | None
+    pulse: Pulse
 
 
 def start(tools: Tools) -> int:
     """Fork a worker; its process id."""
-    return fork(f"fastpxe-{tools.number}", lambda: uvloop.run(_work(tools)))
+    return fork(f"fastpxe-{tools.number}", lambda: uvloop.run(_work(tools)), opens_sockets=True)
 
 
 async def _work(tools: Tools) -> None:
@@ -48,14 +51,16 @@ async def _work(tools: Tools) -> None:
     tools.front.answers.announce_to(tools.pipe.send)
     dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.board)
     tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
+    give_up_all()  # before the loop reads the first packet
     waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
+    alive = asyncio.ensure_future(tools.pulse.go_on())
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     dhcp.close()
     if not stopped.is_set():
         await _retire(tftp, stopped)
     for server in tftp:
         server.close()
-    for wait in waits:
+    for wait in (*waits, alive):
         wait.cancel()
 
 

@@ -108,6 +108,26 @@ def test_two_ways_to_bind_exclude_each_other() -> None:
     assert (error.where, error.key) == ("f.conf:2", "bind-dynamic")
 
 
+# --- users ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "group"),
+    [
+        ("", "nobody", None),
+        ("user=pxe", "pxe", None),
+        ("user=", "root", None),
+        ("user", "root", None),
+        ("group=lab", "nobody", "lab"),
+        ('user="pxe"\ngroup=', "pxe", None),
+    ],
+)
+def test_users_and_groups(text: str, user: str, group: str | None) -> None:
+    config = read(text)
+    assert (config.user, config.group) == (user, group)
+    assert not config.notes
+
+
 # --- TFTP ----------------------------------------------------------------------------------------
 
 

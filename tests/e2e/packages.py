@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 PACKAGES = {
+    "/usr/bin/python3-config": "python3-dev",
     "/usr/lib/PXELINUX/pxelinux.0": "pxelinux",
     "/usr/lib/grub/i386-pc/pxe.mod": "grub-pc-bin",
     "/usr/lib/ipxe/qemu/pxe-virtio.rom": "ipxe-qemu",
@@ -14,6 +15,7 @@ PACKAGES = {
     "/usr/lib/u-boot/qemu-x86_64/u-boot.rom": "u-boot-qemu",
     "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd": "ovmf-ia32",
     "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
+    "/usr/share/doc/python3-venv": "python3-venv",
     "/usr/share/seabios/bios-256k.bin": "seabios",
     "atftp": "atftp",
     "busybox": "busybox",
@@ -21,16 +23,21 @@ PACKAGES = {
     "curl": "curl",
     "dhcpd": "isc-dhcp-server",
     "dnsmasq": "dnsmasq-base",
+    "dpkg-shlibdeps": "dpkg-dev",
     "ethtool": "ethtool",
     "grub-mkimage": "grub-common",
+    "fish": "fish",
     "ip": "iproute2",
     "lld-link": "lld",
+    "man": "man-db",
     "nasm": "nasm",
     "nft": "nftables",
     "nsenter": "util-linux",
     "qemu-system-x86_64": "qemu-system-x86",
+    "systemd-analyze": "systemd",
     "tcpdump": "tcpdump",
     "tftp": "tftp-hpa",
+    "zsh": "zsh",
 }
 
 

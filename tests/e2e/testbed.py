@@ -11,7 +11,6 @@ import re
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ import dpkt
 import msgspec
 from machines import Machine, is_hopeless, read_marks, read_serial
 from netns import Namespace, Process
+from started import SERVE
 
 START_LIMIT_S = 20
 RESPONDER = IPv4Address("10.77.0.2")
@@ -113,7 +113,7 @@ class Lab:
         self, *arguments: str | Path, name: str = "fastpxe", at: Namespace | None = None
     ) -> AbstractContextManager[None]:
         """Run `fastpxe serve`, at 10.77.0.2 unless told otherwise."""
-        command: Command = [sys.executable, "-m", "fastpxe", "serve", *arguments]
+        command: Command = [*SERVE, *arguments]
         return self.serving(name, at or self.srv, command, "ready")
 
     def dnsmasq_proxy(self, config: Path, *options: str) -> AbstractContextManager[None]:

@@ -97,6 +97,25 @@ def test_a_boot_that_the_configuration_lost_is_told_and_changes_nothing(served: 
     assert served.file_offered() == "usual.efi"
 
 
+def test_a_boot_once_is_not_repeated_though_it_cannot_be_forgotten(served: Wire) -> None:
+    """An installer that runs again at each boot would wipe the disk for ever."""
+    host(served, "set", MAC, "--boot", "installer", "--once")
+    state = served.folder / "state"
+    subprocess.run(["mount", "--bind", state, state], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", state], check=True)
+        process = served.start("-c", str(served.config))
+        served.wait_for(process, f"host {MAC} is to boot installer, once")
+        assert served.file_offered() == "installer.efi"
+        fetch(served, "installer.efi")
+        served.wait_for(process, "would boot 'installer' again after a restart")
+        served.wait_for(process, f"host {MAC} has started 'installer'")
+        assert served.file_offered() == "usual.efi"
+        process.stop(signal.SIGTERM)
+    finally:
+        subprocess.run(["umount", "--lazy", state], check=True)
+
+
 def test_a_broken_database_is_told_once_and_stops_nobody(served: Wire) -> None:
     (served.folder / "state").mkdir()
     (served.folder / "state" / "hosts.db").write_bytes(os.urandom(4096))

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -15,13 +14,13 @@ import psutil
 import pytest
 from netns import Process
 from packets import Reply, discover
-from wire_rig import CLIENT, FASTPXE, LIMIT_S, SERVER, Wire
+from started import SERVE
+from wire_rig import CLIENT, LIMIT_S, ONE, SERVER, Wire, fastpxe_of, workers_of
 
 from fastpxe.serve.sockets import SO_RCVBUFFORCE
 
 pytestmark = pytest.mark.netns
 
-ONE = '[[boot]]\nname = "one"\nfile = "one.efi"\n'
 TWO = '[[boot]]\nname = "two"\nfile = "two.efi"\n'
 
 
@@ -95,7 +94,7 @@ def test_with_no_config_it_makes_a_folder_and_answers_with_the_files_of_fog(wire
     process = Process(
         wire.server,
         *("env", "-C", wire.folder, f"PYTHONPATH={Path(__file__).parents[2]}"),
-        *FASTPXE,
+        *SERVE,
         log=wire.folder / "log",
     )
     wire.processes.append(process)
@@ -109,7 +108,7 @@ def test_with_no_config_it_makes_a_folder_and_answers_with_the_files_of_fog(wire
 def test_a_busy_port_is_named_with_its_holder_and_nothing_is_left_open(wire: Wire) -> None:
     first = wire.serve(ONE)
     second = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        wire.server.command(*SERVE, "-c", str(wire.config)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert second.returncode == 1
@@ -122,7 +121,7 @@ def test_without_privileges_it_says_how_to_get_them(wire: Wire) -> None:
     wire.folder.chmod(0o755)
     ran = subprocess.run(
         wire.server.command(
-            *("setpriv", "--bounding-set=-all", "--inh-caps=-all"), *FASTPXE, "-c", str(wire.config)
+            *("setpriv", "--bounding-set=-all", "--inh-caps=-all"), *SERVE, "-c", str(wire.config)
         ),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
@@ -134,7 +133,7 @@ def test_without_privileges_it_says_how_to_get_them(wire: Wire) -> None:
 def test_an_interface_that_is_not_there_is_refused_before_anything_is_bound(wire: Wire) -> None:
     wire.config.write_text(f'interfaces = ["eth7"]\n{ONE}')
     ran = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        wire.server.command(*SERVE, "-c", str(wire.config)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ran.returncode == 1
@@ -144,7 +143,7 @@ def test_an_interface_that_is_not_there_is_refused_before_anything_is_bound(wire
 def test_a_root_that_is_not_there_is_refused_with_the_key_to_set(wire: Wire) -> None:
     wire.config.write_text(f'[tftp]\nroot = "/no/such/folder"\n{ONE}')
     ran = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config)),
+        wire.server.command(*SERVE, "-c", str(wire.config)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ran.returncode == 1
@@ -154,19 +153,6 @@ def test_a_root_that_is_not_there_is_refused_with_the_key_to_set(wire: Wire) -> 
 # --- workers -------------------------------------------------------------------------------------
 
 MANY = '[[boot]]\narch = "uefi-x64"\nfile = "one.efi"\n'
-
-
-def workers_of(process: Process) -> list[int]:
-    """The worker processes of a running fastpxe, which stands behind timeout(1) and setpriv(1)."""
-    children = psutil.Process(fastpxe_of(process)).children()
-    return [child.pid for child in children if re.fullmatch(r"fastpxe-\d+", child.name())]
-
-
-def fastpxe_of(process: Process) -> int:
-    for child in psutil.Process(process.popen.pid).children(recursive=True):
-        if "fastpxe" in child.cmdline() and child.children():
-            return child.pid
-    raise AssertionError(process.output())
 
 
 class Storm:
@@ -402,7 +388,7 @@ def test_a_busy_http_port_is_named_with_its_holder(wire: Wire) -> None:
         holder.bind((SERVER, 80))
         holder.listen()
         wire.write(HTTP)
-        process = Process(wire.server, *FASTPXE, "-c", str(wire.config), log=wire.folder / "log")
+        process = Process(wire.server, *SERVE, "-c", str(wire.config), log=wire.folder / "log")
         wire.processes.append(process)
         assert process.popen.wait(LIMIT_S) == 1
     assert "TCP port 80 on eth0" in process.output()
@@ -451,7 +437,7 @@ def test_a_second_fastpxe_is_refused_though_workers_share_ports(wire: Wire) -> N
     wire.write(MANY)
     wire.start("-c", str(wire.config), "--workers", "2")
     second = subprocess.run(
-        wire.server.command(*FASTPXE, "-c", str(wire.config), "--workers", "2"),
+        wire.server.command(*SERVE, "-c", str(wire.config), "--workers", "2"),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert second.returncode == 1
@@ -493,7 +479,7 @@ def test_a_dnsmasq_config_that_is_refused_exits_2_with_its_line(wire: Wire) -> N
     path = wire.folder / "dnsmasq.conf"
     path.write_text("port=0\npxe-service=NoSuchCSA,menu,file\n")
     ran = subprocess.run(
-        wire.server.command(*FASTPXE, "--dnsmasq-conf", str(path)),
+        wire.server.command(*SERVE, "--dnsmasq-conf", str(path)),
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ran.returncode == 2

@@ -12,6 +12,7 @@ from typing import Self
 
 from netns import Namespace, Process
 from served import pattern
+from started import SERVE
 from tftp_rig import Rig
 
 LOSS = """
@@ -80,8 +81,8 @@ class Cable:
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         config = self.folder / "fastpxe.toml"
         config.write_text("\n".join(('interfaces = ["dqs0", "dqs1"]', "[tftp]", *lines)))
-        command: list[str | Path] = [sys.executable, "-W", "error", "-m", "fastpxe"]
-        with self.rig.running([*command, "serve", "-c", config], "ready") as process:
+        command: list[str | Path] = [sys.executable, "-W", "error", *SERVE[1:]]
+        with self.rig.running([*command, "-c", config], "ready") as process:
             assert process.is_running(), process.output()
             yield process
             assert process.is_running(), process.output()

@@ -1,0 +1,34 @@
+"""Signs of life that a worker gives and its parent reads: a count in memory that both have."""
+
+import asyncio
+import mmap
+import struct
+
+INTERVAL_S = 1.0
+
+_COUNT = struct.Struct("=Q")
+
+
+class Pulse:
+    """One worker's. It survives the worker, and serves the next in its place."""
+
+    def __init__(self, interval_s: float = INTERVAL_S) -> None:
+        self.interval_s = interval_s
+        self._memory = mmap.mmap(-1, _COUNT.size)
+        self._seen = 0
+
+    def beat(self) -> None:
+        (count,) = _COUNT.unpack_from(self._memory)
+        _COUNT.pack_into(self._memory, 0, count + 1)
+
+    def has_beaten(self) -> bool:
+        """Whether it has since this was last asked."""
+        before = self._seen
+        (self._seen,) = _COUNT.unpack_from(self._memory)
+        return self._seen != before
+
+    async def go_on(self) -> None:
+        """Beat for ever: as long as the loop of this process goes round."""
+        while True:
+            self.beat()
+            await asyncio.sleep(self.interval_s)

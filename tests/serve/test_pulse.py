@@ -1,0 +1,44 @@
+"""Signs of life cross processes."""
+
+import asyncio
+import contextlib
+import os
+
+from fastpxe.serve.pulse import Pulse
+
+
+def test_a_beat_is_seen_once() -> None:
+    pulse = Pulse()
+    assert not pulse.has_beaten()
+    pulse.beat()
+    assert pulse.has_beaten()
+    assert not pulse.has_beaten()
+
+
+def test_a_beat_of_a_child_is_seen() -> None:
+    pulse = Pulse()
+    pid = os.fork()
+    if not pid:
+        pulse.beat()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert pulse.has_beaten()
+
+
+def test_it_goes_on_with_the_loop() -> None:
+    pulse = Pulse(0.001)
+
+    async def see(times: int) -> None:
+        seen = 0
+        while seen < times:
+            await asyncio.sleep(0.001)
+            seen += pulse.has_beaten()
+
+    async def both() -> None:
+        going = asyncio.ensure_future(pulse.go_on())
+        await asyncio.wait_for(see(3), 10)
+        going.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await going
+
+    asyncio.run(both())
