@@ -9,9 +9,10 @@ from pathlib import Path
 import bootfiles
 import packages
 import pytest
+from dhcp_servers import isc_dhcpd
 from machines import Bios, Machine, Uefi
 from served import pattern
-from testbed import RESPONDER, Lab, isc_dhcpd
+from testbed import RESPONDER, Lab
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
 
