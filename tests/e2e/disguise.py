@@ -5,6 +5,7 @@ would never be tried. So its packets get other option numbers on their way, betw
 tap and a port of the bridge. The rest is as iPXE does it.
 """
 
+import json
 import selectors
 import socket
 import threading
@@ -26,10 +27,11 @@ PORT_4011 = (4011).to_bytes(2, "big")
 @contextmanager
 def disguise(bridge: Namespace) -> Iterator[None]:
     """Forward what passes the machine's tap, which is then no port of the bridge any more."""
-    bridge.ip("""
+    (tap,) = json.loads(bridge.run("ip", "-json", "link", "show", "tap0"))
+    bridge.ip(f"""
         link add plug type veth peer name port
         link set tap0 nomaster
-        link set port master br0 up
+        link set port master {tap["master"]} up
         link set plug up
     """)
     machine, network = packets(bridge, "tap0"), packets(bridge, "plug")
@@ -43,9 +45,9 @@ def disguise(bridge: Namespace) -> Iterator[None]:
         forwarder.join()
         for end in machine, network, stopped:
             end.close()
-        bridge.ip("""
+        bridge.ip(f"""
             link delete plug
-            link set tap0 master br0
+            link set tap0 master {tap["master"]}
         """)
 
 

@@ -96,6 +96,7 @@ RULE = """
 arch = "{arch}"
 file = "{file}"
 style = "{style}"
+reply_delay_s = {delay_s}
 """
 MENU = """
 [[boot]]
@@ -166,16 +167,20 @@ def running(lab: Lab, config: str) -> AbstractContextManager[None]:
     return lab.responder(rules(config))
 
 
-def rules(config: str) -> str:
+def rules(config: str, *, delay_s: float = 0) -> str:
+    """Return the tables of one of the configurations that are our own."""
     if config == "http":
-        files = [(f"{ARCHITECTURES[arch]}-http", OWN[arch]) for arch in ("x64", "ia32", "arm64")]
+        files = {f"{ARCHITECTURES[arch]}-http": OWN[arch] for arch in ("x64", "ia32", "arm64")}
         top = "[http]\nenabled = true\n"
     else:
-        files = [(ARCHITECTURES[arch], file) for arch, file in OWN.items()]
+        files = {ARCHITECTURES[arch]: file for arch, file in OWN.items()}
         top = ""
     template = MENU if config == "menu" else RULE
     style = "direct" if config == "direct" else "binl"
-    return top + "".join(template.format(arch=a, file=file, style=style) for a, file in files)
+    return top + "".join(
+        template.format(arch=arch, file=file, style=style, delay_s=delay_s)
+        for arch, file in files.items()
+    )
 
 
 def with_tftp(folder: Path) -> list[str]:

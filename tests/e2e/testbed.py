@@ -169,7 +169,7 @@ class Lab:
         return read_marks(read_serial(serial))
 
     def lose_one_packet_of(self, count: int) -> None:
-        """Drop TFTP packets each way. By count: a run can be repeated, and never goes unharmed."""
+        """Drop some of what carries files, each way. By count, so that no run goes unharmed."""
         self.bridge.run("nft", "-f", "-", stdin=LOSS.replace("COUNT", str(count)))
 
     def lost(self) -> dict[str, int]:
@@ -231,8 +231,9 @@ table bridge loss {
         type filter hook forward priority 0
         udp sport { 67, 4011 } accept
         udp dport { 67, 4011 } accept
-        oifname "tap0" meta l4proto udp numgen inc mod COUNT 3 counter name to_machine drop
-        iifname "tap0" meta l4proto udp numgen inc mod COUNT 3 counter name from_machine drop
+        meta l4proto != { tcp, udp } accept
+        oifname "tap0" numgen inc mod COUNT 3 counter name to_machine drop
+        iifname "tap0" numgen inc mod COUNT 3 counter name from_machine drop
     }
 }
 """
