@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "bootfiles"
-# The real thing, for firmware to load before our scripts.
+# The real thing, for firmware and boot loaders to load before our scripts.
 UNDIONLY = Path("/usr/lib/ipxe/undionly.kpxe")
 SNPONLY = Path("/usr/lib/ipxe/snponly.efi")
+LKRN = Path("/usr/lib/ipxe/ipxe.lkrn")
 
 TARGETS = {
     "x64": ["x86_64-unknown-windows", "-mno-red-zone"],

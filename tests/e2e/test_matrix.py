@@ -6,13 +6,26 @@ server is there. The rest is `make test-e2e-full`, and a part of it, another eac
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import bootfiles
 import pytest
 from dhcp_servers import isc_dhcpd, kea
 from machines import Bios, BiosRom, Machine, Uefi
-from matrix import DHCP_SERVERS, FILES, HTTP_MACHINES, MACHINES, Cell, cells, root, running
+from matrix import (
+    DHCP_SERVERS,
+    FILES,
+    HTTP_MACHINES,
+    MACHINES,
+    PROFILES,
+    Cell,
+    cells,
+    root,
+    running,
+)
 from testbed import Lab
+
+from fastpxe.config import Profile
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
 
@@ -36,6 +49,10 @@ def parameters() -> list[object]:
 
 def test_core_is_part_of_the_matrix() -> None:
     assert set(cells()) >= CORE
+
+
+def test_every_profile_is_part_of_the_matrix() -> None:
+    assert set(PROFILES) == set(get_args(Profile)) - {"rpi"}
 
 
 @pytest.mark.parametrize("cell", parameters())
