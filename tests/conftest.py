@@ -1,4 +1,4 @@
-"""The option that writes the golden replies anew."""
+"""The options of a test run."""
 
 import pytest
 
@@ -9,3 +9,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden replies of tests/corpus anew, and fail: their diff wants reading",
     )
+    parser.addoption("--slice", metavar="N/M", help="run only the Nth of M parts, counted from 0")

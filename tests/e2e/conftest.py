@@ -12,10 +12,6 @@ from testbed import Lab
 HERE = Path(__file__).parent
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slice", metavar="N/M", help="run only the Nth of M parts, counted from 0")
-
-
 @pytest.hookimpl(trylast=True)  # after those that -m leaves out are gone
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep every Mth: neighbours are alike, and so get into different slices."""

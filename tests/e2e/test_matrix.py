@@ -29,6 +29,8 @@ from fastpxe.config import Profile
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
 
+PAGE = Path(__file__).parents[2] / "docs/explanation/tested-firmware.md"
+
 CORE = {
     Cell("bios-e1000", "fog-1.6", "kea"),
     Cell("bios-rom", "none", "isc"),
@@ -53,6 +55,25 @@ def test_core_is_part_of_the_matrix() -> None:
 
 def test_every_profile_is_part_of_the_matrix() -> None:
     assert set(PROFILES) == set(get_args(Profile)) - {"rpi"}
+
+
+def firmware_table() -> str:
+    """Return which machine boots with which configuration, as docs/explanation shows it."""
+    boots = {(cell.machine, cell.config) for cell in cells()}
+    machines = [*MACHINES, *HTTP_MACHINES]
+    rows = [
+        ["", *(f"`{name}`" for name in machines)],
+        ["---"] * (len(machines) + 1),
+        *(
+            [f"`{config}`", *("yes" if (name, config) in boots else "" for name in machines)]
+            for config in FILES
+        ),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def test_page_shows_the_matrix() -> None:
+    assert firmware_table() in PAGE.read_text()
 
 
 @pytest.mark.parametrize("cell", parameters())
