@@ -223,6 +223,7 @@ def reply_in(packet: object) -> Reply | None:
     return Reply(udp.sport, IPv4Address(packet.dst), udp.dport, bytes(udp.data))
 
 
+# The machine's port of the bridge: that of disguise.py, where it is between.
 LOSS = """
 table bridge loss {
     counter to_machine { }
@@ -232,8 +233,8 @@ table bridge loss {
         udp sport { 67, 4011 } accept
         udp dport { 67, 4011 } accept
         meta l4proto != { tcp, udp } accept
-        oifname "tap0" numgen inc mod COUNT 3 counter name to_machine drop
-        iifname "tap0" numgen inc mod COUNT 3 counter name from_machine drop
+        oifname { "tap0", "port" } numgen inc mod COUNT 3 counter name to_machine drop
+        iifname { "tap0", "port" } numgen inc mod COUNT 3 counter name from_machine drop
     }
 }
 """
