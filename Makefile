@@ -1,5 +1,6 @@
 # make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
 # make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
+# make test-e2e-full    every boot of real firmware there is, of which make test does a part
 # make build    only build .venv/bin/fastpxe
 # make deb      a Debian package in build/; make pages: the man page and the completions alone
 # make bench    speed, see bench/README.md; make bench-compare: against the last saved run
@@ -10,7 +11,8 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build pages deb test lint unit asan fuzz bench bench-compare report clean check-build check-test
+.PHONY: serve build pages deb test lint unit test-e2e-part test-e2e-full asan fuzz bench bench-compare \
+	report clean check-build check-test
 
 serve: build
 	$(BIN)/fastpxe serve $(ARGS)
@@ -53,7 +55,7 @@ $(VENV)/test-tools: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --group test
 	@touch $@
 
-test: check-test build $(VENV)/test-tools lint unit asan fuzz
+test: check-test build $(VENV)/test-tools lint unit test-e2e-part asan fuzz
 
 # The end-to-end tests boot real firmware in network namespaces: they need root and these packages.
 check-test:
@@ -71,9 +73,21 @@ lint: build $(VENV)/test-tools
 unit: build $(VENV)/test-tools
 	$(BIN)/python -m pytest
 
+# Of the boots that `unit` leaves out, a part that takes about two minutes: another each day.
+PARTS := 24
+PART ?= $(shell expr $$(date -u +%-j) % $(PARTS))
+
+test-e2e-part: check-test build $(VENV)/test-tools
+	@echo "boots of the matrix: part $(PART) of $(PARTS); once more: sudo make test-e2e-part PART=$(PART)"
+	$(BIN)/python -m pytest tests/e2e -m matrix --slice $(PART)/$(PARTS)
+
+# Every boot there is: the better part of an hour.
+test-e2e-full: check-test build $(VENV)/test-tools
+	$(BIN)/python -m pytest tests/e2e tests/tftp_real -m qemu
+
 # The Cython core once more under the address and undefined-behaviour sanitizers, in a build of its own.
 asan: $(VENV)/test-tools
-	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_reply.py tests/test_policy.py \
+	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_hosts.py tests/test_reply.py tests/test_policy.py \
 	  tests/test_transfer.py tests/serve/test_blocks.py tests/serve/test_downloads.py
 
 fuzz: $(VENV)/test-tools

@@ -1,4 +1,4 @@
-"""The option that writes the golden replies anew, and the Debian package, which takes a while."""
+"""The options of a test run, and the Debian package, which takes a while to build."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden replies of tests/corpus anew, and fail: their diff wants reading",
     )
+    parser.addoption("--slice", metavar="N/M", help="run only the Nth of M parts, counted from 0")
 
 
 @pytest.fixture(scope="session")

@@ -323,7 +323,7 @@ cdef class DhcpPort:
                                 self.port)
             if size and outcome.delay_ms:
                 self.delayed.append(Delayed(
-                    outcome.delay_ms / 1000,
+                    outcome.delay_ms / 1000.0,  # C divides whole numbers
                     PyBytes_FromStringAndSize(<char *>self.buffers.rendered[count], size),
                     outcome.to, outcome.to_port, arrival.address))
             elif size:

@@ -3,17 +3,22 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "bootfiles"
-# The real thing, for firmware to load before our scripts.
-IPXE = (Path("/usr/lib/ipxe/undionly.kpxe"), Path("/usr/lib/ipxe/snponly.efi"))
+# The real thing, for firmware and boot loaders to load before our scripts.
+UNDIONLY = Path("/usr/lib/ipxe/undionly.kpxe")
+SNPONLY = Path("/usr/lib/ipxe/snponly.efi")
+LKRN = Path("/usr/lib/ipxe/ipxe.lkrn")
 SHIM = Path("/usr/lib/shim/shimx64.efi")
 
-X64 = "x86_64-unknown-windows"
-IA32 = "i386-unknown-windows"
+TARGETS = {
+    "x64": ["x86_64-unknown-windows", "-mno-red-zone"],
+    "ia32": ["i386-unknown-windows", "-mno-red-zone"],
+    "arm64": ["aarch64-unknown-windows"],
+}
 
 # More than 64 KiB in real mode; and an application of the size of a boot loader.
 BIOS_PAYLOAD_BYTES = 72_000
@@ -21,15 +26,37 @@ EFI_PAYLOAD_BYTES = 900_000
 SEED = 0x2545F491
 
 
+# The boot files of the tests' own rules, and the architecture that each is for.
+OWN = {
+    "bios.0": "bios",
+    "default.efi": "x64",
+    "intel.efi": "x64",
+    "ia32.efi": "ia32",
+    "arm64.efi": "arm64",
+    "next.pcbios": "bios",
+    "next.efi": "x64",
+}
+# FOG's names, those of its page for each machine's UUID too. None is an iPXE: all are our own.
+FOG = {
+    "undionly.kpxe": "bios",
+    "undionly.kkpxe": "bios",
+    "ipxe.efi": "x64",
+    "snponly.efi": "x64",
+    "intel.efi": "x64",
+    "i386-efi/ipxe.efi": "ia32",
+    "i386-efi/snponly.efi": "ia32",
+    "arm64-efi/snponly.efi": "arm64",
+}
+
+
 def build(into: Path) -> Path:
     """Make the TFTP root `into` afresh."""
     with workshop(into) as work:
-        build_efi("default.efi", work)
-        build_efi("intel.efi", work)
-        build_bios("bios.0", work)
+        for name, arch in OWN.items():
+            build_file(name, work, arch)
         build_script("efi.ipxe", work, then="default.efi")
         build_script("bios.ipxe", work, then="bios.0")
-        for file in IPXE:
+        for file in (UNDIONLY, SNPONLY):
             shutil.copy(file, work)
         # Debian's shim loads grubx64.efi; what that is doesn't matter where Secure Boot is off.
         build_efi("secure/grubx64.efi", work)
@@ -37,14 +64,14 @@ def build(into: Path) -> Path:
     return into
 
 
-def build_fog(into: Path) -> Path:
-    """Make a TFTP root with the names of FOG's boot files. None is an iPXE: all are our own."""
+def build_named(into: Path, files: Mapping[str, str]) -> Path:
+    """Make a TFTP root of just these files, each for its architecture.
+
+    For "ipxe" it is a script, that loads what is named for iPXE's platform.
+    """
     with workshop(into) as work:
-        for name in "undionly.kpxe", "undionly.kkpxe":
-            build_bios(name, work)
-        for name in "ipxe.efi", "snponly.efi", "intel.efi":
-            build_efi(name, work)
-        build_efi("i386-efi/ipxe.efi", work, target=IA32)
+        for name, arch in files.items():
+            build_file(name, work, arch)
     return into
 
 
@@ -64,7 +91,7 @@ def workshop(into: Path) -> Iterator[Path]:
         yield work
         for file in filter(Path.is_file, work.rglob("*")):
             destination = into / file.relative_to(work)
-            destination.parent.mkdir(exist_ok=True)
+            destination.parent.mkdir(parents=True, exist_ok=True)
             file.replace(destination)
 
 
@@ -78,19 +105,28 @@ def payload(size_bytes: int) -> bytes:
     return bytes(made)
 
 
-def build_efi(name: str, work: Path, *, target: str = X64) -> None:
+def build_file(name: str, work: Path, arch: str) -> None:
+    (work / name).parent.mkdir(parents=True, exist_ok=True)
+    match arch:
+        case "bios":
+            build_bios(name, work)
+        case "ipxe":
+            build_script(name, work, then="next.${platform}")
+        case _:
+            build_efi(name, work, TARGETS[arch])
+
+
+def build_efi(name: str, work: Path, target: list[str]) -> None:
     content, compiled = work.parent / "efi.payload", work.parent / "efi.obj"
-    file = work / name
-    file.parent.mkdir(exist_ok=True)
     run(
-        *("clang", "-target", target, "-ffreestanding", "-fno-stack-protector"),
-        *("-mno-red-zone", "-O2", "-Wall", "-Wextra", "-Werror"),
+        *("clang", "-target", *target, "-ffreestanding", "-fno-stack-protector"),
+        *("-O2", "-Wall", "-Wextra", "-Werror"),
         *(f'-DNAME="{name}"', f'-DPAYLOAD="{content}"', f"-DSEED={SEED}u"),
         *("-c", SOURCES / "efi.c", "-o", compiled),
     )
     run(
         *("lld-link", "/subsystem:efi_application", "/entry:efi_main", "/nodefaultlib"),
-        *(f"/out:{file}", compiled),
+        *(f"/out:{work / name}", compiled),
     )
 
 

@@ -12,6 +12,16 @@ from testbed import Lab
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(trylast=True)  # after those that -m leaves out are gone
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep every Mth: neighbours are alike, and so get into different slices."""
+    if wanted := config.getoption("slice"):
+        number, parts = map(int, wanted.split("/"))
+        kept = items[number::parts]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
 @pytest.fixture(scope="session")
 def able() -> None:
     """What every boot needs of this machine is here."""
@@ -28,7 +38,7 @@ def tftp_root(able: None) -> Path:  # noqa: ARG001 -- it has to come first
 
 @pytest.fixture(scope="session")
 def fog_root(able: None) -> Path:  # noqa: ARG001 -- it has to come first
-    return bootfiles.build_fog(HERE / "build" / "fog")
+    return bootfiles.build_named(HERE / "build" / "fog", bootfiles.FOG)
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from machines import Bios, Uefi, UefiHttp, read_serial
-from testbed import DhcpServer, Lab, dnsmasq, isc_dhcpd
+from dhcp_servers import DhcpServer, dnsmasq, isc_dhcpd
+from machines import DELL_E6230, Bios, Uefi, read_serial
+from testbed import Lab
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
-
-DELL_E6230 = "4c4c4544-0038-3610-804e-c4c04f4a5831"
 
 RULES = f"""
 [[boot]]
@@ -131,7 +130,7 @@ def test_uefi_boots_straight_from_a_direct_offer(lab: Lab) -> None:
 def test_uefi_boots_over_http_from_our_own_server(lab: Lab, dhcp_server: DhcpServer) -> None:
     lab.serve_dhcp(dhcp_server)
     with lab.responder(HTTP):
-        assert lab.boot(UefiHttp()) == DEFAULT
+        assert lab.boot(Uefi(http=True)) == DEFAULT
     asked = [line for line in lab.log_of("fastpxe") if " http-" in line]
     assert ["method=HEAD" in asked[0], "method=GET" in asked[1]] == [True, True]
     assert all("http-done" in line for line in asked)
@@ -185,7 +184,7 @@ def test_uuid_of_dell_e6230_gets_the_bios_file_in_bios_mode(lab: Lab) -> None:
 
 def test_bios_boots_where_a_tenth_of_tftp_is_lost(lab: Lab) -> None:
     lab.serve_dhcp(isc_dhcpd)
-    lab.lose_every_tenth_packet()
+    lab.lose_one_packet_of(10)
     with lab.responder(RULES):
         assert lab.boot(Bios()) == BIOS
     # Else the rules matched nothing, and the boot proves nothing.

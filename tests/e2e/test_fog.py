@@ -9,33 +9,23 @@ global tftp-root the file's would win, so this one is that of an interface.
 from pathlib import Path
 
 import pytest
-from machines import Bios, Machine, Uefi, Uefi32
-from testbed import Lab, Reply, isc_dhcpd
+from dhcp_servers import isc_dhcpd
+from machines import DELL_E6230, Bios, Machine, Uefi, Uefi32
+from matrix import CONFIGS, mark, with_tftp
+from testbed import Lab, Reply
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
 
-CONFIGS = Path(__file__).parent / "configs"
 BIOS_UEFI = CONFIGS / "fog-bios-uefi.conf"
 UUID = CONFIGS / "fog-uuid.conf"
 CURRENT = CONFIGS / "fog-current.conf"
-
-DELL_E6230 = "4c4c4544-0038-3610-804e-c4c04f4a5831"
-
-
-def with_tftp(root: Path) -> list[str]:
-    """Return the options that add a TFTP server. This machine may well have no /tftpboot."""
-    return ["--enable-tftp", f"--tftp-root={root},eth0", "--tftp-no-fail"]
-
-
-def mark(name: str, arch: str) -> list[str]:
-    return [f"name={name} arch={arch} sum=OK"]
 
 
 @pytest.mark.parametrize(
     ("machine", "expected"),
     [
-        pytest.param(Bios(), mark("undionly.kpxe", "bios"), id="bios"),
-        pytest.param(Uefi(), mark("ipxe.efi", "x64"), id="x64"),
+        pytest.param(Bios(), [mark("undionly.kpxe", "bios")], id="bios"),
+        pytest.param(Uefi(), [mark("ipxe.efi", "x64")], id="x64"),
     ],
 )
 def test_bios_and_uefi_page_boots_as_with_dnsmasq(
@@ -56,15 +46,15 @@ def test_bios_and_uefi_page_boots_as_with_dnsmasq(
 def test_bios_and_uefi_page_boots_ia32(lab: Lab, fog_root: Path) -> None:
     lab.serve_dhcp(isc_dhcpd)
     with lab.fastpxe("--dnsmasq-conf", BIOS_UEFI, "--", *with_tftp(fog_root)):
-        assert lab.boot(Uefi32()) == mark("i386-efi/ipxe.efi", "ia32")
+        assert lab.boot(Uefi32()) == [mark("i386-efi/ipxe.efi", "ia32")]
 
 
 @pytest.mark.parametrize(
     ("machine", "expected"),
     [
-        pytest.param(Bios(uuid=DELL_E6230), mark("undionly.kpxe", "bios"), id="bios-e6230"),
-        pytest.param(Uefi(uuid=DELL_E6230), mark("intel.efi", "x64"), id="x64-e6230"),
-        pytest.param(Uefi(), mark("ipxe.efi", "x64"), id="x64-other"),
+        pytest.param(Bios(uuid=DELL_E6230), [mark("undionly.kpxe", "bios")], id="bios-e6230"),
+        pytest.param(Uefi(uuid=DELL_E6230), [mark("intel.efi", "x64")], id="x64-e6230"),
+        pytest.param(Uefi(), [mark("ipxe.efi", "x64")], id="x64-other"),
     ],
 )
 def test_uuid_page_boots(lab: Lab, fog_root: Path, machine: Machine, expected: list[str]) -> None:
@@ -76,8 +66,8 @@ def test_uuid_page_boots(lab: Lab, fog_root: Path, machine: Machine, expected: l
 @pytest.mark.parametrize(
     ("machine", "expected"),
     [
-        pytest.param(Bios(), mark("undionly.kkpxe", "bios"), id="bios"),
-        pytest.param(Uefi(), mark("snponly.efi", "x64"), id="x64"),
+        pytest.param(Bios(), [mark("undionly.kkpxe", "bios")], id="bios"),
+        pytest.param(Uefi(), [mark("snponly.efi", "x64")], id="x64"),
     ],
 )
 def test_current_page_boots_beside_the_fog_server(
@@ -102,7 +92,7 @@ def test_bios_and_uefi_page_boots_with_another_tftp_server(lab: Lab, fog_root: P
     lab.serve_dhcp(isc_dhcpd)
     tftp_only = ["--enable-tftp", f"--tftp-root={fog_root}"]
     with lab.fastpxe("--", *tftp_only, name="tftp"), lab.fastpxe("--dnsmasq-conf", BIOS_UEFI):
-        assert lab.boot(Bios()) == mark("undionly.kpxe", "bios")
+        assert lab.boot(Bios()) == [mark("undionly.kpxe", "bios")]
 
 
 def comparable(replies: list[Reply]) -> list[tuple[int, str, int, str]]:

@@ -13,8 +13,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,8 @@ from typing import Self
 
 import dpkt
 import msgspec
+from dhcp_servers import Command, DhcpServer
+from disguise import disguise
 from machines import Machine, is_hopeless, read_marks, read_serial
 from netns import Namespace, Process
 from started import SERVE
@@ -29,10 +31,8 @@ from started import SERVE
 START_LIMIT_S = 20
 RESPONDER = IPv4Address("10.77.0.2")
 
-Command = list[str | Path]
-# A server's command, and the text it prints when it listens.
-Server = tuple[Command, str]
-DhcpServer = Callable[[Path], Server]
+# This machine may have a /tftpboot, which would come before ours.
+AT_TFTPBOOT = 'cd "$0"; test ! -d /tftpboot || mount --bind tftpboot /tftpboot; exec "$@"'
 
 
 class Lab:
@@ -48,6 +48,10 @@ class Lab:
         try:
             self.bridge = self.stack.enter_context(Namespace())
             make_bridge(self.bridge)
+            self.bridge.ip("""
+                tuntap add tap0 mode tap
+                link set tap0 master br0 up
+            """)
             self.dhcp = self.attach("dhcp", "10.77.0.1/24")
             self.srv = self.attach("srv", "10.77.0.2/24")
             self.stack.enter_context(router_advertisements(self.bridge))
@@ -102,27 +106,37 @@ class Lab:
     def serve_dhcp(self, server: DhcpServer) -> None:
         self.start("dhcp", self.dhcp, *server(self.folder))
 
-    def responder(self, rules: str) -> AbstractContextManager[None]:
-        """Run fastpxe with these [[boot]] rules."""
-        config = self.folder / "fastpxe.toml"
-        head = f'interfaces = ["eth0"]\n[tftp]\nroot = "{self.tftp_root}"\n'
+    def responder(
+        self, rules: str, *, top: str = "", name: str = "fastpxe", at: Namespace | None = None
+    ) -> AbstractContextManager[None]:
+        """Run fastpxe with these [[boot]] rules, or what else may follow [tftp]."""
+        config = self.folder / f"{name}.toml"
+        head = f'interfaces = ["eth0"]\n{top}\n[tftp]\nroot = "{self.tftp_root}"\n'
         config.write_text(head + rules)
-        return self.fastpxe("-c", config)
+        return self.fastpxe("-c", config, name=name, at=at)
 
     def fastpxe(
         self, *arguments: str | Path, name: str = "fastpxe", at: Namespace | None = None
     ) -> AbstractContextManager[None]:
         """Run `fastpxe serve`, at 10.77.0.2 unless told otherwise."""
-        command: Command = [*SERVE, *arguments]
-        return self.serving(name, at or self.srv, command, "ready")
+        return self.serving(name, at or self.srv, [*SERVE, *arguments], "ready")
 
-    def dnsmasq_proxy(self, config: Path, *options: str) -> AbstractContextManager[None]:
-        """Run real dnsmasq where fastpxe goes."""
+    def fastpxe_without_configuration(self) -> AbstractContextManager[None]:
+        """Run `fastpxe serve` and no more, where its files are: they are in a folder `tftpboot`."""
+        assert self.tftp_root.name == "tftpboot"
+        alone: Command = ["unshare", "--mount", "sh", "-c", AT_TFTPBOOT, self.tftp_root.parent]
+        return self.serving("fastpxe", self.srv, [*alone, *SERVE], "ready")
+
+    def dnsmasq_proxy(
+        self, config: Path, *options: str, at: Namespace | None = None
+    ) -> AbstractContextManager[None]:
+        """Run real dnsmasq, at 10.77.0.2 unless told otherwise."""
         command: Command = [
             *("dnsmasq", f"--conf-file={config}", "--keep-in-foreground", "--log-facility=-"),
-            *("--user=root", "--pid-file=", f"--dhcp-leasefile={self.folder / 'leases'}", *options),
+            *("--user=root", "--pid-file=", f"--dhcp-leasefile={self.folder / 'no-leases'}"),
+            *options,
         ]
-        return self.serving("dnsmasq", self.srv, command, "DHCP, proxy on subnet")
+        return self.serving("dnsmasq", at or self.srv, command, "DHCP, proxy on subnet")
 
     @contextmanager
     def serving(
@@ -141,20 +155,21 @@ class Lab:
         self.serials.append(serial)
         log = serial.with_suffix(".qemu")
         self.logs.append(log)
-        qemu = Process(self.bridge, *machine.qemu("tap0", serial), log=log)
-        try:
-            end = time.monotonic() + machine.limit_s
-            while qemu.is_running() and time.monotonic() < end:
-                if is_hopeless(read_serial(serial)):
-                    break
-                time.sleep(0.1)
-        finally:
-            qemu.kill()
+        with disguise(self.bridge) if machine.is_disguised else nullcontext():
+            qemu = Process(self.bridge, *machine.qemu("tap0", serial), log=log)
+            try:
+                end = time.monotonic() + machine.limit_s
+                while qemu.is_running() and time.monotonic() < end:
+                    if is_hopeless(read_serial(serial)):
+                        break
+                    time.sleep(0.1)
+            finally:
+                qemu.kill()
         return read_marks(read_serial(serial))
 
-    def lose_every_tenth_packet(self) -> None:
-        """Drop TFTP packets each way. By count: a run can be repeated, and never goes unharmed."""
-        self.bridge.run("nft", "-f", "-", stdin=LOSS)
+    def lose_one_packet_of(self, count: int) -> None:
+        """Drop some of what carries files, each way. By count, so that no run goes unharmed."""
+        self.bridge.run("nft", "-f", "-", stdin=LOSS.replace("COUNT", str(count)))
 
     def lost(self) -> dict[str, int]:
         """Return how many packets were dropped, by direction."""
@@ -207,61 +222,38 @@ def reply_in(packet: object) -> Reply | None:
     return Reply(udp.sport, IPv4Address(packet.dst), udp.dport, bytes(udp.data))
 
 
+# The machine's port of the bridge: that of disguise.py, where it is between.
 LOSS = """
 table bridge loss {
     counter to_machine { }
     counter from_machine { }
     chain forward {
         type filter hook forward priority 0
-        oifname "tap0" udp sport != { 67, 4011 } numgen inc mod 10 3 counter name to_machine drop
-        iifname "tap0" udp dport != { 67, 4011 } numgen inc mod 10 3 counter name from_machine drop
+        udp sport { 67, 4011 } accept
+        udp dport { 67, 4011 } accept
+        meta l4proto != { tcp, udp } accept
+        oifname { "tap0", "port" } numgen inc mod COUNT 3 counter name to_machine drop
+        iifname { "tap0", "port" } numgen inc mod COUNT 3 counter name from_machine drop
     }
 }
 """
 
 
-def isc_dhcpd(folder: Path) -> Server:
-    """A DHCP server that knows nothing of network boot."""
-    config, leases = folder / "dhcpd.conf", folder / "dhcpd.leases"
-    config.write_text("""
-        authoritative;
-        subnet 10.77.0.0 netmask 255.255.255.0 {
-            range 10.77.0.100 10.77.0.200;
-            option routers 10.77.0.1;
-            option domain-name-servers 10.77.0.1;
-        }
-    """)
-    leases.touch()
-    files = ("-cf", config, "-lf", leases, "-pf", folder / "dhcpd.pid")
-    return ["dhcpd", "-4", "-f", "-d", *files, "eth0"], "Server starting service"
-
-
-def dnsmasq(folder: Path) -> Server:
-    """Another, that offers 3 s late: it pings the address first."""
-    return [
-        *("dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground", "--log-facility=-"),
-        *("--user=root", "--pid-file=", "--port=0", "--interface=eth0"),
-        *("--dhcp-range=10.77.0.100,10.77.0.200,1h", f"--dhcp-leasefile={folder / 'leases'}"),
-    ], "DHCP, IP range"
-
-
-def make_bridge(namespace: Namespace) -> None:
+def make_bridge(namespace: Namespace, name: str = "br0") -> None:
     # A port that first listens and learns, or a bridge that waits for joins, loses the first
     # packets of a boot.
-    namespace.ip("""
-        link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-        link set br0 up
-        tuntap add tap0 mode tap
-        link set tap0 master br0 up
+    namespace.ip(f"""
+        link add {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+        link set {name} up
     """)
 
 
 @contextmanager
-def router_advertisements(namespace: Namespace) -> Iterator[None]:
+def router_advertisements(namespace: Namespace, bridge: str = "br0") -> Iterator[None]:
     """Tell iPXE, twice a second, that there's no IPv6 here: else it waits 16 s for a router."""
     stop = threading.Event()
     link = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    link.bind(("br0", 0))
+    link.bind((bridge, 0))
 
     def advertise() -> None:
         while not stop.wait(0.5):

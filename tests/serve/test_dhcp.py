@@ -323,6 +323,15 @@ def test_a_delayed_reply_keeps_nobody_waiting(wire: Wire) -> None:
     assert client.hear_up_to(1) == [2, 1]
 
 
+def test_a_reply_is_held_back_for_a_part_of_a_second(wire: Wire) -> None:
+    wire.serve()
+    wire.stop()
+    port = port_of(wire, '[[boot]]\nfile = "late"\nreply_delay_s = 0.25\n', Board())
+    wire.socket().send(discover(xid=1))
+    port.drain()
+    assert [held.delay_s for held in port.delayed] == [0.25]
+
+
 def test_a_client_in_the_middle_of_its_boot_goes_before_a_storm(wire: Wire) -> None:
     wire.serve()
     asking, booting = wire.socket(), wire.socket(port=4011)
@@ -417,21 +426,26 @@ def test_other_peoples_traffic_is_not_told(wire: Wire) -> None:
     assert [type(event) for event in wire.told] == [Answered]
 
 
-def test_a_full_board_keeps_the_oldest_and_counts_what_is_lost(wire: Wire) -> None:
-    wire.serve()
-    wire.stop()
+def port_of(wire: Wire, text: str, board: Board) -> DhcpPort:
+    """Return port 67 of eth0, to be drained by hand."""
     one = next(s for s in wire.sockets if (s.interface.name, s.port) == ("eth0", 67))
-    board = Board(1, 4)
     network = one.interface.networks[0]
-    port = DhcpPort(
+    return DhcpPort(
         one.sock.fileno(),
         one.interface.index,
         int(network.ip),
         int(network.netmask),
         67,
-        compiled(TEXT).responder("eth0"),
+        compiled(text).responder("eth0"),
         board,
     )
+
+
+def test_a_full_board_keeps_the_oldest_and_counts_what_is_lost(wire: Wire) -> None:
+    wire.serve()
+    wire.stop()
+    board = Board(1, 4)
+    port = port_of(wire, TEXT, board)
     wire.socket().send(*(discover(xid=xid) for xid in range(10)))
     port.drain()
     assert (len(board), board.lost) == (4, 6)
