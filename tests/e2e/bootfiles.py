@@ -59,7 +59,7 @@ def build(into: Path) -> Path:
         for file in (UNDIONLY, SNPONLY):
             shutil.copy(file, work)
         # Debian's shim loads grubx64.efi; what that is doesn't matter where Secure Boot is off.
-        build_efi("secure/grubx64.efi", work)
+        build_file("secure/grubx64.efi", work, "x64")
         shutil.copy(SHIM, work / "secure")
     return into
 

@@ -1,8 +1,9 @@
 """Real iPXE asks for a script, says who it is, and runs what was made for it."""
 
 import pytest
+from dhcp_servers import isc_dhcpd
 from machines import Bios, Machine, Uefi
-from testbed import Lab, isc_dhcpd
+from testbed import Lab
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
 
