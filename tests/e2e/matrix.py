@@ -59,6 +59,13 @@ PROFILES = {
         "arm64": "snponly-arm64.efi",
         "ipxe": "autoexec.ipxe",
     },
+    "secure-boot": {
+        "bios": "i386/undionly.kpxe",
+        "x64": "x86_64-sb/snponly-shim.efi",
+        "ia32": "i386/snponly.efi",
+        "arm64": "arm64-sb/snponly-shim.efi",
+        "ipxe": "autoexec.ipxe",
+    },
 }
 PAGES = {
     "fog-bios-uefi.conf": {
