@@ -31,6 +31,7 @@ Profile = Literal["fog-1.6", "fog-1.5", "netbootxyz", "ipxe", "rpi", "secure-boo
 
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
 STATE = "/var/lib/fastpxe"
+TOKEN_MIN = 16  # characters of a secret
 MENU_PROMPT = "Boot menu"
 MENU_TIMEOUT_S = 10
 MENU_FILE_MAX = 127  # the header field; option 67 would not fit beside the menu
@@ -126,6 +127,18 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return f"http://{{server}}{port}/{path}"
 
 
+class AdminSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[admin]: the web page, metrics and JSON of a running server. None changes anything.
+
+    address: where it is served; elsewhere than on this machine it asks for the token.
+    """
+
+    enabled: bool = True
+    address: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8067
+    token: Annotated[str, msgspec.Meta(min_length=TOKEN_MIN)] | None = None
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file as it is written."""
 
@@ -134,6 +147,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dhcp: Dhcp = Dhcp()
     tftp: TftpSettings = TftpSettings()
     http: HttpSettings = HttpSettings()
+    admin: AdminSettings = AdminSettings()
     boot: tuple[BootTable, ...] = ()
     host: tuple[HostTable, ...] = ()
     state: str = STATE
@@ -151,6 +165,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     dhcp: Dhcp
     tftp: TftpSettings
     http: HttpSettings = HttpSettings()
+    admin: AdminSettings = AdminSettings()
     rules: tuple[Rule, ...]
     hosts: tuple[Host, ...] = ()
     state: str = STATE
@@ -196,6 +211,7 @@ def parse(text: str, source: str) -> Config:
         _check_arches(rules)
         _check_dhcp(document.dhcp, rules)
         _check_tftp(document.tftp)
+        _check_admin(document.admin)
     except msgspec.ValidationError as error:
         wrong = _explain(str(error))
     except _Wrong as error:
@@ -207,6 +223,7 @@ def parse(text: str, source: str) -> Config:
             dhcp=document.dhcp,
             tftp=document.tftp,
             http=document.http,
+            admin=document.admin,
             rules=rules,
             hosts=hosts,
             state=document.state,
@@ -464,6 +481,17 @@ def _check_tftp(tftp: TftpSettings) -> None:
         _check_client(f"tftp.client[{i}]", client, tftp)
 
 
+def _check_admin(admin: AdminSettings) -> None:
+    try:
+        address = IPv4Address(admin.address)
+    except ValueError:
+        raise _Wrong(
+            "admin.address", f'{admin.address!r} is no IPv4 address; write "127.0.0.1"'
+        ) from None
+    if admin.token is None and not address.is_loopback:
+        raise _Wrong("admin.token", 'others can reach that address; add token = "…"')
+
+
 def _check_remap(tftp: TftpSettings) -> None:
     spelled: dict[bytes, str] = {}
     for name, target in tftp.remap.items():
@@ -560,6 +588,7 @@ _KEYS: dict[str, type[msgspec.Struct]] = {
     "tftp": TftpSettings,
     "tftp.client": TftpClient,
     "http": HttpSettings,
+    "admin": AdminSettings,
     "boot": BootTable,
     "boot.item": ItemTable,
     "host": HostTable,

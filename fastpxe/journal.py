@@ -235,7 +235,7 @@ class Journal:
 
     def _has_file(self, boot: Boot, at: float, file: str, size: int) -> None:
         self._step(boot, at, "done", f"has {file}, {size:,} bytes")
-        if is_ipxe_binary(file):
+        if boot.is_ipxe and is_ipxe_binary(file):
             boot.loads_of_ipxe += 1
             if boot.loads_of_ipxe >= LOOP:
                 self._is_stuck(boot, problem("ipxe-loop", boot.loads_of_ipxe), at)

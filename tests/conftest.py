@@ -14,6 +14,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden replies of tests/corpus anew, and fail: their diff wants reading",
     )
+    parser.addoption(
+        "--update-pictures", action="store_true", help="write the pictures of docs/pictures anew"
+    )
     parser.addoption("--slice", metavar="N/M", help="run only the Nth of M parts, counted from 0")
 
 

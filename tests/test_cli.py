@@ -18,7 +18,9 @@ def run(*arguments: str) -> int:
         return int(exit_.code or 0)
 
 
-@pytest.mark.parametrize("command", [(), ("serve",), ("check",), ("explain",), ("host",)])
+@pytest.mark.parametrize(
+    "command", [(), ("serve",), ("check",), ("explain",), ("host",), ("watch",)]
+)
 def test_help_has_an_example(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*command, "--help") == 0
     help_text = capsys.readouterr().out

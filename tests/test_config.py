@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fastpxe import config
 from fastpxe.config import (
+    AdminSettings,
     BootTable,
     Config,
     Dhcp,
@@ -265,6 +266,12 @@ def host(line: str, says: str, index: str = "", rest: str = 'mac = "02:00:00:00:
 
 
 WRONG = [
+    Bad("admin = 1", 1, "admin", "expected `object`"),
+    Bad("[admin]\nenabled = 1", 2, "admin.enabled", "expected `bool`"),
+    Bad("[admin]\nport = 0", 2, "admin.port", "`int` >= 1"),
+    Bad('[admin]\naddress = "lab"', 2, "admin.address", 'write "127.0.0.1"'),
+    Bad('[admin]\naddress = "0.0.0.0"', 1, "admin.token", 'add token = "…"'),
+    Bad('[admin]\ntoken = "short"', 2, "admin.token", "length >= 16"),
     Bad("host = 1", 1, "host", "expected `array`"),
     Bad("state = 1", 1, "state", "expected `str`"),
     tftp('scripts = ""', "length >= 1"),
@@ -425,7 +432,12 @@ WRONG = [
     # keys that aren't there
     Bad("interface = []", 1, "interface", "unknown key; did you mean 'interfaces'?"),
     Bad('\n[dhpc]\na = "b"', 2, "dhpc", "unknown key; did you mean 'dhcp'?"),
-    Bad("zzz = 1", 1, "zzz", "unknown key; known: interfaces, profile, dhcp, tftp, http, boot"),
+    Bad(
+        "zzz = 1",
+        1,
+        "zzz",
+        "unknown key; known: interfaces, profile, dhcp, tftp, http, admin, boot, host, state",
+    ),
     dhcp("port = [67]", "unknown key; did you mean 'ports'?"),
     tftp("blksize = 1468", "unknown key; did you mean 'max_blksize'?"),
     boot('files = "f"', "unknown key; did you mean 'file'?"),
@@ -452,6 +464,7 @@ def test_every_key_has_a_wrong_value_here() -> None:
         *Document.__struct_fields__,
         *(f"dhcp.{name}" for name in Dhcp.__struct_fields__),
         *(f"tftp.{name}" for name in TftpSettings.__struct_fields__),
+        *(f"admin.{name}" for name in AdminSettings.__struct_fields__),
         *(f"http.{name}" for name in HttpSettings.__struct_fields__),
         *(f"host[1].{name}" for name in HostTable.__struct_fields__),
         *(f"boot[1].{name}" for name in BootTable.__struct_fields__),

@@ -12,7 +12,15 @@ import pytest
 
 from fastpxe import cli, config
 from fastpxe._codec import REASONS
-from fastpxe.config import BootTable, Dhcp, Document, HostTable, HttpSettings, ItemTable
+from fastpxe.config import (
+    AdminSettings,
+    BootTable,
+    Dhcp,
+    Document,
+    HostTable,
+    HttpSettings,
+    ItemTable,
+)
 from fastpxe.events import Outcome
 from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.tftp import TftpSettings
@@ -29,6 +37,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[dhcp]": Dhcp,
     "[tftp]": TftpSettings,
     "[http]": HttpSettings,
+    "[admin]": AdminSettings,
     "[[boot]]": BootTable,
     "[[boot.item]]": ItemTable,
     "[[host]]": HostTable,

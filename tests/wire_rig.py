@@ -56,12 +56,16 @@ class Wire:
 
     def ask(self, xid: int = 0x12345678) -> Reply:
         """Broadcast a DISCOVER as firmware does; the one reply to it."""
+        return self.broadcast(discover(arch=7, xid=xid))
+
+    def broadcast(self, datagram: bytes) -> Reply:
+        """Broadcast a DHCP message as firmware does; the first reply to it."""
         with self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(LIMIT_S)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
             sock.bind(("", 68))
-            sock.sendto(discover(arch=7, xid=xid), ("255.255.255.255", 67))
+            sock.sendto(datagram, ("255.255.255.255", 67))
             return Reply(sock.recv(2048))
 
     def file_offered(self) -> str:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from fastpxe import __version__
-from fastpxe.cli import check, doctor, explain, host, import_, serve, storm
+from fastpxe.cli import check, doctor, explain, host, import_, serve, storm, watch
 from fastpxe.cli.source import split_options
 from fastpxe.errors import ConfigError, FastpxeError
 
@@ -44,6 +44,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"fastpxe {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (serve, check, explain, host, doctor, import_, storm):
+    for command in (serve, watch, check, explain, host, doctor, import_, storm):
         command.add(commands)
     return top

@@ -10,13 +10,14 @@ import msgspec
 from fastpxe import policy
 from fastpxe._hosts import Hosts
 from fastpxe.answers import Answers, NativeAnswers
-from fastpxe.config import Config, HttpSettings
+from fastpxe.config import AdminSettings, Config, HttpSettings
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.dnsmasq.model import Interface as Addresses
 from fastpxe.dnsmasq.tftp import notices as tftp_notices
 from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import ConfigError, StartError
+from fastpxe.rules import Rule
 from fastpxe.serve.host_keeper import HostBoots
 from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
 from fastpxe.tftp import TftpSettings
@@ -30,7 +31,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 
     source: where the configuration came from; `size` what is in it, for people.
     interfaces: those to listen on. ports: the role of each DHCP port (67 or 4011) and its number.
-    own: this machine's addresses.
+    own: this machine's addresses. rules: those that are native, for people.
     files: boot files that are handed out from here, each with the rule that does.
     hosts: those with a boot of their own, None where the configuration has no such thing.
     user, group: whom to become after the start; None is up to the command.
@@ -48,6 +49,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     answers: Answers
     tftp: TftpSettings
     http: HttpSettings = HttpSettings()
+    admin: AdminSettings = AdminSettings()
+    rules: tuple[Rule, ...] = ()
     files: tuple[tuple[str, str], ...]
     own: tuple[IPv4Address, ...] = ()
     hosts: HostBoots | None = None
@@ -63,7 +66,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
         names = tuple(interface.name for interface in self.interfaces)
         return (
             names, self.ports, self.receive_buffer, self.share_ports, self.multicast,
-            self.tftp.enabled, self.tftp.interfaces, self.http, self.user, self.group,
+            self.tftp.enabled, self.tftp.interfaces, self.http, self.admin, self.user, self.group,
         )  # fmt: skip
 
 
@@ -95,6 +98,8 @@ def _native(config: Config) -> Front:
         answers=NativeAnswers(compiled, {one.name: one.address for one in present}),
         tftp=config.tftp,
         http=config.http,
+        admin=config.admin,
+        rules=config.rules,
         files=tuple(_files_of(config)),
         own=tuple(own),
         hosts=HostBoots(

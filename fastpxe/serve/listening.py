@@ -4,6 +4,8 @@ import logging
 import socket
 from contextlib import ExitStack
 
+from fastpxe.config import AdminSettings
+from fastpxe.errors import StartError
 from fastpxe.serve.boot_files import file_interfaces, look_up
 from fastpxe.serve.dhcp import DhcpSocket
 from fastpxe.serve.front import Front
@@ -15,6 +17,7 @@ from fastpxe.serve.sockets import (
     dropped_by_kernel,
     full_buffers,
     join_group,
+    listen_at,
     listen_on,
     open_group,
     receive_buffer_of,
@@ -61,6 +64,8 @@ class Listening:
                 (interface, stack.enter_context(listen_on(interface, front.http.port)))
                 for interface in self._tftp_interfaces
             ]
+
+        self.admin = _admin_socket(front, stack)
 
     def share(self, index: int) -> tuple[list[DhcpSocket], list[DhcpSocket]]:
         """The DHCP and the TFTP sockets of a worker."""
@@ -121,6 +126,19 @@ class Listening:
     ) -> None:
         for share, sock in zip(shares, group, strict=True):
             share.append(DhcpSocket(interface, port, sock))
+
+
+def _admin_socket(front: Front, stack: ExitStack) -> socket.socket | None:
+    """Where people look, unless that is off; None, and a warning, where nobody asked for it."""
+    if not front.admin.enabled:
+        return None
+    try:
+        return stack.enter_context(listen_at(front.admin.address, front.admin.port))
+    except StartError as error:
+        if front.admin != AdminSettings():
+            raise
+        log.warning("no web page and no metrics: %s; or set [admin] port = …", error)
+        return None
 
 
 def _tftp_interfaces(front: Front) -> list[Interface]:

@@ -84,6 +84,19 @@ def listen_on(interface: Interface, port: int) -> socket.socket:
     return sock
 
 
+def listen_at(address: str, port: int) -> socket.socket:
+    """Listen on a TCP port of one address: non-blocking. Raises StartError."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise StartError(f"[admin] {address}:{port}: {error.strerror}") from error
+    return sock
+
+
 def receive_buffer_of(sock: socket.socket) -> int:
     """Bytes that the kernel granted; it reports twice what was asked, for its own book-keeping."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2

@@ -5,14 +5,15 @@ signals. A worker that dies is replaced at once; what the kernel has queued on i
 is answered by the next, for the sockets are the parent's.
 """
 
+import importlib
 import logging
 import os
 import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack
 
 import msgspec
 
@@ -29,7 +30,7 @@ from fastpxe.serve.listening import Listening
 from fastpxe.serve.notebook import Notebook
 from fastpxe.serve.observer import Observer
 from fastpxe.serve.pulse import INTERVAL_S, Pulse
-from fastpxe.serve.recorder import Recording
+from fastpxe.serve.recorder import Beside, Recording
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.systemd import Manager, Watchdog
@@ -128,8 +129,11 @@ def _leave_root(
     listening.make_default_root(front)
     if front.hosts:
         make_folder(front.hosts.folder, account.uid, account.gid)
+    # What children import by themselves may be where the other user can't read.
     if front.http.enabled:
-        http_child.load()  # its modules may be where the other user can't read
+        http_child.load()
+    if listening.admin is not None:
+        importlib.import_module("fastpxe.serve.admin")
     privileges.become(account)
     try:
         load()
@@ -157,6 +161,7 @@ class Supervisor:
         self._ended: Counter[str] = Counter()
         self._latency: Histogram = []
         self._notebook = Notebook()
+        self._started_at = time.time()
         self._recorder = 0
 
     def serve(self, load: Load) -> None:
@@ -261,10 +266,31 @@ class Supervisor:
                 tellers=[one for each in generations for one in each.tellers(observer.saw)],
                 notebook=self._notebook,
                 counts=self.counts,
-                beside=(),
+                beside=self._beside(generations),
                 flush=logging.shutdown,
             )
         )
+
+    def _beside(self, generations: Sequence[Generation]) -> list[Beside]:
+        """What the recorder's process does besides."""
+        sock = self._listening.admin
+        if sock is None:
+            return []
+        pulses = [one.tools.pulse for one in self._now.workers]
+
+        def latency() -> Histogram:
+            living = [one for each in generations for one in each.workers]
+            return merged([self._latency, *(h for one in living for h in _latencies_of(one))])
+
+        async def begin(observer: Observer, stack: AsyncExitStack) -> None:
+            admin = importlib.import_module("fastpxe.serve.admin")  # not in the parent
+            server = admin.Server(
+                self.summary(), self._now.front.rules, self.counts, latency, pulses,
+                self._started_at,
+            )  # fmt: skip
+            await admin.Admin(server, sock, self._now.front.admin.token).begin(observer, stack)
+
+        return [begin]
 
     def _reap(self) -> None:
         """Take leave of children that ended, and put another where one was needed."""

@@ -25,6 +25,7 @@ PACKAGES = {
     "/usr/share/seabios/bios-256k.bin": "seabios",
     "atftp": "atftp",
     "busybox": "busybox",
+    "chromium": "chromium",
     "clang": "clang",
     "curl": "curl",
     "dhcpd": "isc-dhcp-server",

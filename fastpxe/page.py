@@ -1,0 +1,96 @@
+"""The web page of a server, as HTML: whole, or the parts of it that change."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from importlib.resources import files
+
+import jinja2
+
+from fastpxe.journal import Boot
+from fastpxe.metrics import Figures
+from fastpxe.rules import Rule
+
+ROWS_MAX = 200
+NOW_S = 600.0  # whoever was seen within is booting now; the others are history
+BAR_WIDTH = 2
+CHART_WIDTH, CHART_HEIGHT = 1200, 120
+
+
+def _load(name: str) -> str:
+    return files("fastpxe").joinpath("web", name).read_text()
+
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FunctionLoader(_load), autoescape=True, undefined=jinja2.StrictUndefined
+)
+
+
+def asset(name: str) -> str:
+    """A file that goes with the page: "page.css" or "page.js"."""
+    return _load(name)
+
+
+def page(summary: str, parts: dict[str, str]) -> str:
+    """The whole page; `parts` are as of `parts`."""
+    return _TEMPLATES.get_template("page.html").render(summary=summary, parts=parts)
+
+
+def parts(
+    figures: Figures,
+    history: Iterable[Boot],
+    rules: Sequence[Rule],
+    per_s: Sequence[int],
+    now: float,
+) -> dict[str, str]:
+    """What changes, by the id of its element. `per_s` are answers in each of the last seconds."""
+    recent = [boot for boot in figures.boots if now - boot.seen_at <= NOW_S]
+    older = [boot for boot in figures.boots if now - boot.seen_at > NOW_S]
+    found = {
+        "booting": _rows(recent, now),
+        "history": _rows([*older, *history], now),
+        "rules": _TEMPLATES.get_template("rules.html").render(
+            rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
+        ),
+        "problems": _TEMPLATES.get_template("problems.html").render(
+            stuck=[boot for boot in figures.boots if boot.problem][:ROWS_MAX]
+        ),
+        "chart": _chart(per_s),
+        "totals": _TEMPLATES.get_template("totals.html").render(figures=figures),
+    }
+    return {name: text.strip() for name, text in found.items()}
+
+
+def _once(rules: Sequence[Rule]) -> list[Rule]:
+    """The first rule of each name: hits are counted by name."""
+    return list({rule.name: rule for rule in reversed(rules)}.values())[::-1][:ROWS_MAX]
+
+
+def _rows(boots: Sequence[Boot], now: float) -> str:
+    return _TEMPLATES.get_template("boots.html").render(
+        boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), now=now, time_of=_time_of,
+        share=share,
+    )  # fmt: skip
+
+
+def _time_of(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+
+
+def share(boot: Boot) -> str:
+    """How far a download is: "43 %", or nothing."""
+    if boot.stage != "tftp" or not boot.size_bytes:
+        return ""
+    return f"{100 * boot.fetched_bytes // boot.size_bytes} %"
+
+
+def _chart(per_s: Sequence[int]) -> str:
+    most = max([*per_s, 1])
+    bars = [
+        (CHART_WIDTH - BAR_WIDTH * (len(per_s) - i), round(CHART_HEIGHT * count / most, 1))
+        for i, count in enumerate(per_s)
+        if count
+    ]
+    return _TEMPLATES.get_template("chart.html").render(
+        bars=bars, most=max(per_s, default=0), width=CHART_WIDTH, height=CHART_HEIGHT,
+        bar_width=BAR_WIDTH,
+    )  # fmt: skip

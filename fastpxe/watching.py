@@ -1,0 +1,82 @@
+"""The live table of `fastpxe watch`: which boots it shows, in which order, and how."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from fastpxe.journal import Boot
+from fastpxe.page import share
+
+Order = Literal["seen", "began", "mac", "stage"]
+
+_COLOURS = {"stuck": "red", "done": "green", "tftp": "cyan", "http": "cyan"}
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What to show: machines with a text about them, and at some stages; "" and none are all.
+
+    text: in lower case.
+    """
+
+    text: str = ""
+    stages: frozenset[str] = frozenset()
+
+    def takes(self, boot: Boot) -> bool:
+        """Whether a boot is to be shown."""
+        about = f"{boot.mac} {boot.uuid} {boot.address} {boot.rule} {boot.file}".lower()
+        return self.text in about and (not self.stages or boot.stage in self.stages)
+
+
+class Watched:
+    """The last boot of each machine, as a server tells of them."""
+
+    def __init__(self) -> None:
+        self._boots: dict[str, Boot] = {}
+
+    def take(self, boots: Iterable[Boot]) -> None:
+        """Take in those that changed."""
+        self._boots.update((boot.mac, boot) for boot in boots)
+
+    def boots(self, wanted: Filter, order: Order) -> list[Boot]:
+        """Those that are wanted, in that order."""
+        found = [boot for boot in self._boots.values() if wanted.takes(boot)]
+        if order == "mac":
+            return sorted(found, key=lambda boot: boot.mac)
+        if order == "stage":
+            return sorted(found, key=lambda boot: (boot.stage != "stuck", boot.stage, boot.mac))
+        times = {"seen": lambda boot: -boot.seen_at, "began": lambda boot: -boot.began_at}
+        return sorted(found, key=times[order])
+
+
+def table(boots: Sequence[Boot], now: float) -> Table:
+    """The boots as rich shows them; `now` is in seconds since 1970."""
+    shown = Table(box=None, pad_edge=False, expand=True)
+    for name in ("MAC", "Stage", "Arch", "Rule", "File", "Age"):
+        shown.add_column(name, no_wrap=name in ("MAC", "Stage", "Age"))
+    shown.add_column("Last problem, and its likely cause", ratio=1)
+    for boot in boots:
+        found = boot.problem
+        code = f" ({found.code})" if found and found.code else ""
+        what = f"{found.text}{code}: {found.advice}" if found else ""
+        stage = f"{boot.stage} {share(boot)}".strip()
+        arch = boot.arch + (" iPXE" if boot.is_ipxe else "")
+        shown.add_row(
+            _text(boot.mac), _text(stage, _COLOURS.get(boot.stage, "")), _text(arch),
+            _text(boot.rule), _text(boot.file), _text(age(now - boot.began_at)), _text(what),
+        )  # fmt: skip
+    return shown
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Text of clients' may have what moves a terminal's cursor."""
+    return Text("".join(c if c.isprintable() else "?" for c in text), style=style)
+
+
+def age(seconds: float) -> str:
+    """How long ago: "5 s", "3 min", "2 h"."""
+    if seconds < 100:
+        return f"{max(0, int(seconds))} s"
+    return f"{int(seconds // 60)} min" if seconds < 6000 else f"{int(seconds // 3600)} h"

@@ -1,0 +1,81 @@
+"""Which boots `fastpxe watch` shows, and how."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from fastpxe.diagnosis import problem
+from fastpxe.journal import Boot
+from fastpxe.watching import Filter, Watched, age, table
+
+ONE = Boot(mac="52:54:00:00:00:01", rule="lab", file="a.efi", began_at=10, seen_at=30, stage="done")
+TWO = Boot(
+    mac="52:54:00:00:00:02", address="10.0.0.2", began_at=20, seen_at=20, stage="stuck",
+    problem=problem("missing-file", "b.efi"),
+)  # fmt: skip
+THREE = Boot(
+    mac="52:54:00:00:00:03", began_at=30, seen_at=40, stage="tftp", fetched_bytes=43, size_bytes=100
+)
+
+
+def watched() -> Watched:
+    made = Watched()
+    made.take([ONE, TWO, THREE])
+    return made
+
+
+def printed(*boots: Boot, now: float = 100) -> str:
+    text = io.StringIO()
+    Console(file=text, width=200).print(table(boots, now))
+    return text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("order", "macs"), [("seen", "312"), ("began", "321"), ("mac", "123"), ("stage", "213")]
+)
+def test_boots_are_sorted(order: str, macs: str) -> None:
+    found = watched().boots(Filter(), order)  # type: ignore[arg-type] # of its values
+    assert "".join(boot.mac[-1] for boot in found) == macs
+
+
+@pytest.mark.parametrize(
+    ("wanted", "macs"),
+    [
+        (Filter(), "123"),
+        (Filter(text="00:02"), "2"),
+        (Filter(text="10.0.0.2"), "2"),
+        (Filter(text="lab"), "1"),
+        (Filter(text="a.efi"), "1"),
+        (Filter(stages=frozenset({"stuck", "tftp"})), "23"),
+        (Filter(text="lab", stages=frozenset({"stuck"})), ""),
+    ],
+)
+def test_boots_are_chosen(wanted: Filter, macs: str) -> None:
+    assert "".join(boot.mac[-1] for boot in watched().boots(wanted, "mac")) == macs
+
+
+def test_what_changed_takes_the_place_of_what_was() -> None:
+    made = watched()
+    made.take([Boot(mac=ONE.mac, stage="offer")])
+    assert [boot.stage for boot in made.boots(Filter(), "mac")] == ["offer", "stuck", "tftp"]
+
+
+def test_the_table_says_how_far_and_what_is_wrong() -> None:
+    text = printed(TWO, THREE)
+    assert "tftp 43 %" in text
+    assert "it asked for b.efi, which isn't there (PXE-T01)" in text
+    assert "put the file under the root" in " ".join(text.split())
+
+
+def test_text_off_the_wire_moves_no_cursor_and_is_no_markup() -> None:
+    text = printed(Boot(mac="m", file="\x1b[2J[red]x"))
+    assert "?[2J[red]x" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0 s"), (99.9, "99 s"), (100, "1 min"), (6000, "1 h"), (90000, "25 h")],
+)
+def test_an_age_is_short(seconds: float, text: str) -> None:
+    assert age(seconds) == text
