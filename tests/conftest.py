@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from overlay import build_package
+from wire_rig import Wire
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,3 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def package() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         yield build_package(Path(folder))
+
+
+@pytest.fixture
+def wire(tmp_path: Path) -> Iterator[Wire]:
+    wire = Wire(tmp_path)
+    yield wire
+    wire.close()

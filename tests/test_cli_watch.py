@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 from netns import Process
@@ -24,13 +23,6 @@ def watching(wire: Wire, *arguments: str) -> Process:
     process = Process(wire.server, *FASTPXE, "watch", *arguments, log=wire.folder / "watch")
     wire.processes.append(process)
     return process
-
-
-@pytest.fixture
-def wire(tmp_path: Path) -> object:
-    wire = Wire(tmp_path)
-    yield wire
-    wire.close()
 
 
 def test_it_follows_a_boot_as_json(wire: Wire) -> None:

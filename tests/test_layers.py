@@ -31,6 +31,8 @@ TESTED_ELSEWHERE = {
     "cli/host": "test_cli_host runs it",
     "cli/watch": "test_cli_watch runs it",
     "cli/import_": "test_cli_import runs it",
+    "cli/logs": "test_cli_logs writes in each format",
+    "serve/config_sign": "serve/test_config_watch changes files in every way",
     "cli/serve": "serve/test_supervisor runs it as a process",
     "cli/source": "test_cli reads configurations through it",
     "cli/storm": "test_cli_storm runs it",

@@ -1,10 +1,9 @@
 """`fastpxe serve`."""
 
 import argparse
-import logging
-import sys
 
-from fastpxe.cli.source import Commands, add_source, load
+from fastpxe.cli import logs
+from fastpxe.cli.source import Commands, add_source, load, named
 
 WORKERS_MAX = 64
 
@@ -18,8 +17,8 @@ def add(commands: Commands) -> None:
             "Answer PXE clients on UDP 67 and 4011 and serve their files on UDP 69. Started as\n"
             "root, it becomes another user once the ports are bound.\n"
             "Without a configuration: every interface that is up, the boot files of FOG 1.6, and\n"
-            "/tftpboot, or ./tftpboot when there is none. SIGHUP reads the configuration again;\n"
-            "a bad one is refused and the old one goes on."
+            "/tftpboot, or ./tftpboot when there is none. A change of the configuration's files,\n"
+            "or SIGHUP, has it read again; a bad one is refused and the old one goes on."
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
@@ -35,6 +34,16 @@ def add(commands: Commands) -> None:
         choices=("debug", "info", "warning"),
         default="info",
         help="what to log: debug adds repeats of ignored clients; default %(default)s",
+    )
+    command.add_argument(
+        "--log-format",
+        choices=("text", "json", "journal"),
+        help="text, an object of JSON a line, or text with priorities; default: what fits",
+    )
+    command.add_argument(
+        "--no-watch",
+        action="store_true",
+        help="don't reload by itself when the configuration's files change",
     )
     command.add_argument(
         "--workers",
@@ -65,10 +74,12 @@ def run(parsed: argparse.Namespace) -> int:
     from fastpxe.serve import supervisor  # noqa: PLC0415 - `fastpxe --help` needs no event loop
     from fastpxe.serve.cores import usable_cores  # noqa: PLC0415 - see above
 
-    logging.basicConfig(
-        level=parsed.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
+    logs.begin(parsed.log_level, parsed.log_format)
+    path, dnsmasq_files = named(parsed)
+    supervisor.run(
+        lambda: load(parsed),
+        parsed.workers or usable_cores(),
+        parsed.user,
+        watched=() if parsed.no_watch else (*([path] if path else []), *dnsmasq_files),
     )
-    supervisor.run(lambda: load(parsed), parsed.workers or usable_cores(), parsed.user)
     return 0

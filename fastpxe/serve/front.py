@@ -29,7 +29,7 @@ RECEIVE_BUFFER = 64 << 20
 class Front(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be served.
 
-    source: where the configuration came from; `size` what is in it, for people.
+    config: what this was made of. source: where that came from; `size` what is in it, for people.
     interfaces: those to listen on. ports: the role of each DHCP port (67 or 4011) and its number.
     own: this machine's addresses. rules: those that are native, for people.
     files: boot files that are handed out from here, each with the rule that does.
@@ -39,6 +39,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     tells_answers, tells_refusals: whether answers, and refused files, are logged.
     """
 
+    config: Config | DnsmasqConfig
     source: str
     size: str
     interfaces: tuple[Interface, ...]
@@ -88,6 +89,7 @@ def _native(config: Config) -> Front:
     except ValueError as error:
         raise ConfigError(str(error), where=config.source) from error
     return Front(
+        config=config,
         source=config.source,
         size=_count(len(config.rules), "rule"),
         interfaces=tuple(select_interfaces(config.interfaces)),
@@ -136,6 +138,7 @@ def _dnsmasq(config: DnsmasqConfig) -> Front:
     if config.is_pxe_enabled:
         ports.append((PXE_PORT, PXE_PORT))
     return Front(
+        config=config,
         source=_source(config),
         size=_count(lines, "boot line"),
         interfaces=served,

@@ -17,12 +17,14 @@ from contextlib import AsyncExitStack, ExitStack
 
 import msgspec
 
+from fastpxe.changes import changes
 from fastpxe.errors import ConfigError, StartError
 from fastpxe.events import Event
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
 from fastpxe.serve import http_child, privileges, recorder, worker
 from fastpxe.serve._mmsg import Board
+from fastpxe.serve.config_sign import sign_of
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.host_store import make_folder
 from fastpxe.serve.lines import Lines
@@ -90,8 +92,8 @@ class Generation(msgspec.Struct, kw_only=True):
         yield Teller(self.http.board, self.http.pipe, {}, self.front.answers.names(), saw)
 
 
-def run(load: Load, workers: int, user: str | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; SIGHUP calls `load` again.
+def run(load: Load, workers: int, user: str | None = None, watched: Sequence[str] = ()) -> None:
+    """Serve until SIGINT or SIGTERM; SIGHUP, or a change of a `watched` file, calls `load` again.
 
     `user` is whom root becomes once the ports are bound: see privileges.account.
     Raises ConfigError when the first `load` does, and StartError when something can't be had.
@@ -108,7 +110,7 @@ def run(load: Load, workers: int, user: str | None = None) -> None:
                 _leave_root(account, front, listening, load)
             elif account:
                 privileges.become(account)
-            supervisor = Supervisor(front, count, listening)
+            supervisor = Supervisor(front, count, listening, watched)
             supervisor.serve(load)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -132,8 +134,8 @@ def _leave_root(
     # What children import by themselves may be where the other user can't read.
     if front.http.enabled:
         http_child.load()
-    if listening.admin is not None:
-        importlib.import_module("fastpxe.serve.admin")
+    for name in ("admin", "config_watch"):
+        importlib.import_module(f"fastpxe.serve.{name}")
     privileges.become(account)
     try:
         load()
@@ -150,8 +152,12 @@ def _allow_many_files() -> None:
 class Supervisor:
     """The sockets, and the generations of workers: the last one serves, those before retire."""
 
-    def __init__(self, front: Front, count: int, listening: Listening) -> None:
+    def __init__(
+        self, front: Front, count: int, listening: Listening, watched: Sequence[str] = ()
+    ) -> None:
         self._count = count
+        self._watched = watched
+        self._seen = sign_of(watched)
         _say_notices(front)
         self._listening = listening
         self._manager = Manager(os.environ)
@@ -273,9 +279,12 @@ class Supervisor:
 
     def _beside(self, generations: Sequence[Generation]) -> list[Beside]:
         """What the recorder's process does besides."""
+        found: list[Beside] = []
+        if self._watched:
+            found.append(self._begin_to_watch)
         sock = self._listening.admin
         if sock is None:
-            return []
+            return found
         pulses = [one.tools.pulse for one in self._now.workers]
 
         def latency() -> Histogram:
@@ -290,7 +299,11 @@ class Supervisor:
             )  # fmt: skip
             await admin.Admin(server, sock, self._now.front.admin.token).begin(observer, stack)
 
-        return [begin]
+        return [*found, begin]
+
+    async def _begin_to_watch(self, _: Observer, stack: AsyncExitStack) -> None:
+        config_watch = importlib.import_module("fastpxe.serve.config_watch")  # not in the parent
+        config_watch.begin(self._watched, self._seen, os.getppid(), stack)
 
     def _reap(self) -> None:
         """Take leave of children that ended, and put another where one was needed."""
@@ -359,6 +372,7 @@ class Supervisor:
         have.
         """
         self._manager.reloading()
+        self._seen = sign_of(self._watched)
         try:
             front = front_of(load())
             generation = self._new_generation(front)
@@ -379,6 +393,8 @@ class Supervisor:
         self._retired.append(old)
         self._replace_recorder()
         log.info("reloaded: %s from %s", front.size, front.source)
+        for change in changes(old.front.config, front.config):
+            log.info("reloaded: %s", change)
         self._manager.ready(self.summary())
 
 

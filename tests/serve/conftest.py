@@ -8,7 +8,6 @@ import pytest
 import uvloop
 from served import Served
 from tftp_client import Client
-from wire_rig import Wire
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -24,10 +23,3 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
 def client(served: Served) -> Iterator[Client]:
     with Client(served.address) as opened:
         yield opened
-
-
-@pytest.fixture
-def wire(tmp_path: Path) -> Iterator[Wire]:
-    wire = Wire(tmp_path)
-    yield wire
-    wire.close()

@@ -1,0 +1,73 @@
+"""A changed configuration is in force by itself, however it was written."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from netns import Process
+from wire_rig import ONE, SERVER, Wire
+
+pytestmark = pytest.mark.netns
+
+TWO = '[[boot]]\nname = "two"\nfile = "two.efi"\n'
+COMMAND = (sys.executable, "-m", "fastpxe", "serve", "--user", "root")
+
+
+def serving(wire: Wire, text: str) -> Process:
+    wire.write(text)
+    return wire.run(*COMMAND, "-c", wire.config)
+
+
+def write_in_place(wire: Wire, text: str) -> None:
+    wire.write(text)
+
+
+def rename_into_place(wire: Wire, text: str) -> None:
+    target, wire.config = wire.config, wire.config.with_suffix(".new")
+    wire.write(text)
+    wire.config.replace(target)
+    wire.config = target
+
+
+@pytest.mark.parametrize("write", [write_in_place, rename_into_place])
+def test_a_change_is_a_reload_and_so_is_the_next(wire: Wire, write: object) -> None:
+    process = serving(wire, ONE)
+    assert wire.file_offered() == "one.efi"
+    for count, (text, file) in enumerate([(TWO, "two.efi"), (ONE, "one.efi")], start=1):
+        write(wire, text)  # type: ignore[operator] # one of the functions above
+        wire.wait_for(process, "reloaded: 1 rule from", count=count)
+        assert wire.file_offered() == file
+    assert "reloaded: rule 'two' is new" in process.output()
+    assert "reloaded: rule 'one' is gone" in process.output()
+
+
+def test_a_change_for_the_worse_is_refused_and_one_for_the_better_is_seen(wire: Wire) -> None:
+    process = serving(wire, ONE)
+    wire.write("[[boot]]\nfiel = 1\n")
+    wire.wait_for(process, "reload refused")
+    assert wire.file_offered() == "one.efi"
+    wire.write(TWO)
+    wire.wait_for(process, "reloaded: 1 rule from")
+    assert wire.file_offered() == "two.efi"
+
+
+def test_another_file_in_the_folder_is_none_of_it(wire: Wire) -> None:
+    process = serving(wire, ONE)
+    (wire.folder / "fastpxe.toml.swp").write_text("x")
+    (wire.folder / "other").write_text("x")
+    wire.write(TWO)
+    wire.wait_for(process, "reloaded: 1 rule from")
+    assert process.output().count("reloaded: 1 rule from") == 1
+
+
+def test_a_folder_of_dnsmasq_s_is_watched_as_a_whole(wire: Wire, tmp_path: Path) -> None:
+    folder = tmp_path / "dnsmasq.d"
+    folder.mkdir()
+    (folder / "a.conf").write_text(
+        f"port=0\ndhcp-range={SERVER},proxy\npxe-prompt=P,0\ndhcp-boot=a.efi\n"
+    )
+    process = wire.run(*COMMAND, "--dnsmasq-conf", folder)
+    assert wire.file_offered() == "a.efi"
+    (folder / "b.conf").write_text("dhcp-boot=b.efi\n")
+    wire.wait_for(process, "reloaded:")
+    assert wire.file_offered() == "b.efi"
