@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -52,6 +53,12 @@ class Wire:
         while process.output().count(words) < count:
             assert process.is_running(), process.output()
             assert time.monotonic() < limit, process.output()
+            time.sleep(0.02)
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        limit = time.monotonic() + LIMIT_S
+        while not holds():
+            assert time.monotonic() < limit
             time.sleep(0.02)
 
     def ask(self, xid: int = 0x12345678) -> Reply:
