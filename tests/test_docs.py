@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import get_args
 
@@ -21,14 +22,19 @@ from fastpxe.config import (
     HttpSettings,
     ItemTable,
 )
+from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import Outcome
+from fastpxe.metrics import Figures, exposition
 from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
+from fastpxe.tally import Tally
 from fastpxe.tftp import TftpSettings
 
 TOP = Path(__file__).parent.parent
 DOCS = TOP / "docs"
 PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", TOP / "bench" / "README.md", *DOCS.rglob("*.md")]
 CONFIGURATION = (DOCS / "reference" / "configuration.md").read_text()
+
+METRICS = (DOCS / "reference" / "metrics.md").read_text()
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -108,6 +114,26 @@ def test_every_key_has_an_example(title: str) -> None:
             if isinstance(table, dict):
                 shown |= set(table)
     assert set(TABLES[title].__struct_fields__) <= shown
+
+
+def test_every_problem_of_a_boot_is_described_with_its_code() -> None:
+    text = section((DOCS / "how-to" / "watch-boots.md").read_text(), "Problems")
+    described = {
+        (name, cells[2])
+        for cells in (line.strip("| ").split(" | ") for line in text.splitlines())
+        for name in re.findall(r"`([\w-]+)`", cells[0])
+    }
+    assert described == {(name, found.code) for name, found in PROBLEMS.items()}
+
+
+def test_every_metric_is_described() -> None:
+    figures = Figures(
+        counts=Counter(answered=1), latency=[], hits={}, problems={}, tally=Tally(), boots=(),
+        workers=1, alive=1, started_at=0,
+    )  # fmt: skip
+    told = set(re.findall(r"^# TYPE (\w+)", exposition(figures).decode(), re.MULTILINE))
+    described = set(re.findall(r"^\| `(\w+)`", METRICS, re.MULTILINE))
+    assert described == told
 
 
 def test_every_architecture_is_listed_with_its_numbers() -> None:

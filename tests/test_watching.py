@@ -1,13 +1,17 @@
 """Which boots `fastpxe watch` shows, and how."""
 
 import io
+from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from fastpxe.diagnosis import problem
 from fastpxe.journal import Boot
 from fastpxe.watching import Filter, Watched, age, table
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
 ONE = Boot(mac="52:54:00:00:00:01", rule="lab", file="a.efi", began_at=10, seen_at=30, stage="done")
 TWO = Boot(
@@ -71,6 +75,18 @@ def test_the_table_says_how_far_and_what_is_wrong() -> None:
 def test_text_off_the_wire_moves_no_cursor_and_is_no_markup() -> None:
     text = printed(Boot(mac="m", file="\x1b[2J[red]x"))
     assert "?[2J[red]x" in text
+
+
+def test_a_picture_of_the_table(request: pytest.FixtureRequest) -> None:
+    """It is made anew for the documentation with --update-pictures."""
+    named = {"uuid": "", "arch": "uefi-x64", "rule": "all x64 machines"}
+    boots = [msgspec.structs.replace(boot, **named) for boot in (TWO, THREE, ONE)]
+    console = Console(file=io.StringIO(), width=130, record=True)
+    console.print(table(boots, 60))
+    picture = console.export_svg(title="fastpxe watch", unique_id="watch")
+    assert "52:54:00:00:00:02" in picture
+    if request.config.getoption("--update-pictures"):
+        (PICTURES / "watch.svg").write_text(picture)
 
 
 @pytest.mark.parametrize(
