@@ -120,7 +120,11 @@ def test_every_problem_of_a_boot_is_described_with_its_code() -> None:
     text = section((DOCS / "how-to" / "watch-boots.md").read_text(), "Problems")
     described = {
         (name, cells[2])
-        for cells in (line.strip("| ").split(" | ") for line in text.splitlines())
+        for cells in (
+            [cell.strip() for cell in line.split("|")[1:]]
+            for line in text.splitlines()
+            if "|" in line
+        )
         for name in re.findall(r"`([\w-]+)`", cells[0])
     }
     assert described == {(name, found.code) for name, found in PROBLEMS.items()}
