@@ -158,7 +158,7 @@ cdef inline Step next_tlv(Tlv *tlv) noexcept nogil:
 cdef inline Tlv tlv_over(const uint8_t *at, uint32_t size) noexcept nogil:
     cdef Tlv tlv
     tlv.at = at
-    tlv.end = at + size
+    tlv.end = at + size if size else at     # an option that is not there is at NULL
     tlv.code = 0
     tlv.size = 0
     tlv.value = at

@@ -85,8 +85,8 @@ cdef class Hosts:
         if (mac is not None and len(mac) != MAC_SIZE) or (
                 uuid is not None and len(uuid) != UUID_SIZE):
             raise ValueError("6 bytes of MAC, 16 of UUID")
-        return self.boot_of(NULL if mac is None else <const uint8_t *>PyBytes_AS_STRING(mac),
-                            NULL if uuid is None else <const uint8_t *>PyBytes_AS_STRING(uuid))
+        return self.boot_of(NULL if mac is None else <uint8_t *>PyBytes_AS_STRING(mac),
+                            NULL if uuid is None else <uint8_t *>PyBytes_AS_STRING(uuid))
 
     cdef uint32_t boot_of(self, const uint8_t *mac, const uint8_t *uuid) noexcept nogil:
         """The boot of a client, 0 for none; NULL for a key that it doesn't have."""

@@ -38,6 +38,7 @@ OPTIONS = (
     b"blksize\x008\0", b"blksize\x001468\0", b"blksize\x00513\0", b"blksize\x009000\0",
     b"windowsize\x001\0", b"windowsize\x0064\0", b"tsize\x000\0", b"timeout\x001\0", b"x\0",
 )  # fmt: skip
+VERSIONS = 1 << 12  # as many as content() can write into four bytes
 
 
 def content(version: int) -> bytes:
@@ -75,7 +76,7 @@ class Fuzz:
         assert not (isinstance(event, Notice) and "fault" in event.text), event
 
     def change_files(self) -> None:
-        self.version += 1
+        self.version = (self.version + 1) % VERSIONS
         path = self.folder / self.rng.choice(("a", "b"))
         match self.rng.randrange(4):
             case 0:

@@ -22,10 +22,11 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from fastpxe.errors import FileNotFound, FileRefused, MalformedPacket, ScriptFailed
-from fastpxe.events import Event, HttpServed
+from fastpxe.events import Event, HttpServed, Notice
 from fastpxe.paths import printable
 from fastpxe.serve.files import OpenFile
 from fastpxe.serve.http_child import HttpSocket
+from fastpxe.serve.http_limits import LimitedServer, Limits, end_stalled
 from fastpxe.serve.requested import open_requested
 from fastpxe.serve.scripts import Made, Place
 
@@ -43,6 +44,8 @@ RETIRE_LOOK_S = 0.1
 STOP_LIMIT_S = 1  # for connections that are open at the end
 BACKLOG = 1024
 METHODS = ("GET", "HEAD")
+LIMITS = Limits()
+WHY_MAX = 80  # characters of what is wrong with a request that can't be read
 SIGNED = {"Server": "fastpxe"}
 
 
@@ -91,15 +94,18 @@ class HttpServer:
     To be made where the event loop runs.
     """
 
-    def __init__(self, one: HttpSocket, saw: Callable[[Event], None]) -> None:
+    def __init__(
+        self, one: HttpSocket, saw: Callable[[Event], None], limits: Limits = LIMITS
+    ) -> None:
         self.active = 0
         self._socket = one
         self._saw = saw
-        self._runner = web.ServerRunner(
-            web.Server(self._answer, access_log=None), shutdown_timeout=STOP_LIMIT_S
-        )
+        self._limits = limits
+        self._server = LimitedServer(self._answer, self._answer_malformed, limits)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=STOP_LIMIT_S)
 
     async def start(self) -> None:
+        end_stalled(self._socket.sock, self._limits)
         await self._runner.setup()
         await web.SockSite(self._runner, self._socket.sock, backlog=BACKLOG).start()
 
@@ -108,7 +114,11 @@ class HttpServer:
             await site.stop()
 
     async def close(self) -> None:
+        """End every connection, and tell how many were turned away."""
         await self._runner.cleanup()
+        if self._server.turned_away:
+            text = f"HTTP connections beyond the limits, reset: {self._server.turned_away}"
+            self._saw(Notice(interface=self._socket.interface, text=text))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         name = unquote_to_bytes(request.raw_path.partition("?")[0])
@@ -121,11 +131,23 @@ class HttpServer:
             duration_s=0, error=refused.why if refused else "",
         )  # fmt: skip
         if isinstance(found, Refusal):
-            self._saw(told)
-            headers = {**SIGNED, "Allow": ", ".join(METHODS)} if found.status == 405 else SIGNED
-            return web.Response(status=found.status, text=f"{found.status}\n", headers=headers)
+            return self._refuse(told)
         told = msgspec.structs.replace(told, is_question=found.is_question)
         return _Sending(self, found.file, found.path, told)
+
+    def _answer_malformed(self, request: web.BaseRequest, why: str) -> web.StreamResponse:
+        return self._refuse(
+            HttpServed(
+                interface=self._socket.interface, at=time.time(), client=_client_of(request),
+                file="", method="", status=400, size_bytes=0, duration_s=0,
+                error=" ".join(why.split())[:WHY_MAX],
+            )
+        )  # fmt: skip
+
+    def _refuse(self, told: HttpServed) -> web.StreamResponse:
+        self._saw(told)
+        headers = {**SIGNED, "Allow": ", ".join(METHODS)} if told.status == 405 else SIGNED
+        return web.Response(status=told.status, text=f"{told.status}\n", headers=headers)
 
     def _find(
         self, request: web.BaseRequest, name: bytes, client: tuple[IPv4Address, int]

@@ -1,86 +1,15 @@
 """The HTTP server over real sockets on the loopback interface: statements H7 to H12."""
 # ruff: noqa: N802 - H07 and the like are the numbers of the protocol statements
 
-import asyncio
-import http.client
 import os
-import queue
 import socket
-import threading
 from collections.abc import Iterator
-from email.message import Message
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from served import pattern
-
-from fastpxe.events import Event, HttpServed
-from fastpxe.serve.files import Root
-from fastpxe.serve.http import HttpServer
-from fastpxe.serve.http_child import HttpSocket
-from fastpxe.serve.tftp_clients import Shares
-from fastpxe.tftp import TftpSettings
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: Message
-    body: bytes
-
-
-class Served:
-    """An HttpServer in a thread of its own, one connection to it, and what it saw."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.folder = folder
-        self.root = Root(str(folder))
-        self.sock = socket.create_server(("127.0.0.1", 0))
-        self.events: queue.Queue[Event] = queue.Queue()
-        found = TftpSettings(**settings)
-        shares = Shares(found, self.root, {})
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-
-        async def start() -> HttpServer:
-            server = HttpServer(HttpSocket("lo", self.sock, found, shares), self.events.put)
-            await server.start()
-            return server
-
-        self.server: HttpServer = self.run(start())
-        self.connection = http.client.HTTPConnection(*self.sock.getsockname(), timeout=10)
-
-    def run(self, step: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(step, self.loop).result(10)
-
-    def file(self, name: str, content: bytes) -> bytes:
-        (self.folder / name).write_bytes(content)
-        return content
-
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        """One request on the connection, whose path is sent as it is."""
-        self.connection.putrequest(method, path, skip_host=False, skip_accept_encoding=True)
-        for name, value in headers.items():
-            self.connection.putheader(name.replace("_", "-"), value)
-        self.connection.endheaders()
-        answer = self.connection.getresponse()
-        return Answer(answer.status, answer.headers, answer.read())
-
-    def told(self) -> HttpServed:
-        event = self.events.get(timeout=10)
-        assert isinstance(event, HttpServed)
-        return event
-
-    def close(self) -> None:
-        self.connection.close()
-        self.run(self.server.close())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-        self.sock.close()
-        self.root.close()
+from served_http import Served
 
 
 @pytest.fixture
@@ -264,11 +193,20 @@ def test_a_client_that_goes_away_is_told(served: Served) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"\0" * 100, b"GET\r\n\r\n", b"GET /" + b"x" * 100_000])
-def test_garbage_gets_400_and_does_no_harm(served: Served, garbage: bytes) -> None:
+def test_garbage_gets_400_and_does_no_harm(
+    served: Served, garbage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.create_connection(served.sock.getsockname()) as client:
         client.settimeout(10)
         client.sendall(garbage)
-        assert client.recv(100).startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
+        answer = client.recv(1000)
+    assert answer.startswith(b"HTTP/1.0 400")
+    assert b"\r\nServer: fastpxe\r\n" in answer
+    told = served.told()
+    assert (told.status, told.size_bytes) == (400, 0)
+    assert told.error
+    assert told.error.isprintable()
+    assert not caplog.records
     served.file("a", b"x")
     assert served.ask("/a").body == b"x"
 
