@@ -8,10 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpxe import config
-from fastpxe.config import (
+from fastpxe.config import Config
+from fastpxe.errors import ConfigError
+from fastpxe.hosts import Host
+from fastpxe.identity import parse_mac, parse_uuid
+from fastpxe.rules import Boot, Match, Rule, Text
+from fastpxe.tables import (
     AdminSettings,
     BootTable,
-    Config,
     Dhcp,
     Document,
     HostTable,
@@ -19,10 +23,6 @@ from fastpxe.config import (
     ItemTable,
     Profile,
 )
-from fastpxe.errors import ConfigError
-from fastpxe.hosts import Host
-from fastpxe.identity import parse_mac, parse_uuid
-from fastpxe.rules import Boot, Match, Rule, Text
 from fastpxe.tftp import TftpSettings
 
 

@@ -13,7 +13,11 @@ import pytest
 
 from fastpxe import cli, config
 from fastpxe._codec import REASONS
-from fastpxe.config import (
+from fastpxe.diagnosis import PROBLEMS
+from fastpxe.events import Outcome
+from fastpxe.metrics import Figures, exposition
+from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
+from fastpxe.tables import (
     AdminSettings,
     BootTable,
     Dhcp,
@@ -22,10 +26,6 @@ from fastpxe.config import (
     HttpSettings,
     ItemTable,
 )
-from fastpxe.diagnosis import PROBLEMS
-from fastpxe.events import Outcome
-from fastpxe.metrics import Figures, exposition
-from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.tally import Tally
 from fastpxe.tftp import TftpSettings
 

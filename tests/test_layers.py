@@ -57,6 +57,7 @@ TESTED_ELSEWHERE = {
     "metrics": "serve/test_admin reads them as Prometheus does",
     "page": "serve/test_admin and serve/test_browser read it",
     "serve/vitals": "serve/test_admin asks after a stopped worker",
+    "tables": "test_config reads every key of them",
     "serve/observer": "serve/test_supervisor and serve/test_host_keeper see what it tells",
     "serve/processes": "serve/test_supervisor kills parents and children",
     "serve/recorder": "serve/test_supervisor reads its log, and kills it",

@@ -27,10 +27,11 @@ from responder import Responder
 
 from fastpxe import config, policy
 from fastpxe._hosts import Hosts
-from fastpxe.config import Config, Dhcp
+from fastpxe.config import Config
 from fastpxe.identity import Pattern, microsoft_order
 from fastpxe.policy import Compiled
 from fastpxe.rules import Match, Text
+from fastpxe.tables import Dhcp
 from fastpxe.tftp import TftpSettings
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from fastpxe import check_native, findings, policy
 from fastpxe.cli.source import Commands, add_json, add_source, load, source_of
-from fastpxe.config import Config, HttpSettings
+from fastpxe.config import Config
 from fastpxe.dnsmasq import check as check_dnsmasq
 from fastpxe.dnsmasq.model import Interface
 from fastpxe.dnsmasq.tftp import tftp_settings
@@ -19,6 +19,7 @@ from fastpxe.serve.interfaces import all_interfaces
 from fastpxe.serve.requested import open_requested
 from fastpxe.serve.roots import DEFAULT_ROOT
 from fastpxe.serve.scripts import ScriptMaker, template_path
+from fastpxe.tables import HttpSettings
 from fastpxe.tftp import TftpSettings
 
 EXIT_CLEAN, EXIT_FINDINGS = 0, 1

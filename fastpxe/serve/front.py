@@ -10,7 +10,7 @@ import msgspec
 from fastpxe import policy
 from fastpxe._hosts import Hosts
 from fastpxe.answers import Answers, NativeAnswers
-from fastpxe.config import AdminSettings, Config, HttpSettings
+from fastpxe.config import Config
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.dnsmasq.model import Interface as Addresses
@@ -20,6 +20,7 @@ from fastpxe.errors import ConfigError, StartError
 from fastpxe.rules import Rule
 from fastpxe.serve.host_keeper import HostBoots
 from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
+from fastpxe.tables import AdminSettings, HttpSettings
 from fastpxe.tftp import TftpSettings
 from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT
 

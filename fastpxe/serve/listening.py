@@ -4,7 +4,6 @@ import logging
 import socket
 from contextlib import ExitStack
 
-from fastpxe.config import AdminSettings
 from fastpxe.errors import StartError
 from fastpxe.serve.boot_files import file_interfaces, look_up
 from fastpxe.serve.dhcp import DhcpSocket
@@ -22,6 +21,7 @@ from fastpxe.serve.sockets import (
     open_group,
     receive_buffer_of,
 )
+from fastpxe.tables import AdminSettings
 from fastpxe.wire import PXE_PORT, TFTP_PORT
 
 log = logging.getLogger("fastpxe")

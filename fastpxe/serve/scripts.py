@@ -8,12 +8,12 @@ from typing import NamedTuple
 import msgspec
 
 from fastpxe.clients import Client
-from fastpxe.config import HttpSettings
 from fastpxe.errors import FileRefused, MalformedPacket, ScriptFailed
 from fastpxe.paths import relative_path
 from fastpxe.script import SUFFIX, Machine, Scripts, Unescaped, question, split_name
 from fastpxe.serve.files import OpenFile, in_memory
 from fastpxe.serve.requested import Files, hardware_address
+from fastpxe.tables import HttpSettings
 
 TEMPLATE_MAX = 1 << 20  # bytes; a larger one is no script
 

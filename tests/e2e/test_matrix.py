@@ -25,7 +25,7 @@ from matrix import (
 )
 from testbed import Lab
 
-from fastpxe.config import Profile
+from fastpxe.tables import Profile
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from fastpxe.clients import Client
-from fastpxe.config import HttpSettings
 from fastpxe.errors import ScriptFailed
 from fastpxe.serve.files import Root
 from fastpxe.serve.scripts import TEMPLATE_MAX, Place, ScriptMaker
+from fastpxe.tables import HttpSettings
 
 PLACE = Place(IPv4Address("10.0.0.100"), IPv4Address("10.0.0.2"), "eth0", "tftp://10.0.0.2")
 TEMPLATE = "{{ mac }} {{ uuid }} {{ arch }} {{ boot }} {{ rule }} {{ server }} {{ address }}"
