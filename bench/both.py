@@ -13,12 +13,11 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from lab import ADDRESS, CLIENT, LOAD, inside, network
+from lab import ADDRESS, CLIENT, LOAD, SERVE, alternated, inside, network
 from report import Measured, spread, table
 from storm import Responder, generate
 
@@ -79,23 +78,9 @@ def main() -> None:
         (folder / "root" / "big").write_bytes(os.urandom(1 << 20))
         config = folder / "fastpxe.toml"
         config.write_text(CONFIG.format(root=folder / "root"))
-        command = (
-            sys.executable,
-            "-m",
-            "fastpxe",
-            "serve",
-            "--user",
-            "root",
-            "--workers",
-            "1",
-            "-c",
-            str(config),
-        )
-        for number in range(arguments.rounds):
-            for name in list(loads)[:: -1 if number % 2 else 1]:
-                taken[name].append(measure(command, folder, *loads[name]))
-                print(f"round {number + 1}/{arguments.rounds}: {name}", file=sys.stderr)
-            averages.append(os.getloadavg()[0])
+        command = (*SERVE, "-c", str(config))
+        for name in alternated(list(loads), arguments.rounds, averages):
+            taken[name].append(measure(command, folder, *loads[name]))
     if arguments.json:
         arguments.json.parent.mkdir(exist_ok=True)
         found = {"taken": taken, "load": (min(averages), max(averages))}

@@ -3,8 +3,9 @@
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +13,22 @@ LOAD = Path(__file__).parent / "load"
 SERVER, CLIENT = f"fpb-srv-{os.getpid()}", f"fpb-cli-{os.getpid()}"
 ADDRESS = "10.66.0.1"
 PATIENCE_S = 20
+
+
+# One worker, as a peer is one process, and no other user: its folder is ours alone.
+SERVE = (sys.executable, "-m", "fastpxe", "serve", "--user", "root", "--workers", "1")
+
+
+def alternated(names: Sequence[str], rounds: int, averages: list[float]) -> Iterator[str]:
+    """Every name once a round, forwards and backwards in turn, so that nobody always goes first.
+
+    The load average after each round is added to `averages`.
+    """
+    for number in range(rounds):
+        for name in names[:: -1 if number % 2 else 1]:
+            yield name
+            print(f"round {number + 1}/{rounds}: {name}", file=sys.stderr)
+        averages.append(os.getloadavg()[0])
 
 
 def ip(*arguments: str) -> None:

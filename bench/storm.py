@@ -13,12 +13,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import report
-from lab import ADDRESS, CLIENT, LOAD, Server, inside, network
+from lab import ADDRESS, CLIENT, LOAD, SERVE, Server, alternated, inside, network
 from report import Measured, Taken
 
 FASTPXE_CONFIG = """
@@ -90,15 +89,14 @@ def servers(folder: Path) -> dict[str, tuple[str, ...]]:
     native.write_text(FASTPXE_CONFIG)
     seed.write_text(DNSMASQ_CONFIG)
     quiet.write_text(DNSMASQ_CONFIG.replace("log-dhcp\n", ""))
-    fastpxe = (sys.executable, "-m", "fastpxe", "serve", "--user", "root", "--workers", "1")
     dnsmasq = ("dnsmasq", "-k", "--user=root", "--pid-file=", "--log-facility=-", "-C")
     return {
         "C recvmmsg": (
             str(LOAD / "pxelimit"), "--server", ADDRESS, "--device", "eth0", "--rcvbuf", "64m",
             "--latency",
         ),
-        "fastpxe": (*fastpxe, "-c", str(native)),
-        "fastpxe, FOG's dnsmasq.conf": (*fastpxe, "--dnsmasq-conf", str(seed)),
+        "fastpxe": (*SERVE, "-c", str(native)),
+        "fastpxe, FOG's dnsmasq.conf": (*SERVE, "--dnsmasq-conf", str(seed)),
         "dnsmasq, without log-dhcp": (*dnsmasq, str(quiet)),
         "dnsmasq, as FOG has it": (*dnsmasq, str(seed)),
     }  # fmt: skip
@@ -140,11 +138,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, network():
         commands = servers(Path(folder))
         taken: Taken = {name: [] for name in commands}
-        for number in range(arguments.rounds):
-            for name in list(commands)[:: -1 if number % 2 else 1]:
-                taken[name].append(measure(commands[name], Path(folder) / "log", storms, rates))
-                print(f"round {number + 1}/{arguments.rounds}: {name}", file=sys.stderr)
-            loads.append(os.getloadavg()[0])
+        for name in alternated(list(commands), arguments.rounds, loads):
+            taken[name].append(measure(commands[name], Path(folder) / "log", storms, rates))
     results = report.Results(taken, (min(loads), max(loads)))
     if arguments.json:
         arguments.json.parent.mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from lab import ADDRESS, CLIENT, LOAD, Server, inside, network
+from lab import ADDRESS, CLIENT, LOAD, SERVE, Server, alternated, inside, network
 from report import C_TFTP, Measured, Results, Taken, downloads, method
 
 LOADS = "100x1024w16,1000x256w16,100x1024w1,1000x256w1,5000x64w1"
@@ -76,18 +76,7 @@ def fastpxe(folder: Path, data_path: str, ports: str) -> tuple[str, ...]:
     config = folder / f"{data_path}-{ports}.toml"
     text = FASTPXE_CONFIG.format(root=folder / "root", data_path=data_path, ports=ports)
     config.write_text(text)
-    return (
-        sys.executable,
-        "-m",
-        "fastpxe",
-        "serve",
-        "--user",
-        "root",
-        "--workers",
-        "1",
-        "-c",
-        str(config),
-    )
+    return (*SERVE, "-c", str(config))
 
 
 def servers(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -143,11 +132,8 @@ def main() -> None:
             print(f"{name} is not installed, and left out", file=sys.stderr)
             chosen.remove(name)
         taken: Taken = {name: [] for name in chosen}
-        for number in range(arguments.rounds):
-            for name in chosen[:: -1 if number % 2 else 1]:
-                taken[name].append(measure(commands[name], folder / "log", loads, root))
-                print(f"round {number + 1}/{arguments.rounds}: {name}", file=sys.stderr)
-            averages.append(os.getloadavg()[0])
+        for name in alternated(chosen, arguments.rounds, averages):
+            taken[name].append(measure(commands[name], folder / "log", loads, root))
     results = Results(taken, (min(averages), max(averages)))
     if arguments.json:
         arguments.json.parent.mkdir(exist_ok=True)

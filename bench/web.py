@@ -12,12 +12,22 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from lab import ADDRESS, CLIENT, LOAD, PATIENCE_S, SERVER, Server, inside, network
+from lab import (
+    ADDRESS,
+    CLIENT,
+    LOAD,
+    PATIENCE_S,
+    SERVE,
+    SERVER,
+    Server,
+    alternated,
+    inside,
+    network,
+)
 from report import Measured, Taken, middle, spread, table
 
 LIMIT = "nginx"
@@ -78,18 +88,7 @@ def servers(folder: Path) -> dict[str, tuple[str, ...]]:
     nginx.write_text(NGINX_CONFIG.format(folder=folder, root=root))
     return {
         LIMIT: ("nginx", "-c", str(nginx)),
-        "fastpxe": (
-            sys.executable,
-            "-m",
-            "fastpxe",
-            "serve",
-            "--user",
-            "root",
-            "--workers",
-            "1",
-            "-c",
-            str(native),
-        ),
+        "fastpxe": (*SERVE, "-c", str(native)),
     }
 
 
@@ -127,11 +126,8 @@ def main() -> None:
             (folder / "root" / f"f{size_mib}").write_bytes(os.urandom(size_mib << 20))
         commands = servers(folder)
         taken: Taken = {name: [] for name in commands}
-        for number in range(arguments.rounds):
-            for name in list(commands)[:: -1 if number % 2 else 1]:
-                taken[name].append(measure(commands[name], folder / "log"))
-                print(f"round {number + 1}/{arguments.rounds}: {name}", file=sys.stderr)
-            averages.append(os.getloadavg()[0])
+        for name in alternated(list(commands), arguments.rounds, averages):
+            taken[name].append(measure(commands[name], folder / "log"))
     if arguments.json:
         arguments.json.parent.mkdir(exist_ok=True)
         found = {"taken": taken, "load": (min(averages), max(averages))}
