@@ -1,6 +1,7 @@
 """What becomes of events: lines of the log, the journal, counts, and hosts that have started."""
 
 import logging
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import msgspec
@@ -59,15 +60,15 @@ class Observer:
         self._neighbours: dict[tuple[IPv4Address, str], tuple[str, float]] = {}
         self._looked_at = 0.0
 
-    def look(self, now: float, answered: int) -> None:
-        """Do what time asks for; `answered` are all DHCP answers so far."""
+    def look(self, now: float, answered: Callable[[], int]) -> None:
+        """Do what time asks for; `answered` says how many DHCP answers there were so far."""
         if self._hosts:
             self._hosts.look()
         self._lines.look(now)
         if now - self._looked_at < LOOK_S and now >= self._looked_at:
             return
         self._looked_at = now
-        self.answers.count(answered, now)
+        self.answers.count(answered(), now)
         for boot in self.journal.look(now):
             self._tell_stuck(boot)
 

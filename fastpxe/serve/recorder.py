@@ -62,12 +62,16 @@ async def _record(recording: Recording) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     observer, tellers = recording.observer, recording.tellers
+
+    def answered() -> int:
+        return recording.counts()["answered"]
+
     before, kept_at = 0, time.monotonic()
     async with AsyncExitStack() as stack:
         for begin in recording.beside:
             await begin(observer, stack)
         while not stopped.is_set():
-            observer.look(time.time(), recording.counts()["answered"])
+            observer.look(time.time(), answered)
             now = sum(teller.pushed for teller in tellers)
             if now - before <= STORM_PER_S * LOOK_S:
                 # Nothing is waited for in here: the web page gets its turn.
@@ -81,7 +85,7 @@ async def _record(recording: Recording) -> None:
                 await asyncio.wait_for(stopped.wait(), LOOK_S)
     while _round(tellers):
         pass
-    observer.look(time.time(), recording.counts()["answered"])
+    observer.look(time.time(), answered)
     recording.notebook.write(observer.keep())
 
 
