@@ -23,6 +23,7 @@ from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
 from fastpxe.serve import http_child, privileges, recorder, worker
 from fastpxe.serve._mmsg import Board
+from fastpxe.serve.drift import Drift
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.host_store import make_folder
 from fastpxe.serve.lines import Lines
@@ -273,9 +274,10 @@ class Supervisor:
 
     def _beside(self, generations: Sequence[Generation]) -> list[Beside]:
         """What the recorder's process does besides."""
+        beside: list[Beside] = [Drift(self._listening.interfaces).begin]
         sock = self._listening.admin
         if sock is None:
-            return []
+            return beside
         pulses = [one.tools.pulse for one in self._now.workers]
 
         def latency() -> Histogram:
@@ -290,7 +292,7 @@ class Supervisor:
             )  # fmt: skip
             await admin.Admin(server, sock, self._now.front.admin.token).begin(observer, stack)
 
-        return [begin]
+        return [*beside, begin]
 
     def _reap(self) -> None:
         """Take leave of children that ended, and put another where one was needed."""
