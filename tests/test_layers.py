@@ -56,7 +56,6 @@ TESTED_ELSEWHERE = {
     "page": "serve/test_admin and serve/test_browser read it",
     "serve/vitals": "serve/test_admin asks after a stopped worker",
     "serve/observer": "serve/test_supervisor and serve/test_host_keeper see what it tells",
-    "serve/processes": "serve/test_supervisor kills parents and children",
     "serve/recorder": "serve/test_supervisor reads its log, and kills it",
     "serve/trial": "test_cli_doctor boots from real servers through it",
     "serve/worker": "serve/test_supervisor runs, kills and retires them",

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from fastpxe.serve.notebook import Notebook
 from fastpxe.serve.observer import Observer
-from fastpxe.serve.processes import fork
+from fastpxe.serve.processes import fork, take_signals
 from fastpxe.serve.telling import Teller
 
 AT_ONCE = 100
@@ -61,6 +61,7 @@ def start(recording: Recording) -> int:
 async def _record(recording: Recording) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    take_signals()
     observer, tellers = recording.observer, recording.tellers
     before, kept_at = 0, time.monotonic()
     async with AsyncExitStack() as stack:
