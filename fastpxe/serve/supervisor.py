@@ -216,6 +216,7 @@ class Supervisor:
         for generation in (self._now, *self._retired):
             for one in generation.workers:
                 total.update(_counts_of(one))
+            total["unlogged"] += generation.http.pipe.lost
         total["dropped_by_kernel"] = self._listening.dropped()
         return total
 
@@ -334,6 +335,7 @@ class Supervisor:
             self._latency = merged([self._latency, *_latencies_of(one)])
             one.tools.pipe.close()
         generation.workers = []
+        self._ended["unlogged"] += generation.http.pipe.lost
         generation.http.pipe.close()
         generation.roots.close()
 
@@ -435,7 +437,7 @@ def _counts_of(one: Worker) -> Counter[str]:
     total: Counter[str] = Counter()
     for port in range(len(one.tools.dhcp)):
         total.update(one.tools.board.counts(port))
-    total["unlogged"] += one.tools.board.lost
+    total["unlogged"] += one.tools.board.lost + one.tools.pipe.lost
     return total
 
 
