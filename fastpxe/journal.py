@@ -128,6 +128,7 @@ class Journal:
         """Find those that fell silent where they shouldn't; the boots that are stuck since now."""
         found = []
         for boot in self._boots.values():
+            boot.seen_at = min(boot.seen_at, now)  # the clock may have been set back
             if boot.problem is None and now - boot.seen_at > SILENT_S:
                 name = _silence(boot)
                 if name:

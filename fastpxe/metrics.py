@@ -107,7 +107,7 @@ def _dhcp(figures: Figures) -> Iterator[Metric]:
         "fastpxe_dhcp_unsent", "DHCP replies that the kernel refused to send.", unsent
     )
     yield CounterMetricFamily(
-        "fastpxe_events_lost", "Answers that were too many to be told of one by one.", unlogged
+        "fastpxe_events_lost", "Answers and downloads that were too many to be told of.", unlogged
     )
     yield _counter("fastpxe_rule_answers", "DHCP answers by rule.", "rule", figures.hits)
     latency = HistogramMetricFamily(

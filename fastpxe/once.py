@@ -69,7 +69,9 @@ class Starts:
             return host
         mac, due = event.sender.mac, None if is_here else event.at + FETCH_S
         waiting = Waiting(host=host, mac=mac, since=event.at, due=due)
-        self._waiting.setdefault(host.name, waiting)
+        before = self._waiting.setdefault(host.name, waiting)
+        # Earlier than the first: told late, or the clock was set back, and `since` was never.
+        before.since = min(before.since, event.at)
         return self._started_by(mac)
 
     def fetched(self, mac: str, began_at: float) -> Host | None:
@@ -91,6 +93,9 @@ class Starts:
 
     def overdue(self, now: float) -> list[Host]:
         """The hosts that count as started by now."""
+        for one in self._waiting.values():
+            if one.due:
+                one.due = min(one.due, now + FETCH_S)  # unless the clock was set back, it is less
         found = [one.host for one in self._waiting.values() if one.due and one.due <= now]
         for host in found:
             del self._waiting[host.name]

@@ -57,15 +57,15 @@ class Lan:
         self.clients.ip(f"route add {FAR_SERVER}/32 via {SERVERS[0]}")
         self.servers[0].ip(f"addr add {FAR_SERVER}/32 dev lo")
 
-    def serve(self, number: int = 0) -> Process:
+    def serve(self, number: int = 0, rules: str = RULES, *more: str) -> Process:
         """Start a responder, with the files of RULES in its folder; it is ready on return."""
         (self.folder / "ipxe.efi").write_bytes(bytes(100_000))
         (self.folder / "undionly.kpxe").write_bytes(bytes(1468 * 4))
         config = self.folder / f"server{number}.toml"
-        config.write_text(f'[tftp]\nroot = "{self.folder}"\n{RULES}')
+        config.write_text(f'[tftp]\nroot = "{self.folder}"\n{rules}')
         process = Process(
             self.servers[number],
-            *(*SERVE, "-c", config),
+            *(*SERVE, "-c", config, *more),
             log=self.folder / f"log{number}",
         )
         self.processes.append(process)

@@ -270,3 +270,17 @@ def test_a_journal_takes_over_from_another() -> None:
 
 def test_every_problem_says_what_to_do() -> None:
     assert all(one.text and one.advice for one in PROBLEMS.values())
+
+
+def test_a_clock_that_was_set_back_hides_no_stuck_machine() -> None:
+    made = journal(offer(5000), takes_address(5001))
+    assert made.look(1000) == []
+    (found,) = made.look(1000 + SILENT_S + 1)
+    assert (found.stage, made.look(1000 + 2 * SILENT_S)) == ("stuck", [])
+
+
+def test_a_clock_that_was_set_forward_is_over_with_the_machine_s_next_step() -> None:
+    made = journal(offer(1000), takes_address(1001))
+    assert len(made.look(1e9)) == 1
+    made.saw(ack(1e9))
+    assert only(made).stage == "ack"

@@ -126,3 +126,18 @@ def test_a_host_that_is_followed_no_more_starts_nothing() -> None:
     starts.follow([])
     assert not starts.is_following
     assert starts.fetched(MAC, 1) is None
+
+
+def test_a_clock_that_was_set_back_starts_nothing_twice() -> None:
+    """Else an installer would run at each boot until the clock is where it was."""
+    starts = following(host("plain"))
+    assert starts.answered(answered("plain", at=5000)) is None
+    assert starts.answered(answered("plain", at=1000)) is None
+    assert starts.fetched(MAC, 1001) == host("plain")
+
+
+def test_a_clock_that_was_set_back_is_waited_for_no_longer_than_another() -> None:
+    starts = following(host("plain"))
+    starts.answered(answered("plain", server=OTHERS, at=5000))
+    assert starts.overdue(1000) == []
+    assert starts.overdue(1000 + FETCH_S) == [host("plain")]

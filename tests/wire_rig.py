@@ -1,16 +1,21 @@
 """`fastpxe serve` at one end of a cable between two namespaces, a client at the other."""
 
+import contextlib
 import os
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import psutil
 from netns import Namespace, Process
 from packets import Reply, discover
 from started import SERVE
+
+from fastpxe.serve.sockets import SO_RCVBUFFORCE
 
 SERVER, CLIENT = "10.99.0.1", "10.99.0.2"
 LIMIT_S = 20
@@ -85,6 +90,69 @@ class Wire:
             sock.close()
         for namespace in (self.server, self.client):
             os.close(namespace.fd)
+
+
+class Storm:
+    """A client that sends many DISCOVERs and collects what comes back, by xid."""
+
+    def __init__(self, wire: Wire, port: int = 68) -> None:
+        self.sock = wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.settimeout(LIMIT_S)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        self.sock.bind(("", port))
+        self.heard: Counter[int] = Counter()
+
+    def send(self, xids: range, to: str = "255.255.255.255", **fields: object) -> None:
+        for xid in xids:
+            self.sock.sendto(discover(arch=7, xid=xid, **fields), (to, 67))  # type: ignore[arg-type] - fields of a header, spelled at the call
+
+    def hear(self, count: int) -> None:
+        while sum(self.heard.values()) < count:
+            self.heard[int.from_bytes(self.sock.recv(2048)[4:8])] += 1
+
+    def hear_what_is_left(self) -> None:
+        self.sock.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.heard[int.from_bytes(self.sock.recv(2048)[4:8])] += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+class Downloading:
+    """A download of boot.bin that goes on block by block, when told to."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.sock = wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.settimeout(LIMIT_S)
+        wire.sockets.append(self.sock)
+        self.sock.bind((CLIENT, 0))
+        self.sock.sendto(b"\0\1boot.bin\0octet\0", (SERVER, 69))
+        self.content = b""
+        self.number = b"\0\0"
+        self.is_over = False
+        self.take_block()
+
+    def take_block(self) -> None:
+        datagram, self.tid = self.sock.recvfrom(2048)
+        assert datagram[:2] == b"\0\3", datagram
+        if datagram[2:4] != self.number:  # else it is sent again, for we took our time
+            self.content += datagram[4:]
+            self.is_over = len(datagram) < 516
+            self.number = datagram[2:4]
+
+    def finish(self) -> bytes:
+        while not self.is_over:
+            self.sock.sendto(b"\0\4" + self.number, self.tid)
+            self.take_block()
+        self.sock.sendto(b"\0\4" + self.number, self.tid)
+        return self.content
 
 
 def workers_of(process: Process) -> list[int]:

@@ -54,7 +54,7 @@ class HostStore:
 
     def forget(self, host: Host) -> bool:
         """Take a host's boot away, unless it has another by now; whether it was there."""
-        if not self.path.exists():
+        if not self._is_there():
             return False
         with self._opened() as database:
             done = database.execute(
@@ -64,10 +64,14 @@ class HostStore:
 
     def all(self) -> list[Host]:
         """Every host, the last one set first."""
-        if not self.path.exists():
+        if not self._is_there():
             return []
         with self._opened() as database:
             return _read(database, str(self.path))
+
+    def _is_there(self) -> bool:
+        """Whether a host was ever set: an empty file is what a full disk leaves."""
+        return self.path.exists() and self.path.stat().st_size > 0
 
     def _make_folder(self) -> None:
         try:

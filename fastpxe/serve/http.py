@@ -27,6 +27,7 @@ from fastpxe.paths import printable
 from fastpxe.serve.files import OpenFile
 from fastpxe.serve.http_child import HttpSocket
 from fastpxe.serve.http_limits import LimitedServer, Limits, end_stalled
+from fastpxe.serve.processes import take_signals
 from fastpxe.serve.requested import open_requested
 from fastpxe.serve.scripts import Made, Place
 
@@ -70,6 +71,7 @@ async def work(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> None:
     stopped, retired = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
+    take_signals()
     servers = [HttpServer(one, saw) for one in sockets]
     for server in servers:
         await server.start()

@@ -71,6 +71,11 @@ class Listening:
         """The DHCP and the TFTP sockets of a worker."""
         return self._dhcp[index], self._tftp[index]
 
+    @property
+    def interfaces(self) -> list[Interface]:
+        """Those that a port is bound on."""
+        return list(dict.fromkeys(one.interface for one in (*self._dhcp[0], *self._tftp[0])))
+
     def make_default_root(self, front: Front) -> None:
         """Make the folder that is served when none is named. Raises StartError."""
         make_default_root(front.tftp, self._names(front))

@@ -132,7 +132,7 @@ class Observer:
         """The hardware address of a client of files: its neighbour entry, else what DHCP told."""
         address, key = event.client[0], (event.client[0], event.interface)
         mac, until = self._neighbours.get(key, ("", 0.0))
-        if event.at >= until:
+        if not until - NEIGHBOUR_S <= event.at < until:  # the clock may have been set back
             mac = hardware_address(str(address), event.interface) or self.journal.mac_of(address)
             if len(self._neighbours) > NEIGHBOURS_MAX:
                 self._neighbours.clear()

@@ -9,16 +9,21 @@ from fastpxe.serve.privileges import give_up_all
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+_HANDLED = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) -> int:
     """Have a child process do the work and end; its process id. `name` is for ps(1).
 
     It has no capability, unless it `opens_sockets`: then it is for `work` to give up the parent's.
+    SIGTERM and SIGUSR1 wait until it calls take_signals: one that comes before it can handle it
+    would end it on the spot, with what it has yet to tell.
     """
     parent = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return pid
     status = 1
     try:
@@ -43,4 +48,9 @@ def _begin(name: str, parent: int) -> None:
         os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent tells us
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.pthread_sigmask(signal.SIG_SETMASK, _HANDLED)
+
+
+def take_signals() -> None:
+    """Say, in a child, that SIGTERM and SIGUSR1 have their handlers."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)

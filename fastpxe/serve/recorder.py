@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from fastpxe.serve.notebook import Notebook
 from fastpxe.serve.observer import Observer
-from fastpxe.serve.processes import fork
+from fastpxe.serve.processes import fork, take_signals
 from fastpxe.serve.telling import Teller
 
 AT_ONCE = 100
@@ -61,6 +61,9 @@ def start(recording: Recording) -> int:
 async def _record(recording: Recording) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    # One that was replaced while it waited for its turn has nothing to show to anybody.
+    is_over = signal.SIGTERM in signal.sigpending()
+    take_signals()
     observer, tellers = recording.observer, recording.tellers
 
     def answered() -> int:
@@ -68,7 +71,7 @@ async def _record(recording: Recording) -> None:
 
     before, kept_at = 0, time.monotonic()
     async with AsyncExitStack() as stack:
-        for begin in recording.beside:
+        for begin in () if is_over else recording.beside:
             await begin(observer, stack)
         while not stopped.is_set():
             observer.look(time.time(), answered)

@@ -25,6 +25,7 @@ from fastpxe.latency import describe as describe_latency
 from fastpxe.serve import http_child, privileges, recorder, worker
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.config_sign import sign_of
+from fastpxe.serve.drift import Drift
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.host_store import make_folder
 from fastpxe.serve.lines import Lines
@@ -221,6 +222,7 @@ class Supervisor:
         for generation in (self._now, *self._retired):
             for one in generation.workers:
                 total.update(_counts_of(one))
+            total["unlogged"] += generation.http.pipe.lost
         total["dropped_by_kernel"] = self._listening.dropped()
         return total
 
@@ -279,12 +281,12 @@ class Supervisor:
 
     def _beside(self, generations: Sequence[Generation]) -> list[Beside]:
         """What the recorder's process does besides."""
-        found: list[Beside] = []
+        beside: list[Beside] = [Drift(self._listening.interfaces).begin]
         if self._watched:
-            found.append(self._begin_to_watch)
+            beside.append(self._begin_to_watch)
         sock = self._listening.admin
         if sock is None:
-            return found
+            return beside
         pulses = [one.tools.pulse for one in self._now.workers]
 
         def latency() -> Histogram:
@@ -299,7 +301,7 @@ class Supervisor:
             )  # fmt: skip
             await admin.Admin(server, sock, self._now.front.admin.token).begin(observer, stack)
 
-        return [*found, begin]
+        return [*beside, begin]
 
     async def _begin_to_watch(self, _: Observer, stack: AsyncExitStack) -> None:
         config_watch = importlib.import_module("fastpxe.serve.config_watch")  # not in the parent
@@ -345,6 +347,7 @@ class Supervisor:
             self._latency = merged([self._latency, *_latencies_of(one)])
             one.tools.pipe.close()
         generation.workers = []
+        self._ended["unlogged"] += generation.http.pipe.lost
         generation.http.pipe.close()
         generation.roots.close()
 
@@ -394,7 +397,7 @@ class Supervisor:
         self._replace_recorder()
         log.info("reloaded: %s from %s", front.size, front.source)
         for change in changes(old.front.config, front.config):
-            log.info("reloaded: %s", change)
+            log.info("changed: %s", change)
         self._manager.ready(self.summary())
 
 
@@ -449,7 +452,7 @@ def _counts_of(one: Worker) -> Counter[str]:
     total: Counter[str] = Counter()
     for port in range(len(one.tools.dhcp)):
         total.update(one.tools.board.counts(port))
-    total["unlogged"] += one.tools.board.lost
+    total["unlogged"] += one.tools.board.lost + one.tools.pipe.lost
     return total
 
 

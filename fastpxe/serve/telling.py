@@ -3,8 +3,11 @@
 A worker never waits for its parent: what doesn't fit is counted as lost.
 """
 
+import mmap
 import socket
+import struct
 import time
+from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -26,10 +29,11 @@ from fastpxe.events import (
 )
 from fastpxe.identity import format_mac
 from fastpxe.serve._mmsg import Board
+from fastpxe.serve.sockets import enlarge
 
 LOST_EVERY_S = 1
 
-_PIPE_BUFFER = 1 << 20
+_PIPE_BUFFER = 16 << 20  # some 40,000 events, which wait while a storm is on
 _LARGEST = 1 << 16
 
 Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice | Labelled
@@ -46,22 +50,33 @@ def _decode_hook(kind: type, value: object) -> object:
 _decoder = msgspec.msgpack.Decoder(Sent, dec_hook=_decode_hook)
 
 
+_COUNT = struct.Struct("=Q")
+
+
 class EventPipe:
-    """A pair of sockets: the worker sends events, the parent receives them."""
+    """A pair of sockets: the worker sends events, the parent receives them.
+
+    `lost` counts those that found no room, and is the same in every process.
+    """
 
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
         )
-        self._writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIPE_BUFFER)
-        self.lost = 0
+        enlarge(self._writer, _PIPE_BUFFER)
+        self._lost = mmap.mmap(-1, _COUNT.size)
+
+    @property
+    def lost(self) -> int:
+        (count,) = _COUNT.unpack_from(self._lost)
+        return int(count)
 
     def send(self, event: Event | Labelled) -> None:
         """Tell the parent, unless it is too far behind; DHCP's events go over the board."""
         try:
             self._writer.send(_encoder.encode(event))
         except OSError:
-            self.lost += 1
+            _COUNT.pack_into(self._lost, 0, self.lost + 1)
 
     def receive(self) -> Sent | None:
         """The next event, or None when none waits."""
@@ -93,7 +108,7 @@ class Teller:
         self._interfaces = interfaces
         self._names = names
         self._saw = saw
-        self._lost_told = 0
+        self._lost_told: Counter[str] = Counter()
         self._lost_told_at = 0.0
 
     @property
@@ -118,12 +133,15 @@ class Teller:
         return told + len(decisions)
 
     def _tell_lost(self) -> None:
-        count = self._board.lost - self._lost_told
         now = time.monotonic()
-        if count and now > self._lost_told_at + LOST_EVERY_S:
-            self._lost_told += count
-            self._lost_told_at = now
-            self._saw(Notice(interface="", text=f"{count} answers were too many to log"))
+        if now <= self._lost_told_at + LOST_EVERY_S:
+            return
+        for what, lost in (("answers", self._board.lost), ("events of files", self._pipe.lost)):
+            count = lost - self._lost_told[what]
+            if count:
+                self._lost_told[what] += count
+                self._lost_told_at = now
+                self._saw(Notice(interface="", text=f"{count} {what} were too many to log"))
 
     def _event(self, decision: Decision) -> Answered | Ignored:
         interface = self._interfaces[decision.interface]

@@ -13,7 +13,7 @@ from fastpxe.serve._mmsg import Board
 from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
 from fastpxe.serve.front import Front
 from fastpxe.serve.privileges import give_up_all
-from fastpxe.serve.processes import fork
+from fastpxe.serve.processes import fork, take_signals
 from fastpxe.serve.pulse import Pulse
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.scripts import ScriptMaker
@@ -48,6 +48,7 @@ async def _work(tools: Tools) -> None:
     stopped, retired = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
+    take_signals()
     tools.front.answers.announce_to(tools.pipe.send)
     dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.board)
     tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]

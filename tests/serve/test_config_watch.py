@@ -37,8 +37,8 @@ def test_a_change_is_a_reload_and_so_is_the_next(wire: Wire, write: object) -> N
         write(wire, text)  # type: ignore[operator] # one of the functions above
         wire.wait_for(process, "reloaded: 1 rule from", count=count)
         assert wire.file_offered() == file
-    assert "reloaded: rule 'two' is new" in process.output()
-    assert "reloaded: rule 'one' is gone" in process.output()
+    assert "changed: rule 'two' is new" in process.output()
+    assert "changed: rule 'one' is gone" in process.output()
 
 
 def test_a_change_for_the_worse_is_refused_and_one_for_the_better_is_seen(wire: Wire) -> None:

@@ -40,3 +40,17 @@ def test_what_nobody_wants_to_read_is_not_counted(caplog: pytest.LogCaptureFixtu
         lines.tell(logging.DEBUG, "ignored c", EVENT)
     lines.look(200.0)
     assert not caplog.records
+
+
+def test_a_clock_that_was_set_back_begins_another_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "fastpxe")
+    lines = Lines(per_s=1)
+    lines.look(5000.0)
+    for _ in range(2):
+        lines.tell(logging.INFO, "offer a", EVENT)
+    lines.look(1000.0)
+    lines.tell(logging.INFO, "offer b", EVENT)
+    texts = [record.getMessage() for record in caplog.records]
+    assert texts == ["offer a", "too many lines, left out: offer 1", "offer b"]

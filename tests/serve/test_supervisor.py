@@ -1,6 +1,5 @@
 """`fastpxe serve` in a namespace: start, reload, stop, and what it says when it can't."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -8,16 +7,23 @@ import subprocess
 from collections import Counter
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Self
 
 import psutil
 import pytest
 from netns import Process
 from packets import Reply, discover
 from started import SERVE
-from wire_rig import CLIENT, LIMIT_S, ONE, SERVER, Wire, fastpxe_of, workers_of
-
-from fastpxe.serve.sockets import SO_RCVBUFFORCE
+from wire_rig import (
+    CLIENT,
+    LIMIT_S,
+    ONE,
+    SERVER,
+    Downloading,
+    Storm,
+    Wire,
+    fastpxe_of,
+    workers_of,
+)
 
 pytestmark = pytest.mark.netns
 
@@ -155,39 +161,6 @@ def test_a_root_that_is_not_there_is_refused_with_the_key_to_set(wire: Wire) -> 
 MANY = '[[boot]]\narch = "uefi-x64"\nfile = "one.efi"\n'
 
 
-class Storm:
-    """A client that sends many DISCOVERs and collects what comes back, by xid."""
-
-    def __init__(self, wire: Wire, port: int = 68) -> None:
-        self.sock = wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.settimeout(LIMIT_S)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
-        self.sock.bind(("", port))
-        self.heard: Counter[int] = Counter()
-
-    def send(self, xids: range, to: str = "255.255.255.255", **fields: object) -> None:
-        for xid in xids:
-            self.sock.sendto(discover(arch=7, xid=xid, **fields), (to, 67))  # type: ignore[arg-type] - fields of a header, spelled at the call
-
-    def hear(self, count: int) -> None:
-        while sum(self.heard.values()) < count:
-            self.heard[int.from_bytes(self.sock.recv(2048)[4:8])] += 1
-
-    def hear_what_is_left(self) -> None:
-        self.sock.settimeout(0.2)
-        with contextlib.suppress(TimeoutError):
-            while True:
-                self.heard[int.from_bytes(self.sock.recv(2048)[4:8])] += 1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.sock.close()
-
-
 @pytest.mark.parametrize("count", [1, 2, 4])
 @pytest.mark.parametrize(
     ("to", "port", "fields"),
@@ -237,34 +210,6 @@ def test_a_reload_in_mid_storm_loses_and_doubles_no_answer(wire: Wire) -> None:
     assert storm.heard == Counter(range(2000))
     wire.wait_for(process, "reloaded:")
     assert before.isdisjoint(workers_of(process))
-
-
-class Downloading:
-    """A download of boot.bin that goes on block by block, when told to."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.sock = wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.settimeout(LIMIT_S)
-        wire.sockets.append(self.sock)
-        self.sock.bind((CLIENT, 0))
-        self.sock.sendto(b"\0\1boot.bin\0octet\0", (SERVER, 69))
-        self.content = b""
-        self.is_over = False
-        self.take_block()
-
-    def take_block(self) -> None:
-        datagram, self.tid = self.sock.recvfrom(2048)
-        assert datagram[:2] == b"\0\3", datagram
-        self.content += datagram[4:]
-        self.is_over = len(datagram) < 516
-        self.number = datagram[2:4]
-
-    def finish(self) -> bytes:
-        while not self.is_over:
-            self.sock.sendto(b"\0\4" + self.number, self.tid)
-            self.take_block()
-        self.sock.sendto(b"\0\4" + self.number, self.tid)
-        return self.content
 
 
 def test_transfers_of_a_killed_worker_end_and_those_of_others_go_on(wire: Wire) -> None:

@@ -1,5 +1,6 @@
 """What a worker tells its parent: all of it while there is room, and how much was lost."""
 
+import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
@@ -47,6 +48,20 @@ def test_a_worker_never_waits_for_a_parent_that_is_behind(pipe: EventPipe) -> No
         pipe.send(DONE)
     assert pipe.lost > 0
     assert pipe.receive() == DONE
+
+
+def test_what_a_worker_lost_is_counted_and_told_by_its_parent(pipe: EventPipe) -> None:
+    if not os.fork():
+        for _ in range(100_000):
+            pipe.send(DONE)
+        os._exit(0)
+    os.wait()
+    told: list[Event] = []
+    answers = NativeAnswers(policy.build(config.parse("", "test"), []), {})
+    Teller(Board(), pipe, {}, answers, told.append).tell(100)
+    lost = told.pop()
+    assert lost == Notice(interface="", text=f"{pipe.lost} events of files were too many to log")
+    assert len(told) + pipe.lost == 100_000
 
 
 def test_events_are_told_and_labels_learned(pipe: EventPipe) -> None:
