@@ -32,7 +32,7 @@ def asset(name: str) -> str:
 
 def page(summary: str, parts: dict[str, str]) -> str:
     """The whole page; `parts` are as of `parts`."""
-    return _TEMPLATES.get_template("page.html").render(summary=summary, parts=parts)
+    return _TEMPLATES.get_template("page.html.j2").render(summary=summary, parts=parts)
 
 
 def parts(
@@ -48,14 +48,14 @@ def parts(
     found = {
         "booting": _rows(recent, now),
         "history": _rows([*older, *history], now),
-        "rules": _TEMPLATES.get_template("rules.html").render(
+        "rules": _TEMPLATES.get_template("rules.html.j2").render(
             rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
-        "problems": _TEMPLATES.get_template("problems.html").render(
+        "problems": _TEMPLATES.get_template("problems.html.j2").render(
             stuck=[boot for boot in figures.boots if boot.problem][:ROWS_MAX]
         ),
         "chart": _chart(per_s),
-        "totals": _TEMPLATES.get_template("totals.html").render(figures=figures),
+        "totals": _TEMPLATES.get_template("totals.html.j2").render(figures=figures),
     }
     return {name: text.strip() for name, text in found.items()}
 
@@ -66,7 +66,7 @@ def _once(rules: Sequence[Rule]) -> list[Rule]:
 
 
 def _rows(boots: Sequence[Boot], now: float) -> str:
-    return _TEMPLATES.get_template("boots.html").render(
+    return _TEMPLATES.get_template("boots.html.j2").render(
         boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), now=now, time_of=_time_of,
         share=share,
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _chart(per_s: Sequence[int]) -> str:
         for i, count in enumerate(per_s)
         if count
     ]
-    return _TEMPLATES.get_template("chart.html").render(
+    return _TEMPLATES.get_template("chart.html.j2").render(
         bars=bars, most=max(per_s, default=0), width=CHART_WIDTH, height=CHART_HEIGHT,
         bar_width=BAR_WIDTH,
     )  # fmt: skip

@@ -45,8 +45,8 @@ class Looking:
     def get(self, path: str, **headers: str) -> Answer:
         connection = self.connect()
         connection.request("GET", path, headers=headers)
-        response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read().decode())
+        with connection.getresponse() as response:
+            return Answer(response.status, response.headers, response.read().decode())
 
     def json(self, path: str) -> object:
         found = self.get(path)
@@ -115,11 +115,11 @@ def test_a_stream_tells_of_a_boot_as_it_goes_on(wire: Wire) -> None:
     wire.serve(ONE)
     connection = Looking(wire).connect()
     connection.request("GET", "/api/events")
-    stream = connection.getresponse()
-    assert stream.headers["Content-Type"] == "text/event-stream"
-    wire.ask()
-    while not (line := stream.readline()).startswith(b"data:"):
-        assert line.startswith((b":", b"\n"))
+    with connection.getresponse() as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        wire.ask()
+        while not (line := stream.readline()).startswith(b"data:"):
+            assert line.startswith((b":", b"\n"))
     (boot,) = json.loads(line[5:])
     assert (boot["mac"], boot["stage"]) == (MAC, "offer")
 
@@ -182,7 +182,8 @@ def test_nothing_can_be_changed_and_no_page_may_embed_it(wire: Wire) -> None:
     wire.serve(ONE)
     connection = Looking(wire).connect()
     connection.request("POST", "/api/boots", body=b"x")
-    assert connection.getresponse().status == 405
+    with connection.getresponse() as response:
+        assert response.status == 405
     headers = Looking(wire).get("/").headers
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
