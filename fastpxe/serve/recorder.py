@@ -61,11 +61,13 @@ def start(recording: Recording) -> int:
 async def _record(recording: Recording) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    if signal.SIGTERM in signal.sigpending():  # it was replaced while it waited for the one before
+        stopped.set()
     take_signals()
     observer, tellers = recording.observer, recording.tellers
     before, kept_at = 0, time.monotonic()
     async with AsyncExitStack() as stack:
-        for begin in recording.beside:
+        for begin in () if stopped.is_set() else recording.beside:
             await begin(observer, stack)
         while not stopped.is_set():
             observer.look(time.time(), recording.counts()["answered"])
