@@ -61,8 +61,8 @@ def start(recording: Recording) -> int:
 async def _record(recording: Recording) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    # One that was replaced while it waited for its turn has nothing to show to anybody.
-    is_over = signal.SIGTERM in signal.sigpending()
+    if signal.SIGTERM in signal.sigpending():  # it was replaced while it waited for the one before
+        stopped.set()
     take_signals()
     observer, tellers = recording.observer, recording.tellers
 
@@ -71,7 +71,7 @@ async def _record(recording: Recording) -> None:
 
     before, kept_at = 0, time.monotonic()
     async with AsyncExitStack() as stack:
-        for begin in () if is_over else recording.beside:
+        for begin in () if stopped.is_set() else recording.beside:
             await begin(observer, stack)
         while not stopped.is_set():
             observer.look(time.time(), answered)

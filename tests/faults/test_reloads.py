@@ -30,8 +30,8 @@ def test_good_and_bad_reloads_in_turn_lose_and_double_no_answer(wire: Wire) -> N
         storm.hear_what_is_left()
     assert storm.heard == Counter([*range(10 * STEP), *range(10_000, 10_000 + 10 * STEP)])
     assert len(workers_of(process)) == 2
-    # Whoever told of the workers before is still at its end for a moment.
     answered = ("fastpxe_dhcp_datagrams_total", "answered")
+    # For a moment the recorder before the last one answers, which knows less.
     found = wait_until(wire.server, lambda found: found[answered] == 20 * STEP)
     assert found["fastpxe_workers", "alive"] == 2
     assert process.stop(signal.SIGTERM) == 0
