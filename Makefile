@@ -1,5 +1,6 @@
 # make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
 # make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
+# make fuzz-long    fuzzing guided by coverage, for hours: needs clang
 # make build    only build .venv/bin/fastpxe
 # make bench    speed, see bench/README.md; make bench-compare: against the last saved run
 
@@ -9,7 +10,7 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build test lint unit asan fuzz bench bench-compare report clean check-build check-test
+.PHONY: serve build test lint unit asan fuzz fuzz-long bench bench-compare report clean check-build check-test
 
 serve: build
 	$(BIN)/fastpxe serve $(ARGS)
@@ -67,9 +68,22 @@ asan: $(VENV)/test-tools
 	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_reply.py tests/test_policy.py \
 	  tests/test_transfer.py tests/serve/test_blocks.py tests/serve/test_downloads.py
 
+# Every target gets its share of the time.
 fuzz: $(VENV)/test-tools
-	fuzz/asan $(BIN)/python fuzz/fuzz_dhcp.py --seconds $(or $(FUZZ_SECONDS),20)
-	fuzz/asan $(BIN)/python fuzz/fuzz_tftp.py --seconds $(or $(FUZZ_SECONDS),20)
+	fuzz/asan $(BIN)/python fuzz/every.py --seconds $(or $(FUZZ_SECONDS),60)
+
+# Guided by coverage, each target this long; servers, which keep what they heard, by mutation alone.
+FUZZ_LONG_SECONDS ?= 1800
+
+fuzz-long: $(VENV)/test-tools
+	@command -v clang >/dev/null || { echo "make fuzz-long needs:  sudo apt-get install -y clang" >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
+	for target in dhcp nested names script toml dnsmasq; do \
+	  fuzz/coverage $(BIN)/python $$target -max_total_time=$(FUZZ_LONG_SECONDS) || exit 1; \
+	done
+	for target in tftp http; do \
+	  fuzz/asan $(BIN)/python fuzz/fuzz_$$target.py --seconds $(FUZZ_LONG_SECONDS) || exit 1; \
+	done
 
 BENCH := $(BIN)/python -m pytest bench --benchmark-only --benchmark-storage=bench/baselines \
 	--benchmark-columns=median,iqr,rounds
