@@ -1,6 +1,7 @@
 # make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
 # make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
 # make test-e2e-full    every boot of real firmware there is, of which make test does a part
+# make fuzz-long    fuzzing guided by coverage, for hours: needs clang
 # make build    only build .venv/bin/fastpxe
 # make deb      a Debian package in build/; make pages: the man page and the completions alone
 # make bench    speed, see bench/README.md; make bench-compare: against the last saved run
@@ -11,8 +12,8 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build pages deb test lint unit test-e2e-part test-e2e-full asan fuzz bench bench-compare \
-	report clean check-build check-test
+.PHONY: serve build pages deb test lint unit test-e2e-part test-e2e-full asan fuzz fuzz-long bench \
+	bench-compare report clean check-build check-test
 
 serve: build
 	$(BIN)/fastpxe serve $(ARGS)
@@ -90,9 +91,22 @@ asan: $(VENV)/test-tools
 	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_hosts.py tests/test_reply.py tests/test_policy.py \
 	  tests/test_transfer.py tests/serve/test_blocks.py tests/serve/test_downloads.py
 
+# Every target gets its share of the time.
 fuzz: $(VENV)/test-tools
-	fuzz/asan $(BIN)/python fuzz/fuzz_dhcp.py --seconds $(or $(FUZZ_SECONDS),20)
-	fuzz/asan $(BIN)/python fuzz/fuzz_tftp.py --seconds $(or $(FUZZ_SECONDS),20)
+	fuzz/asan $(BIN)/python fuzz/every.py --seconds $(or $(FUZZ_SECONDS),60)
+
+# Guided by coverage, each target this long; servers, which keep what they heard, by mutation alone.
+FUZZ_LONG_SECONDS ?= 1800
+
+fuzz-long: $(VENV)/test-tools
+	@command -v clang >/dev/null || { echo "make fuzz-long needs:  sudo apt-get install -y clang" >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
+	for target in dhcp nested names script toml dnsmasq; do \
+	  fuzz/coverage $(BIN)/python $$target -max_total_time=$(FUZZ_LONG_SECONDS) || exit 1; \
+	done
+	for target in tftp http; do \
+	  fuzz/asan $(BIN)/python fuzz/fuzz_$$target.py --seconds $(FUZZ_LONG_SECONDS) || exit 1; \
+	done
 
 BENCH := $(BIN)/python -m pytest bench --benchmark-only --benchmark-storage=bench/baselines \
 	--benchmark-columns=median,iqr,rounds

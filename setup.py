@@ -1,7 +1,8 @@
 """Build the Cython modules; everything static is in pyproject.toml.
 
-FASTPXE_SANITIZE=1  address and undefined-behaviour sanitizers, C warnings are errors (fuzz/asan)
-FASTPXE_ANNOTATE=1  write the annotated HTML next to each .pyx
+FASTPXE_SANITIZE=asan      address and undefined-behaviour sanitizers, C warnings are errors
+FASTPXE_SANITIZE=coverage  the same without the errors, and what libFuzzer reads; by clang
+FASTPXE_ANNOTATE=1         write the annotated HTML next to each .pyx
 """
 
 import os
@@ -14,9 +15,12 @@ Options.warning_errors = True
 
 CFLAGS = ["-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-cast-function-type"]
 LDFLAGS: list[str] = []
-if os.environ.get("FASTPXE_SANITIZE") == "1":
-    CFLAGS.append("-Werror")
-    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+SANITIZE = {
+    "asan": ["-Werror", "-fsanitize=address,undefined"],
+    "coverage": ["-fsanitize=fuzzer-no-link,address,undefined", "-Wno-everything"],
+}
+if kind := os.environ.get("FASTPXE_SANITIZE"):
+    sanitizers = [*SANITIZE[kind], "-fno-sanitize-recover=undefined"]
     CFLAGS += ["-O1", "-fno-omit-frame-pointer", *sanitizers]
     LDFLAGS += sanitizers
 

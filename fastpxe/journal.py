@@ -183,7 +183,8 @@ class Journal:
             boot.uuid = format_uuid(microsoft_order(sender.uuid[1:]))
         boot.is_ipxe = sender.ipxe
         if is_discover:
-            boot.asked = [at for at in boot.asked if at > event.at - RETRIES_S] + [event.at]
+            lately = [at for at in boot.asked if at > event.at - RETRIES_S]
+            boot.asked = [*lately, event.at][-RETRIES:]
         return boot
 
     # --- files ------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ of the file, and nothing of the server's may fail.
 example: fuzz/asan .venv/bin/python fuzz/fuzz_tftp.py --seconds 60
 """
 
-import argparse
 import asyncio
 import random
 import socket
@@ -16,6 +15,8 @@ import tempfile
 import time
 from ipaddress import IPv4Interface
 from pathlib import Path
+
+from fuzzing import arguments_of
 
 from fastpxe.events import Event, Notice
 from fastpxe.serve.files import Root
@@ -160,22 +161,16 @@ class Fuzz:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--seed", type=int, default=None)
-    arguments = parser.parse_args()
-    seed = arguments.seed if arguments.seed is not None else time.time_ns()
-    print(f"seed {seed}")
-    count, end = 0, time.monotonic() + arguments.seconds
+    name, arguments = arguments_of(__doc__)
+    print(f"{name}: seed {arguments.seed}")
+    count, began = 0, time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        fuzz = Fuzz(Path(folder), random.Random(seed))
-        while time.monotonic() < end:
+        fuzz = Fuzz(Path(folder), random.Random(arguments.seed))
+        while time.monotonic() < began + arguments.seconds:
             fuzz.step()
             count += 1
         fuzz.close()
-    print(f"{count} steps, no finding")
+    print(f"{name}: {count} steps, {time.monotonic() - began:.0f} s, no finding")
 
 
 if __name__ == "__main__":

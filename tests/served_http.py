@@ -35,7 +35,7 @@ class Served:
         found = TftpSettings(**settings)
         shares = Shares(found, self.root, {})
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
         async def start() -> HttpServer:

@@ -12,7 +12,9 @@ def test_each_statement_has_a_test_or_a_reason(number: str) -> None:
 
 
 def test_each_number_in_a_name_is_that_of_a_statement() -> None:
-    assert set(conformance.tests_by_number()) <= set(NUMBERS)
+    """S01 to S24 are threats; what they are stands in docs/explanation/security.md."""
+    told = {name for name in conformance.tests_by_number() if not name.startswith("S")}
+    assert told <= set(NUMBERS)
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -256,7 +256,8 @@ def test_nothing_grows_for_ever() -> None:
         made.saw(offer(20_000 + n * 2 * NEW_BOOT_S))
     assert len(made.history) == HISTORY_MAX
     for n in range(STEPS_MAX * 2):
-        made.saw(offer(9e6 + n * 10, f"{n}.efi"))
+        made.saw(offer(9e6 + n, f"{n}.efi"))
+    assert len(next(made.boots()).asked) == RETRIES
     assert len(next(made.boots()).steps) <= STEPS_MAX
 
 
