@@ -4,11 +4,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from fastpxe.errors import StoreError
 from fastpxe.hosts import Host, parse_host
+from fastpxe.tables import STATE
 
 FILE = "hosts.db"
 BUSY_S = 5.0
@@ -23,13 +24,21 @@ CREATE TABLE IF NOT EXISTS host (
 """
 
 
-def make_folder(folder: str, uid: int, gid: int) -> None:
-    """Make the folder for another user, unless it is there; who can't make it has none to make."""
-    try:
-        Path(folder).mkdir(mode=0o755, parents=True)
-        os.chown(folder, uid, gid)
-    except OSError:  # it is there, or is to be elsewhere; HostKeeper says so when it matters
-        return
+def make_folder(folder: str, uid: int, gid: int, *, own: str = STATE) -> None:
+    """Make the folder for another user; a folder that is there is given away only if it is `own`.
+
+    That one has nothing else in it, and root may have made it by setting a host before the first
+    start. Who can't do it has nothing to make: HostKeeper says so when it matters.
+    """
+    path = Path(folder)
+    with suppress(OSError):
+        try:
+            path.mkdir(mode=0o755, parents=True)
+        except FileExistsError:
+            if folder != own:
+                return
+        os.chown(path, uid, gid)
+        os.chown(path / FILE, uid, gid)
 
 
 class HostStore:

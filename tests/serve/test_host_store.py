@@ -7,7 +7,7 @@ import pytest
 
 from fastpxe.errors import StoreError
 from fastpxe.hosts import Host, parse_host
-from fastpxe.serve.host_store import HostStore, HostWatch
+from fastpxe.serve.host_store import HostStore, HostWatch, make_folder
 
 ONE, TWO = "52:54:00:00:00:01", "03020100-0504-0706-0809-0a0b0c0d0e0f"
 
@@ -82,3 +82,21 @@ def test_what_root_makes_belongs_to_whom_the_folder_belongs_to(tmp_path: Path) -
     store = HostStore(str(tmp_path))
     store.set(ONE, "a", once=False)
     assert (store.path.stat().st_uid, store.path.stat().st_gid) == (65534, 65534)
+
+
+def owners(folder: Path) -> list[int]:
+    return [path.stat().st_uid for path in (folder, *folder.iterdir())]
+
+
+def test_a_folder_is_made_for_whom_root_becomes(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    make_folder(str(folder), 65534, 65534)
+    assert owners(folder) == [65534]
+
+
+def test_fastpxe_s_own_folder_is_given_to_whom_root_becomes_and_no_other(tmp_path: Path) -> None:
+    HostStore(str(tmp_path)).set(ONE, "a", once=True)
+    make_folder(str(tmp_path), 65534, 65534)
+    assert owners(tmp_path) == [0, 0]
+    make_folder(str(tmp_path), 65534, 65534, own=str(tmp_path))
+    assert owners(tmp_path) == [65534, 65534]
