@@ -16,6 +16,7 @@ from aiohttp.web_protocol import RequestHandler
 
 MOST_HEADERS = 64
 FIELD_MAX = 2048  # bytes of one header; firmware and iPXE send less than 300 in all
+LINGER_S = 1  # for the rest of a body, so that the refusal is not lost with the connection
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 AnswerMalformed = Callable[[web.BaseRequest, str], web.StreamResponse]
@@ -46,6 +47,7 @@ class LimitedServer(web.Server):
         super().__init__(
             answer, access_log=None, keepalive_timeout=limits.request_s,
             max_headers=MOST_HEADERS, max_field_size=FIELD_MAX,
+            lingering_time=LINGER_S,
             auto_decompress=False,  # bodies are thrown away, and a small one may unpack to much
         )  # fmt: skip
         self._answer_malformed = answer_malformed

@@ -117,6 +117,14 @@ def test_S16_bytes_that_trickle_extend_nothing(serve: Serve) -> None:
         assert any(is_over_after(sock, b"y") for _ in range(1000))
 
 
+def test_S16_a_body_that_never_ends_is_not_waited_for(serve: Serve) -> None:
+    served = serve(Limits())
+    with connected(served) as sock:
+        sock.sendall(GET[:-2] + b"Content-Length: 1000000\r\n\r\nx")
+        while sock.recv(1000):
+            pass
+
+
 def test_S16_a_client_that_takes_nothing_is_given_up(serve: Serve) -> None:
     served = serve(Limits(stalled_s=0.5))
     served.file("a", pattern(20_000_000))
