@@ -95,16 +95,16 @@ asan: $(VENV)/test-tools
 fuzz: $(VENV)/test-tools
 	fuzz/asan $(BIN)/python fuzz/every.py --seconds $(or $(FUZZ_SECONDS),60)
 
-# Guided by coverage, each target this long; servers, which keep what they heard, by mutation alone.
+# Guided by coverage, each target this long; those that keep what they heard by mutation alone.
 FUZZ_LONG_SECONDS ?= 1800
 
 fuzz-long: $(VENV)/test-tools
 	@command -v clang >/dev/null || { echo "make fuzz-long needs:  sudo apt-get install -y clang" >&2; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
-	for target in dhcp nested names script toml dnsmasq; do \
+	for target in dhcp nested transfer names script toml dnsmasq; do \
 	  fuzz/coverage $(BIN)/python $$target -max_total_time=$(FUZZ_LONG_SECONDS) || exit 1; \
 	done
-	for target in tftp http; do \
+	for target in cache tftp http; do \
 	  fuzz/asan $(BIN)/python fuzz/fuzz_$$target.py --seconds $(FUZZ_LONG_SECONDS) || exit 1; \
 	done
 

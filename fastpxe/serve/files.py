@@ -13,10 +13,6 @@ from typing import Self
 from weakref import WeakValueDictionary
 
 from fastpxe.errors import FileForbidden, FileNotFound, FileTruncated
-from fastpxe.tftp import netascii
-
-NETASCII_MAX = 16 << 20
-"""Bytes of a file that are converted to netascii, which is done whole, before the first block."""
 
 Opener = Callable[[int, bytes, int], int]
 """(directory descriptor, relative path, flags) to descriptor; OSError as of open(2)."""
@@ -44,6 +40,11 @@ class OpenFile:
         self.status = status
         self.size_bytes = status.st_size
         self._uses = 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still uses it."""
+        return self._uses > 0
 
     def shared(self) -> Self | None:
         """Return this very file for one more use; None if it was closed."""
@@ -78,18 +79,6 @@ class OpenFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def in_netascii(file: OpenFile) -> OpenFile:
-    """Return the file as netascii, in memory; `file` is closed, unless this raises.
-
-    Raises FileForbidden for one larger than NETASCII_MAX, FileTruncated, and OSError.
-    """
-    if file.size_bytes > NETASCII_MAX:
-        raise FileForbidden("too large for netascii; clients should ask for octet", errno.EACCES)
-    found = in_memory(netascii(piece) for piece in file.pieces())
-    file.close()
-    return found
 
 
 def in_memory(pieces: Iterable[bytes]) -> OpenFile:
@@ -132,7 +121,7 @@ class Root:
             _require_regular(status)
         finally:
             os.close(looked_at)
-        in_use = self._in_use.get(_version(status))
+        in_use = self._in_use.get(version_of(status))
         if in_use is not None and (shared := in_use.shared()) is not None:
             return shared
         fd = self._confined(path, _READ)
@@ -142,7 +131,7 @@ class Root:
         except BaseException:
             os.close(fd)
             raise
-        file = self._in_use[_version(status)] = OpenFile(fd, status)
+        file = self._in_use[version_of(status)] = OpenFile(fd, status)
         return file
 
     def has_folder(self, path: bytes) -> bool:
@@ -198,7 +187,7 @@ class Root:
         self.close()
 
 
-def _version(status: os.stat_result) -> tuple[int, ...]:
+def version_of(status: os.stat_result) -> tuple[int, ...]:
     """Return what no two versions of a file have in common."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 

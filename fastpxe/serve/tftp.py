@@ -24,8 +24,9 @@ from fastpxe.events import Event, Notice, Progress, TransferDone, TransferRefuse
 from fastpxe.paths import printable
 from fastpxe.serve._blocks import BlockSender
 from fastpxe.serve._downloads import Download, Downloads
-from fastpxe.serve.files import OpenFile, in_netascii
+from fastpxe.serve.files import OpenFile
 from fastpxe.serve.interfaces import Interface
+from fastpxe.serve.netascii import NetasciiFiles
 from fastpxe.serve.ports import Ports, ports_for
 from fastpxe.serve.requested import Files, open_requested, refusal, write_refusal
 from fastpxe.serve.scripts import Made, Place, ScriptMaker
@@ -147,6 +148,7 @@ class TftpServer:
         self._transfers_of: Counter[int] = Counter()
         self._unproven: dict[Download, None] = {}
         self._asked_again: dict[Download, tuple[float, int]] = {}
+        self._in_netascii = NetasciiFiles()
         self._agree = lru_cache(maxsize=SAME_WORDS)(self._terms)
         self._timer: asyncio.TimerHandle | None = None
         self._told_at = 0.0
@@ -433,7 +435,7 @@ class TftpServer:
         about = _About(request, path, made is not None and made.is_question)
         try:
             if request.mode == "netascii":
-                file = in_netascii(file)
+                file = self._in_netascii.of(file)
             download = self._download(about, asker, share, file)
         except BaseException:
             file.close()
