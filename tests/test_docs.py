@@ -31,7 +31,8 @@ from fastpxe.tftp import TftpSettings
 
 TOP = Path(__file__).parent.parent
 DOCS = TOP / "docs"
-PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", TOP / "bench" / "README.md", *DOCS.rglob("*.md")]
+OTHER_PAGES = ["README.md", "SECURITY.md", "CHANGELOG.md", "bench/README.md"]
+PAGES = [*(TOP / name for name in OTHER_PAGES), *DOCS.rglob("*.md")]
 CONFIGURATION = (DOCS / "reference" / "configuration.md").read_text()
 
 METRICS = (DOCS / "reference" / "metrics.md").read_text()
