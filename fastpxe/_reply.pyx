@@ -62,6 +62,8 @@ cdef int refuse_addresses(Policy policy, const Message *message,
     if arrival.source and not is_unicast(arrival.source):
         return BAD_SOURCE
     if arrival.port == 67:
+        if ciaddr and is_own(policy, ciaddr):
+            return BAD_CIADDR     # the answer would come to ourselves
         return OWN_PACKET if arrival.source and arrival.source_port == 67 and is_own(
             policy, arrival.source) else ANSWERED
     if is_own(policy, arrival.source) and arrival.source_port == 4011:

@@ -791,7 +791,7 @@ HOSTILE = [
     Row(26, "hops 255", discover(hops=255), "bad_hops"),
     *(
         Row(27, f"ciaddr {ciaddr}", discover(ciaddr=IPv4Address(ciaddr)), "bad_ciaddr")
-        for ciaddr in ("255.255.255.255", "224.0.0.1", "127.0.0.1")
+        for ciaddr in ("255.255.255.255", "224.0.0.1", "127.0.0.1", str(OUR_ADDRESS))
     ),
     on_4011(28, "source is not ciaddr", request_4011(ciaddr=FOREIGN), "x64"),
     *(
