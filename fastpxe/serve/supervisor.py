@@ -170,6 +170,7 @@ class Supervisor:
         self._notebook = Notebook()
         self._started_at = time.time()
         self._recorder = 0
+        self._recorder_started_at = 0.0
 
     def serve(self, load: Load) -> None:
         """Run the workers until told to stop."""
@@ -266,6 +267,7 @@ class Supervisor:
 
     def _start_recorder(self) -> None:
         """Start what tells of all workers; it waits for the one before, if there is one."""
+        self._recorder_started_at = time.monotonic()
         observer = Observer(self._now.front, Lines())
         generations = (self._now, *self._retired)
         self._recorder = recorder.start(
@@ -325,6 +327,7 @@ class Supervisor:
                 self._now.http.start()
             if pid == self._recorder:
                 log.error("the recorder (pid %d) ended; another takes its place", pid)
+                _pause_after(self._recorder_started_at)
                 self._start_recorder()
             for generation in list(self._retired):
                 self._take_leave(generation, pid)
