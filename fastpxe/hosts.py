@@ -21,6 +21,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
     name: its MAC address or UUID, written one way. keys: what it may be on the wire.
     once: until that boot was seen to start. where: what asked for it, such as "file:line".
+    set_at: when, in seconds since 1970: the same wish twice is two. 0 for a configuration's.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     boot: str
     once: bool = False
     where: str = ""
+    set_at: float = 0
 
 
 def parse_host(text: str) -> tuple[str, tuple[Key, ...]]:

@@ -62,12 +62,12 @@ class HostStore:
         self._give_away()
 
     def forget(self, host: Host) -> bool:
-        """Take a host's boot away, unless it has another by now; whether it was there."""
+        """Take a host's boot away, unless it was set anew by now; whether it was there."""
         if not self._is_there():
             return False
         with self._opened() as database:
             done = database.execute(
-                "DELETE FROM host WHERE name = ? AND boot = ?", (host.name, host.boot)
+                "DELETE FROM host WHERE name = ? AND set_at = ?", (host.name, host.set_at)
             )
             return done.rowcount > 0
 
@@ -147,8 +147,11 @@ class HostWatch:
 
 
 def _read(database: sqlite3.Connection, path: str) -> list[Host]:
-    rows = database.execute("SELECT name, boot, once FROM host ORDER BY set_at DESC, name")
+    rows = database.execute("SELECT name, boot, once, set_at FROM host ORDER BY set_at DESC, name")
     return [
-        Host(name=name, keys=parse_host(name)[1], boot=boot, once=bool(once), where=path)
-        for name, boot, once in rows
-    ]
+        Host(
+            name=name, keys=parse_host(name)[1], boot=boot, once=bool(once), where=path,
+            set_at=set_at,
+        )
+        for name, boot, once, set_at in rows
+    ]  # fmt: skip

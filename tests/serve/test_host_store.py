@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fastpxe.errors import StoreError
@@ -16,30 +17,36 @@ def host(store: HostStore, name: str, boot: str, *, once: bool = False) -> Host:
     return Host(name=name, keys=parse_host(name)[1], boot=boot, once=once, where=str(store.path))
 
 
+def plain(hosts: list[Host] | None) -> list[Host] | None:
+    """Hosts without the time at which they were set."""
+    return hosts and [msgspec.structs.replace(one, set_at=0) for one in hosts]
+
+
 def test_what_is_set_is_kept_and_the_folder_is_made(tmp_path: Path) -> None:
     store = HostStore(str(tmp_path / "new" / "state"))
     assert store.all() == []
     store.set(ONE, "installer", once=True)
     store.set(TWO, "rescue", once=False)
     kept = HostStore(str(tmp_path / "new" / "state")).all()
-    assert kept == [host(store, TWO, "rescue"), host(store, ONE, "installer", once=True)]
+    assert plain(kept) == [host(store, TWO, "rescue"), host(store, ONE, "installer", once=True)]
 
 
 def test_a_host_has_one_boot(tmp_path: Path) -> None:
     store = HostStore(str(tmp_path))
     store.set(ONE, "installer", once=True)
     store.set(ONE, "rescue", once=False)
-    assert store.all() == [host(store, ONE, "rescue")]
+    assert plain(store.all()) == [host(store, ONE, "rescue")]
 
 
-def test_a_boot_that_has_started_is_forgotten_unless_another_was_asked_for(tmp_path: Path) -> None:
+def test_a_boot_that_has_started_is_forgotten_unless_it_was_asked_for_anew(tmp_path: Path) -> None:
     store = HostStore(str(tmp_path))
-    started = host(store, ONE, "installer", once=True)
-    assert not store.forget(started)
-    store.set(ONE, "rescue", once=True)
-    assert not store.forget(started)
     store.set(ONE, "installer", once=True)
-    assert store.forget(started)
+    (started,) = store.all()
+    store.set(ONE, "installer", once=True)
+    assert not store.forget(started)
+    (anew,) = store.all()
+    assert store.forget(anew)
+    assert not store.forget(anew)
     assert store.all() == []
 
 
@@ -49,12 +56,12 @@ def test_a_watch_tells_of_every_change_once(tmp_path: Path) -> None:
     assert watch.look() is None  # nothing was there, and nothing is
     for boot in ("a", "b", "c"):  # faster than a file's time stamp tells
         store.set(ONE, boot, once=False)
-        assert watch.look() == [host(store, ONE, boot)]
+        assert plain(watch.look()) == [host(store, ONE, boot)]
         assert watch.look() is None
     store.path.unlink()
     assert watch.look() == []
     store.set(ONE, "d", once=False)
-    assert watch.look() == [host(store, ONE, "d")]
+    assert plain(watch.look()) == [host(store, ONE, "d")]
 
 
 def test_a_file_that_is_being_made_is_no_trouble(tmp_path: Path) -> None:
