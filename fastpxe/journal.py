@@ -53,7 +53,8 @@ class Step(msgspec.Struct, frozen=True):
 class Boot(msgspec.Struct, kw_only=True):
     """A machine's boot. Times are in seconds since 1970; sizes in bytes; texts may be empty.
 
-    is_elsewhere: its file is on another server, so that its download isn't seen.
+    problems: the names of those that it has had, the present one too. is_elsewhere: its file is on
+    another server, so that its download isn't seen.
     """
 
     mac: str
@@ -73,6 +74,7 @@ class Boot(msgspec.Struct, kw_only=True):
     problem: Problem | None = None
     steps: list[Step] = []
     asked: list[float] = []
+    problems: list[str] = []
     loads_of_ipxe: int = 0
 
 
@@ -88,6 +90,7 @@ class Journal:
         self.hits: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
         self._boots: OrderedDict[str, Boot] = OrderedDict()
+        self._stuck: list[tuple[Boot, Problem]] = []
         self._macs: dict[IPv4Address, str] = {}
 
     def __len__(self) -> int:
@@ -124,16 +127,15 @@ class Journal:
             case Progress():
                 self._progress(event, mac)
 
-    def look(self, now: float) -> list[Boot]:
-        """Find those that fell silent where they shouldn't; the boots that are stuck since now."""
-        found = []
+    def look(self, now: float) -> list[tuple[Boot, Problem]]:
+        """Find those that fell silent where they shouldn't; the problems since the last look."""
         for boot in self._boots.values():
             boot.seen_at = min(boot.seen_at, now)  # the clock may have been set back
             if boot.problem is None and now - boot.seen_at > SILENT_S:
                 name = _silence(boot)
                 if name:
                     self._is_stuck(boot, problem(name))
-                    found.append(boot)
+        found, self._stuck = self._stuck, []
         return found
 
     # --- DHCP -------------------------------------------------------------------------------------
@@ -278,8 +280,10 @@ class Journal:
         self._note(boot, at, what)
 
     def _is_stuck(self, boot: Boot, found: Problem, at: float | None = None) -> None:
-        if boot.problem is None or boot.problem.name != found.name:
+        if found.name not in boot.problems:  # else it goes on and gets stuck by turns
+            boot.problems.append(found.name)
             self.problems[found.name] += 1
+            self._stuck.append((boot, found))
         boot.stage, boot.problem = "stuck", found
         self._note(boot, boot.seen_at if at is None else at, found.text)
 

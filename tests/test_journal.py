@@ -234,6 +234,19 @@ def test_asking_without_a_pause_is_a_storm_of_one() -> None:
     assert problem_of(slow) == ""
 
 
+def test_a_problem_is_told_once_a_boot_however_often_it_comes() -> None:
+    made = journal(*(offer(n / 10) for n in range(3 * RETRIES)))
+    told = made.look(10)
+    assert [(boot.mac, found.name) for boot, found in told] == [(MAC, "retry-storm")]
+    assert made.problems == {"retry-storm": 1}
+    assert made.look(11) == []
+
+
+def test_each_problem_of_a_boot_is_told() -> None:
+    made = journal(ack(1), refused(2, 1), refused(3, 2), refused(4, 1))
+    assert [found.name for _, found in made.look(5)] == ["missing-file", "refused-file"]
+
+
 def test_a_client_of_whom_only_an_address_is_known_is_shown_by_it() -> None:
     assert only(journal(transfer(1))).mac == "10.0.0.100"
     made = Journal([OURS])
@@ -276,7 +289,7 @@ def test_every_problem_says_what_to_do() -> None:
 def test_a_clock_that_was_set_back_hides_no_stuck_machine() -> None:
     made = journal(offer(5000), takes_address(5001))
     assert made.look(1000) == []
-    (found,) = made.look(1000 + SILENT_S + 1)
+    ((found, _),) = made.look(1000 + SILENT_S + 1)
     assert (found.stage, made.look(1000 + 2 * SILENT_S)) == ("stuck", [])
 
 

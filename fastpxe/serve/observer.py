@@ -11,12 +11,14 @@ from fastpxe.events import (
     DhcpEvent,
     Event,
     HttpServed,
+    Notice,
     Progress,
     TransferDone,
     TransferRefused,
 )
 from fastpxe.journal import Boot, Journal
 from fastpxe.log import Repeats, describe
+from fastpxe.paths import printable
 from fastpxe.serve.front import Front
 from fastpxe.serve.host_keeper import HostKeeper
 from fastpxe.serve.lines import Lines
@@ -69,8 +71,14 @@ class Observer:
             return
         self._looked_at = now
         self.answers.count(answered(), now)
-        for boot in self.journal.look(now):
-            self._tell_stuck(boot)
+        for boot, problem in self.journal.look(now):
+            text = (
+                f"stuck mac={boot.mac} problem={problem.name} interface={boot.interface}: "
+                f"{printable(problem.text.encode())}; {problem.advice}"
+            )
+            self._lines.tell(
+                logging.WARNING, text, Notice(interface=boot.interface, at=now, text=text)
+            )
 
     def saw(self, event: Event) -> None:
         """Take in an event."""
@@ -119,14 +127,6 @@ class Observer:
         self._lines.tell(level, text, event)
         for detail in event.details if isinstance(event, DhcpEvent) else ():
             self._lines.tell(logging.INFO, detail, event)
-
-    def _tell_stuck(self, boot: Boot) -> None:
-        assert boot.problem is not None  # noqa: S101 - that is why it was found
-        found = boot.problem
-        log.warning(
-            "stuck mac=%s problem=%s file=%s interface=%s: %s; %s",
-            boot.mac, found.name, boot.file, boot.interface, found.text, found.advice,
-        )  # fmt: skip
 
     def _mac_of(self, event: Download) -> str:
         """The hardware address of a client of files: its neighbour entry, else what DHCP told."""

@@ -48,6 +48,15 @@ def test_an_answer_is_logged_with_the_whole_identity(wire: Wire) -> None:
     assert "rule=one file=one.efi" in line
 
 
+def test_what_keeps_a_machine_from_booting_is_logged_once(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    for xid in range(25):
+        wire.ask(xid)
+    wire.wait_for(process, "stuck mac=52:54:00:12:34:56 problem=retry-storm interface=eth0: ")
+    process.stop(signal.SIGTERM)
+    assert process.output().count("problem=retry-storm") == 1
+
+
 def test_a_hangup_puts_a_new_config_in_force(wire: Wire) -> None:
     process = wire.serve(ONE)
     assert wire.file_offered() == "one.efi"
