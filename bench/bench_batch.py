@@ -22,7 +22,7 @@ from fastpxe.dnsmasq.files import Disk
 from fastpxe.dnsmasq.model import Interface as Addresses
 from fastpxe.dnsmasq.read import read_config
 from fastpxe.serve._mmsg import Board, DhcpPort
-from fastpxe.serve.interfaces import Interface, select_interfaces
+from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
 from fastpxe.serve.sockets import open_port
 
 BATCH = 64
@@ -53,7 +53,7 @@ class Cable:
 
         def enter_and_open() -> tuple[Interface, socket.socket]:
             check(libc.setns(self.server.fd, CLONE_NEWNET))
-            (interface,) = select_interfaces(("eth0",))
+            (interface,) = select_interfaces(("eth0",), all_interfaces())
             return interface, open_port(interface, 67, receive_buffer=8 << 20)
 
         self.interface, self.sock = in_a_thread(enter_and_open)

@@ -33,7 +33,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     counts: DHCP datagrams by what became of them, and what the kernel dropped. latency: replies by
     the nanoseconds they took. hits: answers by rule. problems: by name, ever. boots: each machine's
-    last. workers, alive: processes, and how many of them give signs of life.
+    last. workers, alive: processes that serve, and how many of them give signs of life.
     """
 
     counts: Counter[str]
@@ -64,7 +64,11 @@ class _Collector(Collector):
         yield GaugeMetricFamily(
             "fastpxe_start_time_seconds", "When it was started, since 1970.", figures.started_at
         )
-        workers = GaugeMetricFamily("fastpxe_workers", "Worker processes.", labels=["state"])
+        workers = GaugeMetricFamily(
+            "fastpxe_workers",
+            "Processes that serve: workers and the HTTP server.",
+            labels=["state"],
+        )
         workers.add_metric(["alive"], figures.alive)
         workers.add_metric(["silent"], figures.workers - figures.alive)
         yield workers

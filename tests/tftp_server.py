@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from fastpxe.cli.source import DISK
 from fastpxe.dnsmasq.read import read_config
 from fastpxe.dnsmasq.tftp import tftp_settings
-from fastpxe.serve.interfaces import interfaces_matching
+from fastpxe.serve.interfaces import all_interfaces, interfaces_matching
 from fastpxe.serve.roots import Roots
 from fastpxe.serve.sockets import open_port
 from fastpxe.serve.tftp import TftpServer
@@ -24,7 +24,7 @@ async def serve(settings: TftpSettings, user: str) -> None:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    interfaces = interfaces_matching(("dqs*",))
+    interfaces = interfaces_matching(("dqs*",), all_interfaces())
     with ExitStack() as stack:
         roots = stack.enter_context(Roots(settings, [one.name for one in interfaces]))
         for one in interfaces:

@@ -161,6 +161,13 @@ def workers_of(process: Process) -> list[int]:
     return [child.pid for child in children if re.fullmatch(r"fastpxe-\d+", child.name())]
 
 
+def http_of(process: Process) -> int:
+    """The HTTP server's process, which there is one of."""
+    children = psutil.Process(fastpxe_of(process)).children()
+    (found,) = (child.pid for child in children if child.name() == "fastpxe-http")
+    return found
+
+
 def fastpxe_of(process: Process) -> int:
     for child in psutil.Process(process.popen.pid).children(recursive=True):
         if "fastpxe" in child.cmdline() and child.children():

@@ -165,10 +165,10 @@ def rehearsed(plan: Plan, parsed: argparse.Namespace) -> Result:
     """Run the storm, and the downloads when they were asked for."""
     # `fastpxe --help` needs no sockets.
     from fastpxe.serve.download import download  # noqa: PLC0415 - see above
-    from fastpxe.serve.interfaces import select_interfaces  # noqa: PLC0415 - see above
+    from fastpxe.serve.interfaces import all_interfaces, select_interfaces  # noqa: PLC0415 - see above
     from fastpxe.serve.storm import rehearse  # noqa: PLC0415 - see above
 
-    (interface,) = select_interfaces((parsed.interface,))
+    (interface,) = select_interfaces((parsed.interface,), all_interfaces())
     with Progress(plan.clients, "answered") as answered:
         result = rehearse(plan, interface, lambda seen: answered.show(seen.answered))
     if parsed.download is None or result.was_interrupted:

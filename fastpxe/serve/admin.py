@@ -139,9 +139,9 @@ class Admin:
     # --- for tools --------------------------------------------------------------------------------
 
     async def _health(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
-        alive, workers = self._vitals.alive, self._vitals.workers
-        status = HTTPStatus.OK if alive == workers else HTTPStatus.SERVICE_UNAVAILABLE
-        body = {"workers": workers, "alive": alive}
+        silent, workers = self._vitals.silent, self._vitals.workers
+        status = HTTPStatus.SERVICE_UNAVAILABLE if silent else HTTPStatus.OK
+        body = {"workers": workers, "alive": workers - len(silent), "silent": silent}
         return web.json_response(body, status=status)
 
     async def _metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
@@ -228,7 +228,7 @@ class Admin:
             tally=self._observer.tally,
             boots=tuple(journal.boots()),
             workers=self._vitals.workers,
-            alive=self._vitals.alive,
+            alive=self._vitals.workers - len(self._vitals.silent),
             started_at=server.started_at,
         )
 

@@ -46,4 +46,4 @@ def look_up(front: Front, files: Files, scripts: Files | None) -> Iterator[BootF
 def file_interfaces(front: Front) -> list[Interface]:
     """Where files are served: the interfaces of DHCP unless [tftp] names others."""
     patterns = front.tftp.interfaces
-    return interfaces_matching(patterns) if patterns else list(front.interfaces)
+    return interfaces_matching(patterns, front.present) if patterns else list(front.interfaces)

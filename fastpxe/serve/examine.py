@@ -62,7 +62,7 @@ def examine(
 
 def _front(config: Config | DnsmasqConfig) -> tuple[Front | None, str]:
     try:
-        return front_of(config), ""
+        return front_of(config, all_interfaces()), ""
     except StartError as error:
         return None, str(error)
 

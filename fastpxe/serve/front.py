@@ -2,7 +2,7 @@
 
 import mmap
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address
 
 import msgspec
@@ -19,7 +19,7 @@ from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import ConfigError, StartError
 from fastpxe.rules import Rule
 from fastpxe.serve.host_keeper import HostBoots
-from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
+from fastpxe.serve.interfaces import Interface, select_interfaces
 from fastpxe.tables import AdminSettings, HttpSettings
 from fastpxe.tftp import TftpSettings
 from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT
@@ -31,8 +31,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be served.
 
     config: what this was made of. source: where that came from; `size` what is in it, for people.
-    interfaces: those to listen on. ports: the role of each DHCP port (67 or 4011) and its number.
-    own: this machine's addresses. rules: those that are native, for people.
+    present: this machine's interfaces, and `interfaces` those to listen on. ports: the role of each
+    DHCP port (67 or 4011) and its number. rules: those that are native, for people.
     files: boot files that are handed out from here, each with the rule that does.
     hosts: those with a boot of their own, None where the configuration has no such thing.
     user, group: whom to become after the start; None is up to the command.
@@ -43,6 +43,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     config: Config | DnsmasqConfig
     source: str
     size: str
+    present: tuple[Interface, ...]
     interfaces: tuple[Interface, ...]
     ports: tuple[tuple[int, int], ...]
     receive_buffer: int
@@ -54,13 +55,17 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     admin: AdminSettings = AdminSettings()
     rules: tuple[Rule, ...] = ()
     files: tuple[tuple[str, str], ...]
-    own: tuple[IPv4Address, ...] = ()
     hosts: HostBoots | None = None
     user: str | None = None
     group: str | None = None
     notices: tuple[str, ...] = ()
     tells_answers: bool = True
     tells_refusals: bool = True
+
+    @property
+    def own(self) -> tuple[IPv4Address, ...]:
+        """This machine's addresses."""
+        return own_addresses(self.present)
 
     @property
     def sockets(self) -> tuple[object, ...]:
@@ -75,25 +80,34 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 Load = Callable[[], Config | DnsmasqConfig]
 
 
-def front_of(config: Config | DnsmasqConfig) -> Front:
-    """Compile a configuration for this machine. Raises ConfigError and StartError."""
-    return _native(config) if isinstance(config, Config) else _dnsmasq(config)
+def front_of(config: Config | DnsmasqConfig, present: Sequence[Interface]) -> Front:
+    """Compile a configuration for a machine with these interfaces.
+
+    Raises ConfigError and StartError.
+    """
+    if isinstance(config, Config):
+        return _native(config, present)
+    return _dnsmasq(config, present)
 
 
-def _native(config: Config) -> Front:
-    present = all_interfaces()
-    own = [network.ip for interface in present for network in interface.networks]
+def own_addresses(present: Iterable[Interface]) -> tuple[IPv4Address, ...]:
+    """All addresses of these interfaces."""
+    return tuple(network.ip for interface in present for network in interface.networks)
+
+
+def _native(config: Config, present: Sequence[Interface]) -> Front:
     room = policy.room_for(config)
     shared = Hosts(mmap.mmap(-1, Hosts.size_for(room)), room)
     try:
-        compiled = policy.build(config, own, shared)
+        compiled = policy.build(config, own_addresses(present), shared)
     except ValueError as error:
         raise ConfigError(str(error), where=config.source) from error
     return Front(
         config=config,
         source=config.source,
         size=_count(len(config.rules), "rule"),
-        interfaces=tuple(select_interfaces(config.interfaces)),
+        present=tuple(present),
+        interfaces=tuple(select_interfaces(config.interfaces, present)),
         ports=tuple((port, port) for port in config.dhcp.ports),
         receive_buffer=config.dhcp.receive_buffer,
         share_ports=config.dhcp.share_ports,
@@ -104,13 +118,10 @@ def _native(config: Config) -> Front:
         admin=config.admin,
         rules=config.rules,
         files=tuple(_files_of(config)),
-        own=tuple(own),
         hosts=HostBoots(
             table=shared,
             boots=compiled.boots,
-            rules=config.rules,
             hosts=config.hosts,
-            own=tuple(own),
             folder=config.state,
         ),
     )
@@ -125,8 +136,7 @@ def _files_of(config: Config) -> Iterator[tuple[str, str]]:
                 yield one.file, f"rule {rule.name!r}"
 
 
-def _dnsmasq(config: DnsmasqConfig) -> Front:
-    present = all_interfaces()
+def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Front:
     answers = DnsmasqAnswers(
         config,
         [Addresses(name=i.name, networks=i.networks) for i in present],
@@ -142,6 +152,7 @@ def _dnsmasq(config: DnsmasqConfig) -> Front:
         config=config,
         source=_source(config),
         size=_count(lines, "boot line"),
+        present=tuple(present),
         interfaces=served,
         ports=tuple(ports) if config.ranges else (),
         receive_buffer=RECEIVE_BUFFER,
@@ -150,7 +161,6 @@ def _dnsmasq(config: DnsmasqConfig) -> Front:
         answers=answers,
         tftp=tftp_settings(config),
         files=_files(config, {str(n.ip) for i in present for n in i.networks}),
-        own=tuple(network.ip for interface in present for network in interface.networks),
         user=config.user,
         group=config.group,
         notices=tuple(_notices(config)),

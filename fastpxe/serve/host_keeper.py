@@ -5,6 +5,7 @@ It lives in the recorder's process; the workers only read the table.
 
 import logging
 import time
+from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address
 
 import msgspec
@@ -25,26 +26,29 @@ log = logging.getLogger("fastpxe")
 class HostBoots(msgspec.Struct, frozen=True, kw_only=True):
     """What a configuration says of hosts with a boot of their own.
 
-    table: where workers look. boots: its numbers by name. rules: those of the configuration, and
-    `hosts` its own hosts. own: this machine's addresses. folder: where the others are kept.
+    table: where workers look. boots: its numbers by name. hosts: those of the configuration.
+    folder: where the others are kept.
     """
 
     table: Hosts
     boots: dict[str, int]
-    rules: tuple[Rule, ...]
     hosts: tuple[Host, ...]
-    own: tuple[IPv4Address, ...]
     folder: str
 
 
 class HostKeeper:
-    """Puts hosts into the table, and takes them out when what they asked for once has started."""
+    """Puts hosts into the table, and takes them out when what they asked for once has started.
 
-    def __init__(self, boots: HostBoots) -> None:
+    By the configuration's `rules` and this machine's own addresses it sees that a boot has started.
+    """
+
+    def __init__(
+        self, boots: HostBoots, rules: Sequence[Rule], own: Collection[IPv4Address]
+    ) -> None:
         self._boots = boots
         self._store = HostStore(boots.folder)
         self._watch = HostWatch(self._store)
-        self._starts = Starts(boots.rules, boots.own)
+        self._starts = Starts(rules, own)
         self._told: dict[str, str] = {}
         self._started: set[Host] = set()  # that the database may still have, if it can't be written
         self._trouble = ""

@@ -28,6 +28,7 @@ from fastpxe.serve.files import OpenFile
 from fastpxe.serve.http_child import HttpSocket
 from fastpxe.serve.http_limits import LimitedServer, Limits, end_stalled
 from fastpxe.serve.processes import take_signals
+from fastpxe.serve.pulse import Pulse
 from fastpxe.serve.requested import open_requested
 from fastpxe.serve.scripts import Made, Place
 
@@ -65,7 +66,7 @@ class Refusal(NamedTuple):
     why: str
 
 
-async def work(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> None:
+async def work(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Pulse) -> None:
     """Serve until SIGTERM; at SIGUSR1 accept no more, and end when the last download has."""
     loop = asyncio.get_running_loop()
     stopped, retired = asyncio.Event(), asyncio.Event()
@@ -76,6 +77,7 @@ async def work(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> None:
     for server in servers:
         await server.start()
     waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
+    alive = asyncio.ensure_future(pulse.go_on())
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for server in servers:
         await server.accept_no_more()
@@ -86,7 +88,7 @@ async def work(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> None:
             break
     for server in servers:
         await server.close()
-    for wait in waits:
+    for wait in (*waits, alive):
         wait.cancel()
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from fastpxe.events import Event
 from fastpxe.serve.processes import fork
+from fastpxe.serve.pulse import Pulse
 from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.tftp_clients import Shares
 from fastpxe.tftp import TftpSettings
@@ -32,12 +33,12 @@ def load() -> None:
     importlib.import_module("fastpxe.serve.http")
 
 
-def start(sockets: list[HttpSocket], saw: Callable[[Event], None]) -> int:
+def start(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Pulse) -> int:
     """Fork a server; its process id. SIGTERM: stop. SIGUSR1: accept no more, end when all have."""
 
     def serve() -> None:
         from fastpxe.serve import http  # noqa: PLC0415 - not in the parent, nor in workers
 
-        asyncio.run(http.work(sockets, saw))
+        asyncio.run(http.work(sockets, saw, pulse))
 
     return fork("fastpxe-http", serve)

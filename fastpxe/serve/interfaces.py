@@ -1,6 +1,7 @@
 """The network interfaces of this machine."""
 
 import socket
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Interface
 
 import msgspec
@@ -50,11 +51,20 @@ def all_interfaces() -> list[Interface]:
     ]
 
 
-def interfaces_matching(patterns: tuple[str, ...]) -> list[Interface]:
+def with_bound(present: Sequence[Interface], bound: Iterable[Interface]) -> list[Interface]:
+    """Those present, and of those that ports are bound on the ones that are not, as they were.
+
+    One that is down just now is served again once it is up.
+    """
+    names = {interface.name for interface in present}
+    return [*present, *(interface for interface in bound if interface.name not in names)]
+
+
+def interfaces_matching(patterns: tuple[str, ...], present: Iterable[Interface]) -> list[Interface]:
     """Those that a pattern names: "eth1", or "br*" for each that begins with br."""
     return [
         interface
-        for interface in all_interfaces()
+        for interface in present
         if any(_names(pattern, interface.name) for pattern in patterns)
     ]
 
@@ -63,12 +73,11 @@ def _names(pattern: str, name: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
-def select_interfaces(names: tuple[str, ...]) -> list[Interface]:
+def select_interfaces(names: tuple[str, ...], present: Sequence[Interface]) -> list[Interface]:
     """Those named, or, with no name, every one that isn't loopback.
 
     Raises StartError when a named one is missing, or none is left.
     """
-    present = all_interfaces()
     if not names:
         served = [i for i in present if not i.address.is_loopback]
         if not served:

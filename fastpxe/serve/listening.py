@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from fastpxe.errors import StartError
@@ -75,6 +76,19 @@ class Listening:
     def interfaces(self) -> list[Interface]:
         """Those that a port is bound on."""
         return list(dict.fromkeys(one.interface for one in (*self._dhcp[0], *self._tftp[0])))
+
+    def adopt(self, present: Sequence[Interface]) -> None:
+        """Take interfaces as they are now, with other addresses maybe, from the next share on."""
+        now = {interface.name: interface for interface in present}
+
+        def of_now(interface: Interface) -> Interface:
+            return now.get(interface.name, interface)
+
+        for shares in (self._dhcp, self._tftp):
+            for share in shares:
+                share[:] = [one._replace(interface=of_now(one.interface)) for one in share]
+        self._tftp_interfaces = [of_now(interface) for interface in self._tftp_interfaces]
+        self.http = [(of_now(interface), sock) for interface, sock in self.http]
 
     def make_default_root(self, front: Front) -> None:
         """Make the folder that is served when none is named. Raises StartError."""

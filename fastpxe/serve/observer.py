@@ -58,7 +58,7 @@ class Observer:
         self.answers = Answers()
         self._lines = lines
         self._repeats = Repeats()
-        self._hosts = HostKeeper(front.hosts) if front.hosts else None
+        self._hosts = HostKeeper(front.hosts, front.rules, front.own) if front.hosts else None
         self._neighbours: dict[tuple[IPv4Address, str], tuple[str, float]] = {}
         self._looked_at = 0.0
 

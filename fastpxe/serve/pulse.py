@@ -1,4 +1,4 @@
-"""Signs of life that a worker gives and its parent reads: a count in memory that both have."""
+"""Signs of life that a child gives and its parent reads: a count in memory that both have."""
 
 import asyncio
 import mmap
@@ -10,9 +10,10 @@ _COUNT = struct.Struct("=Q")
 
 
 class Pulse:
-    """One worker's. It survives the worker, and serves the next in its place."""
+    """One child's, `name` for people. It survives the child, and serves the next in its place."""
 
-    def __init__(self, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, name: str, interval_s: float = INTERVAL_S) -> None:
+        self.name = name
         self.interval_s = interval_s
         self._memory = mmap.mmap(-1, _COUNT.size)
         self._seen = 0

@@ -28,6 +28,7 @@ from fastpxe.serve.config_sign import sign_of
 from fastpxe.serve.drift import Drift
 from fastpxe.serve.front import Front, Load, front_of
 from fastpxe.serve.host_store import make_folder
+from fastpxe.serve.interfaces import all_interfaces, with_bound
 from fastpxe.serve.lines import Lines
 from fastpxe.serve.listening import Listening
 from fastpxe.serve.notebook import Notebook
@@ -63,13 +64,15 @@ class HttpChild(msgspec.Struct, kw_only=True):
     sockets: list[http_child.HttpSocket]
     board: Board
     pipe: EventPipe
+    pulse: Pulse
     pid: int = 0
     started_at: float = 0
 
     def start(self) -> None:
         if self.sockets:
             self.started_at = time.monotonic()
-            self.pid = http_child.start(self.sockets, self.pipe.send)
+            self.pulse.beat()  # it is given the time to begin
+            self.pid = http_child.start(self.sockets, self.pipe.send, self.pulse)
 
 
 class Generation(msgspec.Struct, kw_only=True):
@@ -79,6 +82,12 @@ class Generation(msgspec.Struct, kw_only=True):
     roots: Roots
     workers: list[Worker]
     http: HttpChild
+
+    @property
+    def pulses(self) -> list[Pulse]:
+        """Those of all processes that serve."""
+        http = [self.http.pulse] if self.http.sockets else []
+        return [*(one.tools.pulse for one in self.workers), *http]
 
     @property
     def is_served(self) -> bool:
@@ -103,7 +112,7 @@ def run(load: Load, workers: int, user: str | None = None, watched: Sequence[str
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with ExitStack() as stack:
-            front = front_of(load())
+            front = front_of(load(), all_interfaces())
             account = privileges.account(user, front.user, front.group)
             count = _workers_for(front, workers)
             listening = Listening(front, count, stack)
@@ -200,7 +209,7 @@ class Supervisor:
         if wait_s is None:
             return signal.sigwait(_SIGNALS)
         found = signal.sigtimedwait(_SIGNALS, wait_s)
-        self._watchdog.look([one.tools.pulse for one in self._now.workers], time.monotonic())
+        self._watchdog.look(self._now.pulses, time.monotonic())
         return found.si_signo if found else None
 
     def summary(self) -> str:
@@ -235,6 +244,7 @@ class Supervisor:
         scripts = None
         if roots.scripts is not None:
             scripts = ScriptMaker(roots.scripts, front.http, front.answers.decide)
+        beat_s = min(INTERVAL_S, (self._manager.watchdog_s or INTERVAL_S) / 10)
         workers = []
         for index in range(self._count):
             dhcp, tftp = self._listening.share(index)
@@ -247,7 +257,7 @@ class Supervisor:
                 board=Board(max(len(dhcp), 1), BOARD_SIZE),
                 pipe=EventPipe(),
                 scripts=scripts,
-                pulse=Pulse(min(INTERVAL_S, (self._manager.watchdog_s or INTERVAL_S) / 10)),
+                pulse=Pulse(f"worker {index}", beat_s),
             )
             workers.append(Worker(tools=tools))
         sockets = [
@@ -257,7 +267,12 @@ class Supervisor:
             )
             for interface, sock in self._listening.http
         ]  # fmt: skip
-        child = HttpChild(sockets=sockets, board=Board(1, 1), pipe=EventPipe())
+        child = HttpChild(
+            sockets=sockets,
+            board=Board(1, 1),
+            pipe=EventPipe(),
+            pulse=Pulse("the HTTP server", beat_s),
+        )
         return Generation(front=front, roots=roots, workers=workers, http=child)
 
     def _start(self, generation: Generation) -> None:
@@ -283,13 +298,12 @@ class Supervisor:
 
     def _beside(self, generations: Sequence[Generation]) -> list[Beside]:
         """What the recorder's process does besides."""
-        beside: list[Beside] = [Drift(self._listening.interfaces).begin]
+        beside: list[Beside] = [Drift(self._listening.interfaces, os.getpid()).begin]
         if self._watched:
             beside.append(self._begin_to_watch)
         sock = self._listening.admin
         if sock is None:
             return beside
-        pulses = [one.tools.pulse for one in self._now.workers]
 
         def latency() -> Histogram:
             living = [one for each in generations for one in each.workers]
@@ -298,7 +312,7 @@ class Supervisor:
         async def begin(observer: Observer, stack: AsyncExitStack) -> None:
             admin = importlib.import_module("fastpxe.serve.admin")  # not in the parent
             server = admin.Server(
-                self.summary(), self._now.front.rules, self.counts, latency, pulses,
+                self.summary(), self._now.front.rules, self.counts, latency, self._now.pulses,
                 self._started_at,
             )  # fmt: skip
             await admin.Admin(server, sock, self._now.front.admin.token).begin(observer, stack)
@@ -380,7 +394,9 @@ class Supervisor:
         self._manager.reloading()
         self._seen = sign_of(self._watched)
         try:
-            front = front_of(load())
+            present = with_bound(all_interfaces(), self._listening.interfaces)
+            front = front_of(load(), present)
+            self._listening.adopt(present)
             generation = self._new_generation(front)
         except (ConfigError, StartError) as error:
             log.error("reload refused, the old configuration goes on: %s", error)  # noqa: TRY400 - the text says all; a traceback would bury it

@@ -55,7 +55,7 @@ class Manager:
 
 
 class Watchdog:
-    """Tells the manager at times that all is well, as long as every worker gives signs of life."""
+    """Tells the manager at times that all is well, as long as every pulse beats."""
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
@@ -67,15 +67,13 @@ class Watchdog:
         return None if self._interval_s is None else max(0.0, self._due_at - now)
 
     def look(self, pulses: Sequence[Pulse], now: float) -> None:
-        """Look at every worker, if it is time to."""
+        """Look at every pulse, if it is time to."""
         if self._interval_s is None or now < self._due_at:
             return
         self._due_at = now + self._interval_s
-        silent = [number for number, pulse in enumerate(pulses) if not pulse.has_beaten()]
-        for number in silent:
-            log.error(
-                "worker %d gives no sign of life; the service manager is told of none", number
-            )
+        silent = [pulse.name for pulse in pulses if not pulse.has_beaten()]
+        for name in silent:
+            log.error("%s gives no sign of life; the service manager is told of none", name)
         if not silent:
             self._manager.alive()
 

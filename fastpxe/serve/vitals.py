@@ -1,4 +1,4 @@
-"""Which workers give signs of life, as somebody sees who looks every second."""
+"""Which children give signs of life, as somebody sees who looks every second."""
 
 import time
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from fastpxe.serve.pulse import Pulse
 
 LOOK_S = 1.0
-SILENT_S = 5.0  # without a sign of life, a worker counts as silent
+SILENT_S = 5.0  # without a sign of life, a child counts as silent
 
 
 class Vitals:
-    """Of each worker, when it last gave a sign of life; new ones are given the time to begin."""
+    """Of each child, when it last gave a sign of life; new ones are given the time to begin."""
 
     def __init__(self, pulses: Sequence[Pulse]) -> None:
         self._pulses = pulses
@@ -25,10 +25,12 @@ class Vitals:
 
     @property
     def workers(self) -> int:
+        """How many are looked at."""
         return len(self._pulses)
 
     @property
-    def alive(self) -> int:
-        """How many have lately."""
+    def silent(self) -> list[str]:
+        """Those that have given none lately."""
         now = time.monotonic()
-        return sum(now - at <= SILENT_S for at in self._beat_at)
+        both = zip(self._pulses, self._beat_at, strict=True)
+        return [pulse.name for pulse, at in both if now - at > SILENT_S]

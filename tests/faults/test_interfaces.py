@@ -1,5 +1,6 @@
-"""What becomes of interfaces and addresses while a server runs; they are read when it starts."""
+"""What becomes of interfaces and addresses while a server runs."""
 
+import os
 import signal
 import socket
 from ipaddress import IPv4Address
@@ -7,12 +8,16 @@ from ipaddress import IPv4Address
 import pytest
 from fault_rig import fetch, wait_until
 from packets import Reply, discover
-from wire_rig import CLIENT, LIMIT_S, ONE, SERVER, Wire
+from wire_rig import CLIENT, LIMIT_S, ONE, SERVER, Wire, fastpxe_of
 
 pytestmark = pytest.mark.netns
 
 NEW = "10.99.0.9"
 CONTENT = bytes(range(256)) * 40
+DNSMASQ = (
+    "--", "--port=0", "--dhcp-range=10.99.0.0,proxy", "--pxe-service=x86PC,one,one.efi",
+    "--enable-tftp", "--tftp-root={root}",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -30,8 +35,20 @@ def test_an_interface_that_goes_down_and_up_is_served_as_before(served: Wire) ->
         assert fetch(served, "boot.bin") == CONTENT
 
 
-def test_an_address_that_went_away_is_never_sent_and_that_is_told(served: Wire) -> None:
+def test_a_reload_while_an_interface_is_down_leaves_it_served(served: Wire) -> None:
     (process,) = served.processes
+    served.server.ip("link set eth0 down")
+    os.kill(fastpxe_of(process), signal.SIGHUP)
+    served.wait_for(process, "reloaded:")
+    served.server.ip("link set eth0 up")
+    assert served.ask().siaddr == IPv4Address(SERVER)
+    assert fetch(served, "boot.bin") == CONTENT
+    assert "another takes its place" not in process.output()
+
+
+def test_an_address_that_went_away_is_never_sent(served: Wire) -> None:
+    (process,) = served.processes
+    served.write('[[boot]]\nfiel = "one.efi"\n')  # so no reload succeeds
     served.server.ip(f"addr del {SERVER}/24 dev eth0\naddr add {NEW}/24 dev eth0")
     with served.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(LIMIT_S)
@@ -52,11 +69,23 @@ def test_an_address_that_went_away_is_never_sent_and_that_is_told(served: Wire) 
         with pytest.raises(BlockingIOError):
             sock.recv(2048)
     assert fetch(served, "boot.bin", NEW) == CONTENT
-    served.wait_for(process, f"eth0 has no longer the address {SERVER}")
-    assert process.stop(signal.SIGTERM) == 0
-    served.start("-c", str(served.config))
-    assert served.ask().siaddr == IPv4Address(NEW)
-    assert fetch(served, "boot.bin", NEW) == CONTENT
+    served.wait_for(process, "reload refused")
+
+
+@pytest.mark.parametrize("arguments", [(), DNSMASQ], ids=["native", "dnsmasq"])
+def test_another_address_is_taken_over_by_a_reload(wire: Wire, arguments: tuple[str, ...]) -> None:
+    (wire.folder / "boot.bin").write_bytes(CONTENT)
+    if arguments:
+        process = wire.start(*(one.format(root=wire.folder) for one in arguments))
+    else:
+        process = wire.serve(ONE)
+    assert wire.ask().siaddr == IPv4Address(SERVER)
+    wire.server.ip(f"addr del {SERVER}/24 dev eth0\naddr add {NEW}/24 dev eth0")
+    wire.wait_for(process, "eth0 has other addresses now")
+    wire.wait_for(process, "reloaded:")
+    assert wire.ask().siaddr == IPv4Address(NEW)
+    assert fetch(wire, "boot.bin", NEW) == CONTENT
+    assert process.output().count("reloaded:") == 1
 
 
 def test_an_interface_that_is_made_anew_is_told_and_served_after_a_restart(served: Wire) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from started import SERVE
-from wire_rig import LIMIT_S, ONE, SERVER, Wire, workers_of
+from wire_rig import LIMIT_S, ONE, SERVER, Wire, http_of, workers_of
 
 pytestmark = pytest.mark.netns
 
@@ -136,11 +136,12 @@ def test_a_reload_keeps_what_was_seen(wire: Wire) -> None:
     look.wait_for("/api/rules", '"answers":2')
 
 
-def test_a_stopped_worker_is_told_by_health(wire: Wire) -> None:
-    process = wire.serve(ONE)
+@pytest.mark.parametrize("name", ["worker 0", "the HTTP server"])
+def test_a_stopped_process_is_told_by_health(wire: Wire, name: str) -> None:
+    process = wire.serve(ONE + "[http]\nenabled = true\n")
     look = Looking(wire)
     assert look.get("/healthz").status == 200
-    worker = workers_of(process)[0]
+    worker = workers_of(process)[0] if name == "worker 0" else http_of(process)
     os.kill(worker, signal.SIGSTOP)
     try:
         limit = time.monotonic() + LIMIT_S
@@ -148,7 +149,9 @@ def test_a_stopped_worker_is_told_by_health(wire: Wire) -> None:
             assert time.monotonic() < limit
             time.sleep(0.2)
         assert found.status == 503
-        assert json.loads(found.text)["alive"] == json.loads(found.text)["workers"] - 1
+        health = json.loads(found.text)
+        assert health["silent"] == [name]
+        assert health["alive"] == health["workers"] - 1
     finally:
         os.kill(worker, signal.SIGCONT)
 

@@ -17,9 +17,9 @@ def test_loopback_is_found_with_its_mask() -> None:
 
 
 def test_loopback_is_served_only_when_named() -> None:
-    assert [i.name for i in select_interfaces(("lo",))] == ["lo"]
+    assert [i.name for i in select_interfaces(("lo",), all_interfaces())] == ["lo"]
 
 
 def test_a_missing_interface_is_named_with_those_that_are_there() -> None:
     with pytest.raises(StartError, match=r"interface nix9 is not up .* lo"):
-        select_interfaces(("lo", "nix9"))
+        select_interfaces(("lo", "nix9"), all_interfaces())

@@ -10,7 +10,7 @@ from packets import OUR_ADDRESS, discover
 from fastpxe import config, policy
 from fastpxe._reply import Policy
 from fastpxe.serve._mmsg import Board, DhcpPort
-from fastpxe.serve.interfaces import select_interfaces
+from fastpxe.serve.interfaces import all_interfaces, select_interfaces
 from fastpxe.serve.sockets import open_port
 
 LOCALHOST = 0x7F000001
@@ -25,7 +25,7 @@ class Wire:
     """A DhcpPort on loopback that believes to be port 4011, and a client that asks it."""
 
     def __init__(self) -> None:
-        loopback = select_interfaces(("lo",))[0]
+        loopback = select_interfaces(("lo",), all_interfaces())[0]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             number = probe.getsockname()[1]

@@ -8,7 +8,7 @@ import pytest
 from netns import CLONE_NEWNET, Namespace, check, in_a_thread, libc
 from packets import discover
 
-from fastpxe.serve.interfaces import select_interfaces
+from fastpxe.serve.interfaces import all_interfaces, select_interfaces
 from fastpxe.serve.partition import share_by_source_port, share_by_xid
 from fastpxe.serve.sockets import open_group
 
@@ -25,7 +25,7 @@ class Group:
 
         def enter_and_open() -> list[socket.socket]:
             check(libc.setns(self.namespace.fd, CLONE_NEWNET))
-            (loopback,) = select_interfaces(("lo",))
+            (loopback,) = select_interfaces(("lo",), all_interfaces())
             return open_group(loopback, 67, count, receive_buffer=BUFFER)
 
         self.sockets = in_a_thread(enter_and_open)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastpxe.errors import StartError
-from fastpxe.serve.interfaces import Interface, select_interfaces
+from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
 from fastpxe.serve.sockets import open_port, port_holder, receive_buffer_of
 
 BUFFER = 8 << 20
@@ -15,7 +15,7 @@ BUFFER = 8 << 20
 
 @pytest.fixture
 def loopback() -> Interface:
-    return select_interfaces(("lo",))[0]
+    return select_interfaces(("lo",), all_interfaces())[0]
 
 
 def free_port() -> int:

@@ -22,6 +22,7 @@ from wire_rig import (
     Storm,
     Wire,
     fastpxe_of,
+    http_of,
     workers_of,
 )
 
@@ -285,12 +286,7 @@ def test_a_killed_http_server_is_replaced(wire: Wire) -> None:
     content = bytes(range(256)) * 40
     (wire.folder / "boot.bin").write_bytes(content)
     process = wire.serve(HTTP)
-    (server,) = (
-        child.pid
-        for child in psutil.Process(fastpxe_of(process)).children()
-        if child.name() == "fastpxe-http"
-    )
-    os.kill(server, signal.SIGKILL)
+    os.kill(http_of(process), signal.SIGKILL)
     wire.wait_for(process, "another takes its place")
     assert Fetching(wire).finish() == content
 

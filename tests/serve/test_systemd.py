@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from netns import Process
 from started import SERVE
-from wire_rig import LIMIT_S, ONE, SERVER, Wire, fastpxe_of, workers_of
+from wire_rig import LIMIT_S, ONE, SERVER, Wire, fastpxe_of, http_of, workers_of
 
 from fastpxe.serve.systemd import Manager
 
@@ -51,8 +51,8 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
     wire.close()
 
 
-def serve(wire: Wire, *environment: str) -> Process:
-    wire.write(ONE)
+def serve(wire: Wire, *environment: str, more: str = "") -> Process:
+    wire.write(ONE + more)
     variables = (f"NOTIFY_SOCKET={wire.folder}/notify", *environment)
     return wire.run("env", *variables, *SERVE, "-c", wire.config, "--workers", "2")
 
@@ -101,6 +101,22 @@ def test_the_watchdog_hears_nothing_while_a_worker_hangs(wire: Wire, systemd: Sy
     wire.wait_for(process, "worker 1 gives no sign of life", 4)
     assert not systemd.hear_what_waits()
     os.kill(worker, signal.SIGCONT)
+    assert systemd.hear() == {"WATCHDOG": "1"}
+
+
+@pytest.mark.netns
+def test_the_watchdog_hears_nothing_while_the_http_server_hangs(
+    wire: Wire, systemd: Systemd
+) -> None:
+    process = serve(wire, "WATCHDOG_USEC=300000", more="[http]\nenabled = true\n")
+    assert "READY" in systemd.hear()
+    assert systemd.hear() == {"WATCHDOG": "1"}
+    os.kill(http_of(process), signal.SIGSTOP)
+    wire.wait_for(process, "the HTTP server gives no sign of life")
+    systemd.hear_what_waits()
+    wire.wait_for(process, "the HTTP server gives no sign of life", 4)
+    assert not systemd.hear_what_waits()
+    os.kill(http_of(process), signal.SIGCONT)
     assert systemd.hear() == {"WATCHDOG": "1"}
 
 
