@@ -289,9 +289,8 @@ class Journal:
 
     def _note(self, boot: Boot, at: float, what: str) -> None:
         boot.seen_at = max(boot.seen_at, at)
-        if boot.steps and boot.steps[-1].what == what:
-            boot.steps[-1] = Step(at, what)
-            return
+        # Once more the last step or the one before: two that take turns are told once each.
+        boot.steps[-2:] = [step for step in boot.steps[-2:] if step.what != what]
         boot.steps.append(Step(at, what))
         if len(boot.steps) > STEPS_MAX:
             del boot.steps[1]  # the first says how it began

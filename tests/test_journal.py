@@ -260,6 +260,15 @@ def test_an_address_that_went_to_another_machine_is_that_one_s() -> None:
     assert made.mac_of(CLIENT[0]) == "52:54:00:00:00:01"
 
 
+def test_two_steps_that_take_turns_are_told_once_each() -> None:
+    """A machine that asks again and again: each answer ends the problem, and the next brings it."""
+    made = journal(*(offer(at) for at in range(3 * RETRIES)))
+    assert [(step.at, step.what) for step in only(made).steps] == [
+        (3 * RETRIES - 1, "offer a.efi"),
+        (3 * RETRIES - 1, only(made).problem.text),  # type: ignore[union-attr] - a retry storm
+    ]
+
+
 def test_nothing_grows_for_ever() -> None:
     made = Journal([OURS])
     for n in range(MACHINES_MAX + 10):

@@ -1,4 +1,4 @@
-"""Boot after boot, for twenty seconds: memory and descriptors stay. More: bench/soak.py."""
+"""Boot after boot, for twenty seconds: memory and descriptors stay. Ten minutes: bench/soak.py."""
 
 import json
 import subprocess
