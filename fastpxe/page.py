@@ -1,11 +1,12 @@
 """The web page of a server, as HTML: whole, or the parts of it that change."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
 
 import jinja2
 
+from fastpxe.diagnosis import problem
 from fastpxe.journal import Boot
 from fastpxe.metrics import Figures
 from fastpxe.rules import Rule
@@ -32,7 +33,7 @@ def asset(name: str) -> str:
 
 def page(summary: str, parts: dict[str, str]) -> str:
     """The whole page; `parts` are as of `parts`."""
-    return _TEMPLATES.get_template("page.html.j2").render(summary=summary, parts=parts)
+    return _render("page", summary=summary, parts=parts)
 
 
 def parts(
@@ -45,19 +46,42 @@ def parts(
     """What changes, by the id of its element. `per_s` are answers in each of the last seconds."""
     recent = [boot for boot in figures.boots if now - boot.seen_at <= NOW_S]
     older = [boot for boot in figures.boots if now - boot.seen_at > NOW_S]
+    stuck = [boot for boot in figures.boots if boot.problem]
     found = {
-        "booting": _rows(recent, now),
-        "history": _rows([*older, *history], now),
-        "rules": _TEMPLATES.get_template("rules.html.j2").render(
-            rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
+        "figures": _figures(figures, recent, len(stuck), per_s),
+        "booting": _rows(recent),
+        "history": _rows([*older, *history]),
+        "rules": _render(
+            "rules", rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
-        "problems": _TEMPLATES.get_template("problems.html.j2").render(
-            stuck=[boot for boot in figures.boots if boot.problem][:ROWS_MAX]
+        "problems": _render("problems", stuck=stuck[:ROWS_MAX]),
+        "errors": _render(
+            "errors",
+            problems=[(problem(name, "…"), count) for name, count in _most(figures.problems)],
         ),
         "chart": _chart(per_s),
-        "totals": _TEMPLATES.get_template("totals.html.j2").render(figures=figures),
+        "totals": _render("totals", figures=figures),
     }
     return {name: text.strip() for name, text in found.items()}
+
+
+def _render(name: str, **values: object) -> str:
+    return _TEMPLATES.get_template(f"{name}.html.j2").render(values)
+
+
+def _figures(figures: Figures, recent: Sequence[Boot], stuck: int, per_s: Sequence[int]) -> str:
+    """The numbers at the top."""
+    done = sum(boot.stage == "done" for boot in recent)
+    booting = sum(boot.stage not in ("done", "stuck") for boot in recent)
+    return _render(
+        "figures", figures=figures, booting=booting, stuck=stuck, done=done,
+        answers=per_s[-1] if per_s else 0,
+    )  # fmt: skip
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Those that are most often first."""
+    return sorted(counts.items(), key=lambda pair: -pair[1])
 
 
 def _once(rules: Sequence[Rule]) -> list[Rule]:
@@ -65,11 +89,9 @@ def _once(rules: Sequence[Rule]) -> list[Rule]:
     return list({rule.name: rule for rule in reversed(rules)}.values())[::-1][:ROWS_MAX]
 
 
-def _rows(boots: Sequence[Boot], now: float) -> str:
-    return _TEMPLATES.get_template("boots.html.j2").render(
-        boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), now=now, time_of=_time_of,
-        share=share,
-    )  # fmt: skip
+def _rows(boots: Sequence[Boot]) -> str:
+    more = max(0, len(boots) - ROWS_MAX)
+    return _render("boots", boots=boots[:ROWS_MAX], more=more, time_of=_time_of, share=share)
 
 
 def _time_of(at: float) -> str:
@@ -90,7 +112,7 @@ def _chart(per_s: Sequence[int]) -> str:
         for i, count in enumerate(per_s)
         if count
     ]
-    return _TEMPLATES.get_template("chart.html.j2").render(
-        bars=bars, most=max(per_s, default=0), width=CHART_WIDTH, height=CHART_HEIGHT,
+    return _render(
+        "chart", bars=bars, most=max(per_s, default=0), width=CHART_WIDTH, height=CHART_HEIGHT,
         bar_width=BAR_WIDTH,
     )  # fmt: skip

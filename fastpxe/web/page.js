@@ -1,9 +1,23 @@
 // The parts of the page come as HTML made by the server, whenever they change.
 "use strict";
 const state = document.getElementById("state");
+const filter = document.getElementById("filter");
 const events = new EventSource("events" + location.search);
-events.onopen = () => { state.textContent = "live"; };
-events.onerror = () => { state.textContent = "no connection; trying again"; };
+
+function tell(text, isLive) {
+  state.textContent = text;
+  state.className = isLive ? "live" : "";
+}
+
+function showOnly() {
+  const wanted = filter.value.trim().toLowerCase();
+  for (const row of document.querySelectorAll("#booting tbody tr")) {
+    row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  }
+}
+
+events.onopen = () => tell("live", true);
+events.onerror = () => tell("no connection; trying again", false);
 events.onmessage = (event) => {
   for (const [id, html] of Object.entries(JSON.parse(event.data))) {
     const place = document.getElementById(id);
@@ -13,4 +27,6 @@ events.onmessage = (event) => {
       if (open.has(summary.textContent)) summary.parentElement.open = true;
     }
   }
+  showOnly();
 };
+filter.addEventListener("input", showOnly);

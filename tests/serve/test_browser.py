@@ -68,6 +68,30 @@ def test_a_name_off_the_wire_runs_nothing(wire: Wire, page: Browser) -> None:
     assert page.evaluate("document.title") == "fastpxe"
 
 
+def test_machines_are_counted_and_their_problems_too(wire: Wire, page: Browser) -> None:
+    figures = "document.getElementById('figures').innerText"
+    assert "0 stuck" in page.evaluate(figures).replace("\n", " ")
+    boot(wire, 7)
+    fetch(wire, "kernel")
+    page.wait_for(f"{figures}.includes('1\\nstuck')")
+    assert "1\nbooting" in page.evaluate(figures)
+    errors = page.evaluate("document.getElementById('errors').innerText")
+    assert "missing-file\t1\tit asked for …, which isn't there" in errors
+
+
+def test_only_what_is_asked_for_is_shown(wire: Wire, page: Browser) -> None:
+    """And goes on to be: machines that come later are left out too."""
+    shown = "document.querySelectorAll('#booting tbody tr:not([hidden])').length"
+    boot(wire, 7)
+    boot(wire, 8)
+    page.wait_for(f"{shown} == 2")
+    page.evaluate("filter.value = ':00:08'; filter.dispatchEvent(new Event('input'))")
+    assert page.evaluate(shown) == 1
+    boot(wire, 9)
+    page.wait_for("document.querySelectorAll('#booting tbody tr').length == 3")
+    assert page.evaluate(shown) == 1
+
+
 def test_a_picture_of_the_page(wire: Wire, page: Browser, request: pytest.FixtureRequest) -> None:
     """It is made anew for the documentation with --update-pictures."""
     for last in range(1, 7):
@@ -79,6 +103,6 @@ def test_a_picture_of_the_page(wire: Wire, page: Browser, request: pytest.Fixtur
     picture = page.screenshot()
     assert picture.startswith(b"\x89PNG")
     if request.config.getoption("--update-pictures"):
-        hide = "document.querySelector('header p').textContent = 'eth0 10.99.0.1; UDP 67+4011+69'"
+        hide = "document.getElementById('summary').textContent = 'eth0 10.99.0.1; UDP 67+4011+69'"
         page.evaluate(hide)  # the summary names the folder of this test
         (PICTURES / "page.png").write_bytes(page.screenshot())
