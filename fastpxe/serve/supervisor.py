@@ -285,7 +285,7 @@ class Supervisor:
         self._recorder = recorder.start(
             Recording(
                 observer=observer,
-                tellers=[one for each in generations for one in each.tellers(observer.saw)],
+                tellers=[one for each in generations for one in each.tellers(observer.hear)],
                 notebook=self._notebook,
                 counts=self.counts,
                 beside=self._beside(generations),
