@@ -35,20 +35,21 @@ PROBLEMS: dict[str, Problem] = dict(
         _problem(
             "no-4011", "PXE-E55",
             "it took an address, and then never asked port 4011",
-            "our offer didn't reach it (DHCP snooping must trust fastpxe's port), or UDP 4011 is "
-            "blocked on its way to us",
+            "our offer didn't reach it (DHCP snooping must trust fastpxe's port), UDP 4011 is "
+            "blocked on its way to us, or another proxy's offer was first: `fastpxe doctor` "
+            "hears both",
         ),
         _problem(
             "no-fetch", "PXE-E32",
             "it was told its file, and never asked for it",
-            "UDP 69 is blocked on its way to us, our offer didn't reach it, or another proxy's "
-            "did: `fastpxe doctor` hears both",
+            "UDP 69 (for a URL, its TCP port) is blocked on its way to us, our offer didn't reach "
+            "it, or another proxy's did: `fastpxe doctor` hears both",
         ),
         _problem(
             "probe-only", "PXE-E32",
             "it asked how large its file is, and never fetched it",
             "the file may be larger than the firmware takes, or none for this architecture; else "
-            "our data is blocked on its way: allow UDP from our ports",
+            "our data is blocked on its way: let through what comes from our ports",
         ),
         _problem(
             "stalled", "PXE-E32",

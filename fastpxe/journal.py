@@ -5,6 +5,7 @@ is a later stage of the same boot. A boot is done when a file was fetched whole,
 goes on; what a kernel does then isn't seen from here.
 """
 
+from bisect import bisect_right
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
@@ -37,6 +38,8 @@ SILENT_S = 30.0  # without a word after an answer: stuck. EDK2 gives up after 4 
 NEW_BOOT_S = 300.0  # a DISCOVER after such a pause is another boot
 LOOP = 3  # downloads of iPXE's own binary in one boot
 RETRIES, RETRIES_S = 20, 60.0
+LATE_S = 60.0  # how far behind the word of one worker may be; more is a clock that was set back
+SETTLE_S = 3.0  # PXELINUX and GRUB look for ten names before the one that is there
 
 Stage = Literal[
     "discover", "offer", "address", "ack", "probe", "tftp", "http", "elsewhere", "done", "stuck"
@@ -91,6 +94,7 @@ class Journal:
         self.problems: Counter[str] = Counter()
         self._boots: OrderedDict[str, Boot] = OrderedDict()
         self._stuck: list[tuple[Boot, Problem]] = []
+        self._missing: dict[str, tuple[Boot, Problem, float]] = {}
         self._macs: dict[IPv4Address, str] = {}
 
     def __len__(self) -> int:
@@ -134,16 +138,23 @@ class Journal:
             if boot.problem is None and now - boot.seen_at > SILENT_S:
                 name = _silence(boot)
                 if name:
-                    self._is_stuck(boot, problem(name))
-        found, self._stuck = self._stuck, []
-        return found
+                    self._is_stuck(boot, problem(name), boot.seen_at)
+        for mac, (boot, found, at) in list(self._missing.items()):
+            if not at <= now <= at + SETTLE_S:
+                del self._missing[mac]
+                if boot.stage != "done":
+                    self._tell(boot, found)
+        told, self._stuck = self._stuck, []
+        return told
 
     # --- DHCP -------------------------------------------------------------------------------------
 
     def _answered(self, event: Answered) -> None:
         boot = self._heard(event)
         self.hits[event.rule] += 1
-        boot.rule, boot.file = event.rule, event.file
+        if not _is_late(boot, event.at):
+            boot.rule, boot.file = event.rule, event.file
+        boot.rule = boot.rule or event.rule
         is_offer = event.sender.message_type == MessageType.DISCOVER
         if event.to[1] != DHCP_CLIENT_PORT:
             self._has_address(boot, event.to[0])
@@ -151,7 +162,7 @@ class Journal:
         stage: Stage = "offer" if is_offer else "elsewhere" if boot.is_elsewhere else "ack"
         self._step(boot, event.at, stage, f"{'offer' if is_offer else 'ack'} {event.file}")
         if len(boot.asked) >= RETRIES:
-            self._is_stuck(boot, problem("retry-storm", len(boot.asked)))
+            self._is_stuck(boot, problem("retry-storm", len(boot.asked)), event.at)
 
     def _ignored(self, event: Ignored) -> None:
         boot = self._heard(event)
@@ -160,13 +171,13 @@ class Journal:
                 if boot.stage == "offer":
                     self._step(boot, event.at, "address", "takes an address")
             case "unknown_arch":
-                self._is_stuck(boot, problem("unknown-arch", boot.arch))
+                self._is_stuck(boot, problem("unknown-arch", _written(event)), event.at)
             case "no_rule":
-                self._is_stuck(boot, problem("no-rule"))
+                self._is_stuck(boot, problem("no-rule"), event.at)
             case "chose_us":
-                self._is_stuck(boot, problem("chose-us"))
+                self._is_stuck(boot, problem("chose-us"), event.at)
             case "other_server_id":
-                self._is_stuck(boot, problem("two-proxies"))
+                self._is_stuck(boot, problem("two-proxies"), event.at)
             case _:
                 self._step(boot, event.at, boot.stage, f"ignored: {event.reason}")
 
@@ -183,7 +194,7 @@ class Journal:
             boot.arch = arch_name(sender.arch)
         if len(sender.uuid) == 17:
             boot.uuid = format_uuid(microsoft_order(sender.uuid[1:]))
-        boot.is_ipxe = sender.ipxe
+        boot.is_ipxe = sender.ipxe or (boot.is_ipxe and _is_late(boot, event.at))
         if is_discover:
             lately = [at for at in boot.asked if at > event.at - RETRIES_S]
             boot.asked = [*lately, event.at][-RETRIES:]
@@ -193,8 +204,9 @@ class Journal:
 
     def _transfer_done(self, event: TransferDone, mac: str) -> None:
         boot = self._of(event.client[0], mac, event)
-        boot.file, boot.fetched_bytes = event.file, event.size_bytes
-        boot.size_bytes = event.options.get("tsize", event.size_bytes)
+        if not _is_late(boot, event.at):
+            boot.file, boot.fetched_bytes = event.file, event.size_bytes
+            boot.size_bytes = event.options.get("tsize", event.size_bytes)
         if event.outcome == "probe":
             self._step(boot, event.at, "probe", f"asks for the size of {event.file}")
         elif event.outcome == "done":
@@ -233,6 +245,8 @@ class Journal:
 
     def _progress(self, event: Progress, mac: str) -> None:
         boot = self._of(event.client[0], mac, event)
+        if _is_late(boot, event.at):
+            return
         boot.file, boot.stage, boot.seen_at = event.file, "tftp", event.at
         boot.fetched_bytes, boot.size_bytes = event.fetched_bytes, event.size_bytes
         boot.problem = None
@@ -276,22 +290,35 @@ class Journal:
 
     def _step(self, boot: Boot, at: float, stage: Stage, what: str) -> None:
         """Note a step; a problem that it had is over."""
-        boot.stage, boot.problem = stage, None
+        if not _is_late(boot, at):
+            boot.stage, boot.problem = stage, None
         self._note(boot, at, what)
 
-    def _is_stuck(self, boot: Boot, found: Problem, at: float | None = None) -> None:
+    def _is_stuck(self, boot: Boot, found: Problem, at: float) -> None:
+        if found.name == "missing-file":  # it may go on to another name
+            self._missing.setdefault(boot.mac, (boot, found, at))
+        else:
+            self._tell(boot, found)
+        if not _is_late(boot, at):
+            boot.stage, boot.problem = "stuck", found
+        self._note(boot, at, found.text)
+
+    def _tell(self, boot: Boot, found: Problem) -> None:
         if found.name not in boot.problems:  # else it goes on and gets stuck by turns
             boot.problems.append(found.name)
             self.problems[found.name] += 1
             self._stuck.append((boot, found))
-        boot.stage, boot.problem = "stuck", found
-        self._note(boot, boot.seen_at if at is None else at, found.text)
 
     def _note(self, boot: Boot, at: float, what: str) -> None:
+        boot.began_at = min(boot.began_at, at)
+        place = len(boot.steps)
+        if _is_late(boot, at):
+            place = bisect_right(boot.steps, at, key=lambda step: step.at)
         boot.seen_at = max(boot.seen_at, at)
         # Once more the last step or the one before: two that take turns are told once each.
-        boot.steps[-2:] = [step for step in boot.steps[-2:] if step.what != what]
-        boot.steps.append(Step(at, what))
+        last = slice(max(place - 2, 0), place)
+        kept = [step for step in boot.steps[last] if step.what != what]
+        boot.steps[last] = [*kept, Step(at, what)]
         if len(boot.steps) > STEPS_MAX:
             del boot.steps[1]  # the first says how it began
 
@@ -301,12 +328,26 @@ class Journal:
         return event.server in self.own
 
 
+def _is_late(boot: Boot, at: float) -> bool:
+    """Whether something happened before what is known already: workers tell each for itself."""
+    return boot.seen_at - LATE_S < at < boot.seen_at
+
+
 def _is_another(boot: Boot, event: DhcpEvent) -> bool:
     """Whether a DISCOVER begins another boot."""
+    if _is_late(boot, event.at):
+        return False
     if event.at - boot.seen_at > NEW_BOOT_S:
         return True
     goes_on = event.sender.ipxe and not boot.is_ipxe  # the iPXE that the firmware has loaded
     return boot.stage == "done" and not goes_on
+
+
+def _written(event: DhcpEvent) -> str:
+    """An architecture as a configuration names it: by its name, else by its number."""
+    number = event.sender.arch
+    name = "none" if number is None else arch_name(number)
+    return str(number) if name == "unknown" else f'"{name}"'
 
 
 def _loads_so_far(before: Boot, at: float) -> int:
@@ -321,9 +362,10 @@ def _silence(boot: Boot) -> str:
         case "offer":
             return "no-dhcp" if len(boot.asked) > 1 else ""
         case "address" if not boot.is_elsewhere:
-            return "no-fetch" if boot.is_ipxe or boot.arch == "bios" else "no-4011"
+            is_told = boot.is_ipxe or boot.arch == "bios" or "://" in boot.file
+            return "no-fetch" if is_told else "no-4011"
         case "ack":
             return "no-fetch"
-        case "probe":
+        case "probe" | "http":
             return "probe-only"
     return ""

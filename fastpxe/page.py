@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 
 import jinja2
@@ -17,6 +18,11 @@ BAR_WIDTH = 2
 CHART_WIDTH, CHART_HEIGHT = 1200, 120
 
 
+_ASSETS = ("page.css", "page.js")
+_TEMPLATE_NAMES = ("page", "boots", "rules", "problems", "chart", "totals")
+
+
+@cache
 def _load(name: str) -> str:
     return files("fastpxe").joinpath("web", name).read_text()
 
@@ -29,6 +35,14 @@ _TEMPLATES = jinja2.Environment(
 def asset(name: str) -> str:
     """A file that goes with the page: "page.css" or "page.js"."""
     return _load(name)
+
+
+def read_all() -> None:
+    """Read every file of the page, for a process that can't read them later."""
+    for name in _ASSETS:
+        _load(name)
+    for name in _TEMPLATE_NAMES:
+        _TEMPLATES.get_template(f"{name}.html.j2")
 
 
 def page(summary: str, parts: dict[str, str]) -> str:

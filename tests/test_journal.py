@@ -1,6 +1,7 @@
 """What the journal makes of a boot: its stages, where it is stuck, and since when it is another."""
 
 from ipaddress import IPv4Address
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from fastpxe.journal import (
     MACHINES_MAX,
     NEW_BOOT_S,
     RETRIES,
+    SETTLE_S,
     SILENT_S,
     STEPS_MAX,
     Boot,
@@ -52,8 +54,10 @@ def ack(at: float, file: str = "a.efi", *, server: IPv4Address = OURS) -> Answer
     )  # fmt: skip
 
 
-def ignored(at: float, reason: str, kind: MessageType = MessageType.DISCOVER) -> Ignored:
-    return Ignored(interface="eth0", at=at, sender=sender(kind), reason=reason)
+def ignored(
+    at: float, reason: str, kind: MessageType = MessageType.DISCOVER, arch: int = 7
+) -> Ignored:
+    return Ignored(interface="eth0", at=at, sender=sender(kind, arch=arch), reason=reason)
 
 
 def takes_address(at: float) -> Ignored:
@@ -150,6 +154,8 @@ def test_a_file_over_http_counts_as_one_over_tftp() -> None:
         ([ack(1, "http://10.0.0.9/a.efi")], ""),
         ([ack(1, "http://10.0.0.2/a.efi")], "no-fetch"),
         ([ack(1), transfer(2, "probe")], "probe-only"),
+        ([ack(1), http(2, "HEAD")], "probe-only"),
+        ([offer(1, "http://10.0.0.2/a.efi", arch=16), takes_address(2)], "no-fetch"),
         ([ack(1), transfer(2)], ""),
     ],
 )
@@ -169,7 +175,8 @@ def test_a_bios_that_took_an_address_has_no_second_step() -> None:
 @pytest.mark.parametrize(
     ("event", "name", "detail"),
     [
-        (ignored(1, "unknown_arch"), "unknown-arch", "uefi-x64"),
+        (ignored(1, "unknown_arch"), "unknown-arch", 'arch = "uefi-x64"'),
+        (ignored(1, "unknown_arch", arch=4321), "unknown-arch", "arch = 4321"),
         (ignored(1, "no_rule"), "no-rule", ""),
         (ignored(1, "chose_us", MessageType.REQUEST), "chose-us", ""),
         (ignored(1, "other_server_id", MessageType.REQUEST), "two-proxies", ""),
@@ -188,7 +195,8 @@ def test_what_went_wrong_is_named_at_once(event: Any, name: str, detail: str) ->
     boot = only(made)
     assert (boot.stage, problem_of(made)) == ("stuck", name)
     assert boot.problem is not None
-    assert detail in boot.problem.text
+    assert detail in f"{boot.problem.text}; {boot.problem.advice}"
+    made.look(1 + SETTLE_S + 1)
     assert made.problems == {name: 1}
 
 
@@ -244,7 +252,50 @@ def test_a_problem_is_told_once_a_boot_however_often_it_comes() -> None:
 
 def test_each_problem_of_a_boot_is_told() -> None:
     made = journal(ack(1), refused(2, 1), refused(3, 2), refused(4, 1))
-    assert [found.name for _, found in made.look(5)] == ["missing-file", "refused-file"]
+    assert [found.name for _, found in made.look(9)] == ["refused-file", "missing-file"]
+
+
+def test_who_looks_for_a_name_that_is_not_there_first_is_not_told() -> None:
+    names = [f"pxelinux.cfg/{n}" for n in range(4)]
+    made = journal(ack(1), transfer(2), *(refused(3, 1, name) for name in names))
+    assert problem_of(made, 3.1) == "missing-file"
+    made.saw(transfer(3.5, file="pxelinux.cfg/default"))
+    assert made.look(3.6) == made.look(100) == []
+    assert not made.problems
+    assert "it asked for pxelinux.cfg/0, which isn't there" in [s.what for s in only(made).steps]
+
+
+def test_who_goes_on_to_another_way_of_booting_is_told() -> None:
+    made = journal(ack(1), refused(2, 1), offer(2.5, "http://10.0.0.9/b.efi", arch=16))
+    assert made.look(3) == []
+    assert [found.name for _, found in made.look(9)] == ["missing-file"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4)))[1:])
+def test_workers_may_tell_of_a_boot_in_any_order(order: tuple[int, ...]) -> None:
+    """DHCP and each transfer may be another worker's, and downloads take milliseconds."""
+    events = (offer(1), ack(1.01), transfer(1.02, "probe"), transfer(1.03))
+    made = Journal([OURS])
+    for n in order:
+        made.saw(events[n], MAC)
+    assert problem_of(made, 100) == ""
+    boot = only(made)
+    assert (boot.stage, boot.rule, boot.file, boot.arch) == ("done", "r", "a.efi", "uefi-x64")
+    assert (boot.began_at, boot.seen_at, not made.history) == (1, 1.03, True)
+    assert [step.what for step in boot.steps] == [
+        "offer a.efi", "ack a.efi", "asks for the size of a.efi", "has a.efi, 1,000 bytes",
+    ]  # fmt: skip
+
+
+def test_the_ipxe_that_was_loaded_may_be_told_of_after_its_script() -> None:
+    made = Journal([OURS])
+    for event in (
+        offer(1), transfer(2, file="snponly.efi"), transfer(4, file="boot.ipxe"),
+        offer(3, "boot.ipxe", ipxe=True),
+    ):  # fmt: skip
+        made.saw(event, MAC)
+    boot = only(made)
+    assert (boot.stage, boot.is_ipxe, len(boot.steps), not made.history) == ("done", True, 4, True)
 
 
 def test_a_client_of_whom_only_an_address_is_known_is_shown_by_it() -> None:

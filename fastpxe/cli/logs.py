@@ -26,7 +26,10 @@ def begin(level: str, chosen: Format | None) -> None:
     """Write the log to standard error; without a choice as whoever reads it can take it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(chosen or _fitting(sys.stderr, os.environ)))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    # Of the libraries no more than what went wrong: watchfiles would tell of each line of a log
+    # beside the configuration.
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("fastpxe").setLevel(level.upper())
 
 
 def formatter(chosen: Format) -> logging.Formatter:

@@ -5,7 +5,6 @@ Only where root becomes another user, the parent imports it before, and shares t
 """
 
 import asyncio
-import importlib
 import socket
 from collections.abc import Callable
 from typing import NamedTuple
@@ -26,11 +25,6 @@ class HttpSocket(NamedTuple):
     settings: TftpSettings
     shares: Shares
     scripts: ScriptMaker | None = None
-
-
-def load() -> None:
-    """Import the server."""
-    importlib.import_module("fastpxe.serve.http")
 
 
 def start(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Pulse) -> int:

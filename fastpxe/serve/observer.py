@@ -61,6 +61,7 @@ class Observer:
         self._hosts = HostKeeper(front.hosts, front.rules, front.own) if front.hosts else None
         self._neighbours: dict[tuple[IPv4Address, str], tuple[str, float]] = {}
         self._looked_at = 0.0
+        self._heard: list[Event] = []
 
     def look(self, now: float, answered: Callable[[], int]) -> None:
         """Do what time asks for; `answered` says how many DHCP answers there were so far."""
@@ -79,6 +80,16 @@ class Observer:
             self._lines.tell(
                 logging.WARNING, text, Notice(interface=boot.interface, at=now, text=text)
             )
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event, until `see`."""
+        self._heard.append(event)
+
+    def see(self) -> None:
+        """Take in what was heard, by the time at which it happened: each worker tells its own."""
+        heard, self._heard = self._heard, []
+        for event in sorted(heard, key=lambda event: event.at):
+            self.saw(event)
 
     def saw(self, event: Event) -> None:
         """Take in an event."""

@@ -1,11 +1,14 @@
 """The child processes of the supervisor: how each begins and ends."""
 
 import ctypes
+import logging
 import os
 import signal
 from collections.abc import Callable
 
 from fastpxe.serve.privileges import give_up_all
+
+log = logging.getLogger("fastpxe")
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -32,6 +35,8 @@ def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) 
             give_up_all()
         work()
         status = 0
+    except Exception:  # whoever started us sees no more than that we ended
+        log.exception("%s failed", name)
     finally:
         os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
 

@@ -66,6 +66,11 @@ async def _record(recording: Recording) -> None:
     take_signals()
     observer, tellers = recording.observer, recording.tellers
 
+    def tell() -> int:
+        told = sum(teller.tell(AT_ONCE) for teller in tellers)
+        observer.see()
+        return told
+
     def answered() -> int:
         return recording.counts()["answered"]
 
@@ -78,7 +83,7 @@ async def _record(recording: Recording) -> None:
             now = sum(teller.pushed for teller in tellers)
             if now - before <= STORM_PER_S * LOOK_S:
                 # Nothing is waited for in here: the web page gets its turn.
-                while not stopped.is_set() and _tells_more(tellers, now):  # noqa: ASYNC110
+                while not stopped.is_set() and tell() and not _is_storm(tellers, now):  # noqa: ASYNC110
                     await asyncio.sleep(0)
             before = now
             if time.monotonic() - kept_at > KEEP_S:
@@ -86,21 +91,12 @@ async def _record(recording: Recording) -> None:
                 kept_at = time.monotonic()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), LOOK_S)
-    while _round(tellers):
+    while tell():
         pass
     observer.look(time.time(), answered)
     recording.notebook.write(observer.keep())
 
 
-def _tells_more(tellers: Sequence[Teller], before: int) -> bool:
-    """Tell some; False when nothing is left, or a storm began meanwhile."""
-    return bool(_round(tellers)) and not _is_storm(tellers, before)
-
-
 def _is_storm(tellers: Sequence[Teller], before: int) -> bool:
     """Whether one began while events were told."""
     return sum(teller.pushed for teller in tellers) - before > STORM_PER_S * LOOK_S
-
-
-def _round(tellers: Sequence[Teller]) -> int:
-    return sum(teller.tell(AT_ONCE) for teller in tellers)

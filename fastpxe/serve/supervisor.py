@@ -33,6 +33,7 @@ from fastpxe.serve.lines import Lines
 from fastpxe.serve.listening import Listening
 from fastpxe.serve.notebook import Notebook
 from fastpxe.serve.observer import Observer
+from fastpxe.serve.preload import preload
 from fastpxe.serve.pulse import INTERVAL_S, Pulse
 from fastpxe.serve.recorder import Beside, Recording
 from fastpxe.serve.roots import Roots
@@ -141,11 +142,7 @@ def _leave_root(
     listening.make_default_root(front)
     if front.hosts:
         make_folder(front.hosts.folder, account.uid, account.gid)
-    # What children import by themselves may be where the other user can't read.
-    if front.http.enabled:
-        http_child.load()
-    for name in ("admin", "config_watch"):
-        importlib.import_module(f"fastpxe.serve.{name}")
+    preload(front)
     privileges.become(account)
     try:
         load()
@@ -288,7 +285,7 @@ class Supervisor:
         self._recorder = recorder.start(
             Recording(
                 observer=observer,
-                tellers=[one for each in generations for one in each.tellers(observer.saw)],
+                tellers=[one for each in generations for one in each.tellers(observer.hear)],
                 notebook=self._notebook,
                 counts=self.counts,
                 beside=self._beside(generations),

@@ -2,6 +2,7 @@
 is in test_supervisor.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -32,3 +33,19 @@ def test_a_signal_waits_for_its_handler(number: int) -> None:
 def test_work_that_fails_ends_with_1() -> None:
     pid = fork("failing", sys.exit, opens_sockets=True)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
+def test_work_that_raises_says_why() -> None:
+    reader, writer = os.pipe()
+
+    def work() -> None:
+        logging.getLogger("fastpxe").addHandler(logging.StreamHandler(os.fdopen(writer, "w")))
+        raise ValueError("no such luck")
+
+    pid = fork("unlucky", work, opens_sockets=True)
+    os.close(writer)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    with os.fdopen(reader) as said:
+        text = said.read()
+    assert "unlucky failed" in text
+    assert "ValueError: no such luck" in text
