@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from typing import Self
 
 import msgspec
 
@@ -90,6 +91,12 @@ class EventPipe:
     def close(self) -> None:
         self._reader.close()
         self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Teller:
