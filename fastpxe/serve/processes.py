@@ -1,11 +1,14 @@
 """The child processes of the supervisor: how each begins and ends."""
 
 import ctypes
+import logging
 import os
 import signal
 from collections.abc import Callable
 
 from fastpxe.serve.privileges import give_up_all
+
+log = logging.getLogger("fastpxe")
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -17,7 +20,7 @@ def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) 
 
     It has no capability, unless it `opens_sockets`: then it is for `work` to give up the parent's.
     SIGTERM and SIGUSR1 wait until it calls take_signals: one that comes before it can handle it
-    would end it on the spot, with what it has yet to tell.
+    would end it on the spot, with what it has yet to tell. What `work` raises is logged.
     """
     parent = os.getpid()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
@@ -32,6 +35,8 @@ def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) 
             give_up_all()
         work()
         status = 0
+    except Exception:
+        log.exception("%s fails", name)
     finally:
         os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
 

@@ -77,8 +77,9 @@ async def _record(recording: Recording) -> None:
             observer.look(time.time(), answered)
             now = sum(teller.pushed for teller in tellers)
             if now - before <= STORM_PER_S * LOOK_S:
+                end = time.monotonic() + LOOK_S
                 # Nothing is waited for in here: the web page gets its turn.
-                while not stopped.is_set() and _tells_more(tellers, now):  # noqa: ASYNC110
+                while not stopped.is_set() and _tells_more(tellers, now, end):  # noqa: ASYNC110
                     await asyncio.sleep(0)
             before = now
             if time.monotonic() - kept_at > KEEP_S:
@@ -92,9 +93,9 @@ async def _record(recording: Recording) -> None:
     recording.notebook.write(observer.keep())
 
 
-def _tells_more(tellers: Sequence[Teller], before: int) -> bool:
-    """Tell some; False when nothing is left, or a storm began meanwhile."""
-    return bool(_round(tellers)) and not _is_storm(tellers, before)
+def _tells_more(tellers: Sequence[Teller], before: int, end: float) -> bool:
+    """Tell some; False when nothing is left, a storm began meanwhile, or it is time to look."""
+    return bool(_round(tellers)) and not _is_storm(tellers, before) and time.monotonic() < end
 
 
 def _is_storm(tellers: Sequence[Teller], before: int) -> bool:

@@ -48,6 +48,7 @@ def test_children_that_end_at_their_start_keep_it_neither_from_recovering_nor_fr
     for worker in workers_of(process):
         os.kill(worker, signal.SIGKILL)
     wire.wait_for(process, "ended with status 1; another takes its place", count=8)
+    assert "OSError: [Errno 24] Too many open files" in process.output()  # why they ended
     with_descriptors(parent)
     assert wire.ask().file == "one.efi"
     without_descriptors(parent)
