@@ -234,7 +234,8 @@ class Supervisor:
                 self.summary(), self._now.front.rules, self.counts, latency, self._now.pulses,
                 self._started_at,
             )  # fmt: skip
-            await admin.Admin(server, sock, self._now.front.admin.token).begin(observer, stack)
+            token = self._listening.admin_token(self._now.front)
+            await admin.Admin(server, sock, token).begin(observer, stack)
 
         return [*beside, begin]
 
