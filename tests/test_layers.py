@@ -47,6 +47,7 @@ TESTED_ELSEWHERE = {
     "dnsmasq/native_tests": "dnsmasq/test_translate asks for each test's condition",
     "dnsmasq/traps": "dnsmasq/test_translate reads every remark",
     "diagnosis": "texts: test_journal sees each problem found",
+    "events": "records; test_journal and test_log ask which are routine",
     "errors": "holds no logic: test_config and others see its classes raised",
     "dnsmasq/cache_rules": "dnsmasq/test_cache and test_answers hold its rules against the engine",
     "serve/boot_files": "serve/test_examine and serve/test_supervisor look files up",
