@@ -39,8 +39,8 @@ class Answers(Protocol):
     def responder(self, interface: str) -> Responder:
         """What answers on that interface."""
 
-    def announce_to(self, send: Callable[[Labelled], None]) -> None:
-        """From now on, say what new numbers in decisions mean."""
+    def announce_to(self, send: Callable[[Labelled], None], known: Iterable[Labelled] = ()) -> None:
+        """From now on, say what new numbers in decisions mean; those `known` are said already."""
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:
         """The boot of a client's own, and the rule that it is answered by; "" for none."""
@@ -62,7 +62,7 @@ class NativeAnswers:
     def responder(self, interface: str) -> Responder:
         return self.compiled.native_for(self._addresses[interface])
 
-    def announce_to(self, send: Callable[[Labelled], None]) -> None:
+    def announce_to(self, send: Callable[[Labelled], None], known: Iterable[Labelled] = ()) -> None:
         """Nothing is to say: numbers of rules and replies mean the same in every worker."""
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:

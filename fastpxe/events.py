@@ -1,9 +1,12 @@
 """What happened: one Event a decision, made by the servers, told by log, counters and journal."""
 
+from http import HTTPStatus
 from ipaddress import IPv4Address
 from typing import Literal, NamedTuple
 
 import msgspec
+
+from fastpxe.wire import TftpError
 
 Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "replaced", "stopped"]
 
@@ -163,3 +166,15 @@ class Notice(Event, frozen=True, kw_only=True):
     """Something that the operator should know, in plain words."""
 
     text: str
+
+
+def is_routine(event: TransferRefused | HttpServed) -> bool:
+    """Whether it is iPXE that looks beside itself, at every boot, for what most sites don't have.
+
+    Source: iPXE's efi_autoexec.c, which does so over TFTP and over HTTP.
+    """
+    if isinstance(event, TransferRefused):
+        is_missing = event.code == TftpError.NOT_FOUND
+    else:
+        is_missing = event.status == HTTPStatus.NOT_FOUND
+    return is_missing and event.file.rpartition("/")[2] == "autoexec.ipxe"

@@ -8,6 +8,7 @@ goes on; what a kernel does then isn't seen from here.
 from bisect import bisect_right
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from ipaddress import IPv4Address
 from typing import Literal
 from urllib.parse import urlsplit
@@ -25,10 +26,11 @@ from fastpxe.events import (
     Progress,
     TransferDone,
     TransferRefused,
+    is_routine,
 )
 from fastpxe.identity import format_uuid, microsoft_order
 from fastpxe.policy import is_ipxe_binary
-from fastpxe.wire import DHCP_CLIENT_PORT, MessageType, TftpError
+from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, MessageType, TftpError
 
 MACHINES_MAX = 10_000
 STEPS_MAX = 40
@@ -156,7 +158,7 @@ class Journal:
             boot.rule, boot.file = event.rule, event.file
         boot.rule = boot.rule or event.rule
         is_offer = event.sender.message_type == MessageType.DISCOVER
-        if event.to[1] != DHCP_CLIENT_PORT:
+        if event.to[1] not in (DHCP_CLIENT_PORT, DHCP_SERVER_PORT):  # 67: to a relay
             self._has_address(boot, event.to[0])
         boot.is_elsewhere = not self._is_ours(event)
         stage: Stage = "offer" if is_offer else "elsewhere" if boot.is_elsewhere else "ack"
@@ -196,7 +198,8 @@ class Journal:
             boot.uuid = format_uuid(microsoft_order(sender.uuid[1:]))
         boot.is_ipxe = sender.ipxe or (boot.is_ipxe and _is_late(boot, event.at))
         if is_discover:
-            lately = [at for at in boot.asked if at > event.at - RETRIES_S]
+            # Not far ahead either: the clock may have been set back.
+            lately = [at for at in boot.asked if abs(event.at - at) < RETRIES_S]
             boot.asked = [*lately, event.at][-RETRIES:]
         return boot
 
@@ -219,9 +222,8 @@ class Journal:
             self._is_stuck(boot, problem("client-error", event.error or event.file), event.at)
 
     def _refused(self, event: TransferRefused, mac: str) -> None:
-        name = event.file.rpartition("/")[2]
-        if event.code == TftpError.NOT_FOUND and name == "autoexec.ipxe":
-            return  # iPXE looks for it, and most sites have none
+        if is_routine(event):
+            return
         boot = self._of(event.client[0], mac, event)
         if event.code == TftpError.NOT_FOUND:
             self._is_stuck(boot, problem("missing-file", event.file), event.at)
@@ -229,6 +231,8 @@ class Journal:
             self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.why}"), event.at)
 
     def _http_served(self, event: HttpServed, mac: str) -> None:
+        if is_routine(event):
+            return
         boot = self._of(event.client[0], mac, event)
         boot.file = event.file.lstrip("/")
         if event.status == 404:
@@ -237,6 +241,8 @@ class Journal:
             self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.error}"), event.at)
         elif event.error:
             self._is_stuck(boot, problem("stalled", event.file), event.at)
+        elif event.status == HTTPStatus.PARTIAL_CONTENT:
+            self._step(boot, event.at, "http", f"has part of {event.file}")
         elif event.method == "GET":
             boot.fetched_bytes = boot.size_bytes = event.size_bytes
             self._has_file(boot, event.at, event.file, event.size_bytes)
@@ -278,15 +284,19 @@ class Journal:
             boot.address, boot.loads_of_ipxe = before.address, _loads_so_far(before, at)
         while len(self._boots) > MACHINES_MAX:
             _, oldest = self._boots.popitem(last=False)
-            if oldest.address:
-                self._macs.pop(IPv4Address(oldest.address), None)
+            self._has_no_address(oldest)
         return boot
 
     def _has_address(self, boot: Boot, address: IPv4Address) -> None:
-        if boot.address and boot.address != str(address):
-            self._macs.pop(IPv4Address(boot.address), None)
+        if boot.address != str(address):
+            self._has_no_address(boot)
         boot.address = str(address)
         self._macs[address] = boot.mac
+
+    def _has_no_address(self, boot: Boot) -> None:
+        """Forget the address that it had, unless it is another's by now."""
+        if boot.address and self._macs.get(IPv4Address(boot.address)) == boot.mac:
+            del self._macs[IPv4Address(boot.address)]
 
     def _step(self, boot: Boot, at: float, stage: Stage, what: str) -> None:
         """Note a step; a problem that it had is over."""

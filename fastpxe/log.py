@@ -19,9 +19,10 @@ from fastpxe.events import (
     Sender,
     TransferDone,
     TransferRefused,
+    is_routine,
 )
 from fastpxe.identity import format_uuid, microsoft_order
-from fastpxe.wire import PXE_PORT, MessageType, TftpError
+from fastpxe.wire import PXE_PORT, MessageType
 
 # What to do about a client that gets no answer.
 _ADVICE = {
@@ -44,7 +45,9 @@ def describe(event: Event) -> tuple[int, str]:
             return _transfer_done(event)
         case TransferRefused():
             client = f"{event.client[0]}:{event.client[1]}"
-            return _level_of_refusal(event), "tftp-refused " + _pairs(
+            return logging.DEBUG if is_routine(
+                event
+            ) else logging.WARNING, "tftp-refused " + _pairs(
                 client=client, file=event.file, error=event.code, why=event.why
             )
         case HttpServed():
@@ -60,13 +63,6 @@ def _level_of_silence(reason: str) -> int:
         return logging.DEBUG
     is_asked_for = reason in ("denied", "ignored")  # the operator's own wish
     return logging.INFO if is_asked_for else logging.WARNING
-
-
-def _level_of_refusal(event: TransferRefused) -> int:
-    """IPXE looks for autoexec.ipxe beside itself at every boot, and most sites have none."""
-    is_missing = event.code == TftpError.NOT_FOUND
-    is_routine = is_missing and event.file.rpartition("/")[2] == "autoexec.ipxe"
-    return logging.DEBUG if is_routine else logging.WARNING
 
 
 class Repeats:
@@ -129,7 +125,8 @@ def _transfer_done(event: TransferDone) -> tuple[int, str]:
 
 def _http_served(event: HttpServed) -> tuple[int, str]:
     stage = "refused" if event.status >= 400 else "aborted" if event.error else "done"
-    return logging.INFO if stage == "done" else logging.WARNING, f"http-{stage} " + _pairs(
+    level = logging.INFO if stage == "done" else logging.WARNING
+    return logging.DEBUG if is_routine(event) else level, f"http-{stage} " + _pairs(
         client=f"{event.client[0]}:{event.client[1]}",
         method=event.method,
         file=event.file,

@@ -7,7 +7,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from fastpxe.journal import Boot
+from fastpxe.journal import MACHINES_MAX, Boot
 from fastpxe.page import share
 
 Order = Literal["seen", "began", "mac", "stage"]
@@ -37,8 +37,11 @@ class Watched:
         self._boots: dict[str, Boot] = {}
 
     def take(self, boots: Iterable[Boot]) -> None:
-        """Take in those that changed."""
+        """Take in those that changed; of more than a server remembers, those seen last stay."""
         self._boots.update((boot.mac, boot) for boot in boots)
+        if len(self._boots) > MACHINES_MAX:
+            latest = sorted(self._boots.values(), key=lambda boot: boot.seen_at)[-MACHINES_MAX:]
+            self._boots = {boot.mac: boot for boot in latest}
 
     def boots(self, wanted: Filter, order: Order) -> list[Boot]:
         """Those that are wanted, in that order."""

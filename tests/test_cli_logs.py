@@ -69,6 +69,14 @@ def test_without_a_journal_it_is_text() -> None:
         assert _fitting(stream, {"JOURNAL_STREAM": "1:2"}) == "text"
 
 
+def test_json_of_a_fault_has_its_traceback() -> None:
+    fault = ValueError("x")
+    line = formatter("json").format(
+        record(logging.ERROR, "it fails", exc_info=(ValueError, fault, None))
+    )
+    assert json.loads(line)["traceback"] == "ValueError: x"
+
+
 @pytest.mark.netns
 def test_a_server_writes_json_from_first_to_last(wire: Wire) -> None:
     wire.write(ONE)

@@ -1,6 +1,7 @@
 """`fastpxe watch` beside a real server."""
 
 import json
+import signal
 import subprocess
 
 import pytest
@@ -66,3 +67,21 @@ def test_it_shows_its_token(wire: Wire) -> None:
     assert watch(wire, *url, "--token-file", str(file)).returncode == 0
     said = watch(wire, *url, "--token-file", str(wire.folder / "gone"))
     assert "gone: No such file or directory" in said.stderr
+
+
+def test_it_goes_on_over_a_reload_and_ends_with_the_server(wire: Wire) -> None:
+    served = wire.serve(ONE)
+    process = watching(wire, "--json")
+    wire.ask()
+    wire.wait_for(process, MAC)
+    served.popen.send_signal(signal.SIGHUP)
+    wire.wait_for(served, "reloaded:")
+    wire.ask(xid=2)
+    wire.wait_for(process, MAC, count=2)
+    before = process.output().count(MAC)
+    wire.ask(xid=3)
+    wire.wait_for(process, MAC, count=before + 1)
+    served.stop(signal.SIGTERM)
+    assert process.popen.wait(LIMIT_S) == 1
+    assert "Traceback" not in process.output()
+    assert "is `fastpxe serve` running" in process.output()

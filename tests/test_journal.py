@@ -4,6 +4,7 @@ from ipaddress import IPv4Address
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 
 from fastpxe.diagnosis import PROBLEMS
@@ -358,3 +359,54 @@ def test_a_clock_that_was_set_forward_is_over_with_the_machine_s_next_step() -> 
     assert len(made.look(1e9)) == 1
     made.saw(ack(1e9))
     assert only(made).stage == "ack"
+
+
+def relayed(at: float, mac: str, port: int = 67) -> Answered:
+    relay = (IPv4Address("10.9.0.1"), port)
+    return Answered(
+        interface="eth0", at=at, sender=sender(MessageType.DISCOVER, mac=mac), rule="r",
+        file="a.efi", server=OURS, to=relay,
+    )  # fmt: skip
+
+
+def test_the_address_of_a_relay_is_nobody_s_own() -> None:
+    made = journal(relayed(1, MAC))
+    assert only(made).address == ""
+    assert made.mac_of(IPv4Address("10.9.0.1")) == ""
+
+
+OTHER = "52:54:00:00:00:99"
+
+
+def from_address(at: float, address: str) -> TransferDone:
+    return msgspec.structs.replace(transfer(at), client=(IPv4Address(address), 5))
+
+
+def test_an_address_that_another_has_by_now_stays_that_one_s() -> None:
+    made = journal(offer(1), offer(1, mac=OTHER))
+    made.saw(from_address(2, "10.0.0.5"), MAC)
+    made.saw(from_address(3, "10.0.0.5"), OTHER)
+    made.saw(from_address(4, "10.0.0.6"), MAC)
+    assert made.mac_of(IPv4Address("10.0.0.5")) == OTHER
+    made.saw(from_address(5, "10.0.0.7"), OTHER)
+    assert made.mac_of(IPv4Address("10.0.0.5")) == ""
+
+
+def test_a_clock_that_was_set_back_makes_no_retry_storm() -> None:
+    made = journal(*(offer(10_000 + second) for second in range(RETRIES - 2)))
+    made.look(1)
+    for second in (5, 15, 35):
+        made.saw(offer(second))
+    assert problem_of(made) == ""
+
+
+def test_what_ipxe_looks_for_at_every_boot_over_http_is_no_problem() -> None:
+    missing = msgspec.structs.replace(http(2, status=404), file="/x/autoexec.ipxe", error="no")
+    made = journal(ack(1), missing)
+    assert (problem_of(made), only(made).stage) == ("", "ack")
+
+
+def test_a_part_of_a_file_is_not_the_file() -> None:
+    made = journal(ack(1), http(2, status=206), http(3, status=206))
+    assert only(made).stage == "http"
+    assert [step.what for step in only(made).steps][1:] == ["has part of /a.efi"]

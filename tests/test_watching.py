@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from fastpxe.diagnosis import problem
-from fastpxe.journal import Boot
+from fastpxe.journal import MACHINES_MAX, Boot
 from fastpxe.watching import Filter, Watched, age, table
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
@@ -95,3 +95,12 @@ def test_a_picture_of_the_table(request: pytest.FixtureRequest) -> None:
 )
 def test_an_age_is_short(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+def test_of_very_many_machines_those_seen_last_are_kept() -> None:
+    made = Watched()
+    for number in range(MACHINES_MAX + 10):
+        made.take([Boot(mac=str(number), seen_at=number)])
+    found = made.boots(Filter(), "seen")
+    assert len(found) == MACHINES_MAX
+    assert (found[0].mac, found[-1].mac) == (str(MACHINES_MAX + 9), "10")

@@ -61,7 +61,7 @@ class JournalFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """An object on each line: time, level, message, and the fields of the event, if it is one.
 
-    Bytes are written as hex digits with colons.
+    A fault of fastpxe itself has its `traceback`. Bytes are written as hex digits with colons.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -71,6 +71,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
         event = getattr(record, "event", None)
         if isinstance(event, Event):
             fields = msgspec.to_builtins(event, builtin_types=(bytes,), enc_hook=str)

@@ -1,10 +1,12 @@
 """`fastpxe watch`."""
 
 import argparse
+import http.client
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 URL = "http://127.0.0.1:8067"
 TIMEOUT_S = 10.0  # the server says something every second
+AGAIN_S = 0.2
 
 
 class NoServer(FastpxeError):  # noqa: N818 - what there isn't
@@ -113,29 +116,45 @@ def _show(parsed: argparse.Namespace, wanted: "Filter") -> None:
 
 
 def _changes(parsed: argparse.Namespace) -> Iterator[list[Boot]]:
-    """The boots that changed, about once a second; with `once` or at first, all of them."""
-    path = "/api/boots" if parsed.once else "/api/events"
+    """The boots that changed, about once a second; with `once` or at first, all of them.
+
+    After a reload of the server another process answers, so whoever was cut off asks again.
+    """
+    if parsed.once:
+        with _opened(parsed, "/api/boots") as response:
+            yield msgspec.json.decode(response.read(), type=list[Boot])
+        return
+    heard_at = time.monotonic()
+    while time.monotonic() - heard_at < TIMEOUT_S:
+        with suppress(http.client.HTTPException), _opened(parsed, "/api/events") as response:
+            for line in response:
+                heard_at = time.monotonic()
+                if line.startswith(b"data: "):
+                    yield msgspec.json.decode(line[6:], type=list[Boot])
+                elif line.startswith(b":"):
+                    yield []
+        time.sleep(AGAIN_S)
+    raise NoServer(f"{parsed.url}: the server says nothing more")
+
+
+@contextmanager
+def _opened(parsed: argparse.Namespace, path: str) -> Iterator[http.client.HTTPResponse]:
+    """The answer to a request, to be read. Raises NoServer, and HTTPException if it is cut off."""
     request = urllib.request.Request(f"{parsed.url.rstrip('/')}{path}")  # noqa: S310 - see _opener
     if parsed.token_file:
         request.add_header("Authorization", f"Bearer {_token(parsed.token_file)}")
     try:
         with _opener().open(request, timeout=TIMEOUT_S) as response:
-            if parsed.once:
-                yield msgspec.json.decode(response.read(), type=list[Boot])
-                return
-            for line in response:
-                if line.startswith(b"data: "):
-                    yield msgspec.json.decode(line[6:], type=list[Boot])
-                elif line.startswith(b":"):
-                    yield []
+            yield response
     except urllib.error.HTTPError as error:
         raise NoServer(f"{parsed.url}: {error.code}: {error.read().decode().strip()}") from None
-    except (urllib.error.URLError, OSError) as error:
+    except ConnectionResetError as error:
+        raise http.client.HTTPException(str(error)) from None
+    except OSError as error:
         reason = getattr(error, "reason", error)
         raise NoServer(
             f"{parsed.url}: {reason}; is `fastpxe serve` running, and is [admin] enabled there?"
         ) from None
-    raise NoServer(f"{parsed.url}: the server ended")
 
 
 def _opener() -> urllib.request.OpenerDirector:

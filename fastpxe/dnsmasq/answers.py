@@ -95,8 +95,11 @@ class DnsmasqAnswers:
             self._caches[interface] = AnswerCache(question, seed=self._seed, **rules)
         return self._caches[interface]
 
-    def announce_to(self, send: Callable[[Labelled], None]) -> None:
+    def announce_to(self, send: Callable[[Labelled], None], known: Iterable[Labelled] = ()) -> None:
         self._announce = send
+        for one in known:
+            label = Label(rule=one.rule, file=one.file, reason=one.reason, lines=one.lines)
+            self._numbers[label] = one.number
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:  # noqa: ARG002 - there is no such thing as a boot of one's own
         return "", ""

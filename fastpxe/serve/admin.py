@@ -9,22 +9,24 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from hmac import compare_digest
 from http import HTTPStatus
 from ipaddress import ip_address
 from socket import socket
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from fastpxe import page
 from fastpxe.latency import Histogram
 from fastpxe.metrics import Figures, exposition
+from fastpxe.news import News
 from fastpxe.rules import Rule
+from fastpxe.serve.http_limits import LimitedServer, Limits, end_stalled
 from fastpxe.serve.observer import Observer
 from fastpxe.serve.pulse import Pulse
 from fastpxe.serve.vitals import LOOK_S, Vitals
@@ -36,8 +38,15 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; img-src data:; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Server": "fastpxe",
     "X-Content-Type-Options": "nosniff",
 }
+METHODS = ("GET", "HEAD")
+BOOT = "/api/boots/"
+LIMITS = Limits(connections=256, connections_per_client=256, stalled_s=30)  # a proxy is one client
+NONE: Mapping[str, str] = MappingProxyType({})
+
+Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Server(NamedTuple):
@@ -60,24 +69,26 @@ class Admin:
         self._token = token
         self._streams = 0
         self._vitals = Vitals(server.pulses)
+        self._pages: dict[str, Page] = {
+            "/": self._page,
+            "/page.css": _asset("page.css", "text/css"),
+            "/page.js": _asset("page.js", "text/javascript"),
+            "/events": self._events,
+            "/healthz": self._health,
+            "/metrics": self._metrics,
+            "/api/status": self._status,
+            "/api/boots": self._boots,
+            "/api/history": self._history,
+            "/api/rules": self._rules,
+            "/api/events": self._boot_events,
+        }
 
     async def begin(self, observer: Observer, stack: AsyncExitStack) -> None:
         """Serve what an observer knows, until the stack is closed."""
         self._observer = observer
-        app = web.Application(middlewares=[self._guard])
-        app.router.add_get("/", self._page)
-        app.router.add_get("/page.css", _asset("page.css", "text/css"))
-        app.router.add_get("/page.js", _asset("page.js", "text/javascript"))
-        app.router.add_get("/events", self._events)
-        app.router.add_get("/healthz", self._health)
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/api/status", self._status)
-        app.router.add_get("/api/boots", self._boots)
-        app.router.add_get("/api/boots/{mac}", self._boot)
-        app.router.add_get("/api/history", self._history)
-        app.router.add_get("/api/rules", self._rules)
-        app.router.add_get("/api/events", self._boot_events)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        end_stalled(self._sock, LIMITS)
+        server = LimitedServer(self._answer, _malformed, LIMITS)
+        runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, self._sock).start()
@@ -89,32 +100,36 @@ class Admin:
             self._vitals.look()
             await asyncio.sleep(LOOK_S)
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if not self._may(request):
             text = "a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN\n"
-            headers = {**HEADERS, "WWW-Authenticate": "Bearer"}
-            return web.Response(status=HTTPStatus.UNAUTHORIZED, text=text, headers=headers)
+            return _refused(HTTPStatus.UNAUTHORIZED, text, {"WWW-Authenticate": "Bearer"})
         # Else a page of somebody else's could read this one, under a name that leads here.
         if self._token is None and not _is_local(request.host):
-            text = "open this page as http://localhost\n"
-            return web.Response(status=HTTPStatus.FORBIDDEN, text=text, headers=HEADERS)
-        response = await handler(request)
+            return _refused(HTTPStatus.FORBIDDEN, "open this page as http://localhost\n")
+        if request.method not in METHODS:
+            return _refused(HTTPStatus.METHOD_NOT_ALLOWED, "", {"Allow": ", ".join(METHODS)})
+        if request.path.startswith(BOOT):
+            response: web.StreamResponse = self._boot(request.path.removeprefix(BOOT).lower())
+        elif request.path in self._pages:
+            response = await self._pages[request.path](request)
+        else:
+            return _refused(HTTPStatus.NOT_FOUND, "no such page\n")
         if not response.prepared:
             response.headers.update(HEADERS)
         return response
 
-    def _may(self, request: web.Request) -> bool:
+    def _may(self, request: web.BaseRequest) -> bool:
         if self._token is None:
             return True
         kind, _, given = request.headers.get("Authorization", "").partition(" ")
         if kind != "Bearer":
             given = request.query.get("token", "")
-        return compare_digest(given.encode(), self._token.encode())
+        return compare_digest(given.encode(errors="surrogateescape"), self._token.encode())
 
     # --- for people -------------------------------------------------------------------------------
 
-    async def _page(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
+    async def _page(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         text = page.page(self._server.summary, self._parts())
         return web.Response(text=text, content_type="text/html")
 
@@ -125,7 +140,7 @@ class Admin:
             time.time(),
         )  # fmt: skip
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
+    async def _events(self, request: web.BaseRequest) -> web.StreamResponse:
         shown: dict[str, str] = {}
 
         def news() -> str:
@@ -138,17 +153,17 @@ class Admin:
 
     # --- for tools --------------------------------------------------------------------------------
 
-    async def _health(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
+    async def _health(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         silent, workers = self._vitals.silent, self._vitals.workers
         status = HTTPStatus.SERVICE_UNAVAILABLE if silent else HTTPStatus.OK
         body = {"workers": workers, "alive": workers - len(silent), "silent": silent}
         return web.json_response(body, status=status)
 
-    async def _metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return web.Response(body=exposition(self.figures()), headers={"Content-Type": kind})
 
-    async def _status(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
+    async def _status(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         figures = self.figures()
         return _json(
             {
@@ -163,20 +178,17 @@ class Admin:
             }
         )
 
-    async def _boots(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
+    async def _boots(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         return _json(list(self._observer.journal.boots()))
 
-    async def _boot(self, request: web.Request) -> web.Response:
-        mac = request.match_info["mac"].lower()
+    def _boot(self, mac: str) -> web.Response:
         found = [boot for boot in self._observer.journal.boots() if boot.mac == mac]
-        if not found:
-            raise web.HTTPNotFound(text="no such machine\n")
-        return _json(found[0])
+        return _json(found[0]) if found else _refused(HTTPStatus.NOT_FOUND, "no such machine\n")
 
-    async def _history(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
+    async def _history(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         return _json(list(self._observer.journal.history))
 
-    async def _rules(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's shape
+    async def _rules(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         hits = self._observer.journal.hits
         return _json(
             [
@@ -185,25 +197,22 @@ class Admin:
             ]
         )
 
-    async def _boot_events(self, request: web.Request) -> web.StreamResponse:
+    async def _boot_events(self, request: web.BaseRequest) -> web.StreamResponse:
         """The boots that changed, first all of them."""
-        told: dict[str, bytes] = {}
+        told = News()
 
         def news() -> str:
-            changed = []
-            for boot in self._observer.journal.boots():
-                encoded = msgspec.json.encode(boot)
-                if told.get(boot.mac) != encoded:
-                    told[boot.mac] = encoded
-                    changed.append(encoded)
+            changed = told.of(self._observer.journal.boots())
             return f"[{b','.join(changed).decode()}]" if changed else ""
 
         return await self._stream(request, news)
 
-    async def _stream(self, request: web.Request, news: Callable[[], str]) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.BaseRequest, news: Callable[[], str]
+    ) -> web.StreamResponse:
         """Send what is new whenever there is some, until the client goes."""
         if self._streams >= STREAMS_MAX:
-            raise web.HTTPServiceUnavailable(text="too many are watching\n")
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many are watching\n")
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         self._streams += 1
         try:
@@ -242,11 +251,19 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _asset(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def serve(request: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp's shape
+def _asset(name: str, kind: str) -> Page:
+    async def serve(request: web.BaseRequest) -> web.Response:  # noqa: ARG001 - as all pages
         return web.Response(text=page.asset(name), content_type=kind)
 
     return serve
+
+
+def _malformed(request: web.BaseRequest, why: str) -> web.Response:  # noqa: ARG001 - nobody asks
+    return _refused(HTTPStatus.BAD_REQUEST, "no request of HTTP\n")
+
+
+def _refused(status: HTTPStatus, text: str, headers: Mapping[str, str] = NONE) -> web.Response:
+    return web.Response(status=status, text=text, headers={**HEADERS, **headers})
 
 
 def _json(value: object) -> web.Response:

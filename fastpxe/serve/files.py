@@ -105,7 +105,11 @@ class Root:
         self.path = path
         self._real = os.path.realpath(os.fsencode(path))
         self._fd = os.open(path, _LOOK | os.O_DIRECTORY)
-        self._open = opener or _best_opener(self._fd)
+        try:
+            self._open = opener or _best_opener(self._fd)
+        except OSError:
+            os.close(self._fd)
+            raise
         self._in_use: WeakValueDictionary[tuple[int, ...], OpenFile] = WeakValueDictionary()
 
     def open(self, path: bytes) -> OpenFile:

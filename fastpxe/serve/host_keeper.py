@@ -1,11 +1,13 @@
 """Keeps the table of hosts with a boot of their own, as `fastpxe host` and their boots change it.
 
-It lives in the recorder's process; the workers only read the table.
+It lives in the recorder's process; the workers only read the table. The parent has filled it before
+they began.
 """
 
 import logging
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address
 
 import msgspec
@@ -34,6 +36,16 @@ class HostBoots(msgspec.Struct, frozen=True, kw_only=True):
     boots: dict[str, int]
     hosts: tuple[Host, ...]
     folder: str
+
+
+def put_in_force(boots: HostBoots) -> None:
+    """Put the hosts that are kept into a new table, so that the first answer knows of them.
+
+    What is in the way of that is said by the HostKeeper, which looks again.
+    """
+    with suppress(StoreError, ValueError):
+        hosts = [*HostStore(boots.folder).all(), *boots.hosts]
+        boots.table.replace(entries(hosts, boots.boots))
 
 
 class HostKeeper:

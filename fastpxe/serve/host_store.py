@@ -80,7 +80,8 @@ class HostStore:
 
     def _is_there(self) -> bool:
         """Whether a host was ever set: an empty file is what a full disk leaves."""
-        return self.path.exists() and self.path.stat().st_size > 0
+        status = _status_of(self.path)
+        return status is not None and status.st_size > 0
 
     def _make_folder(self) -> None:
         try:
@@ -113,10 +114,7 @@ class HostWatch:
 
     def look(self) -> list[Host] | None:
         """Every host, if that may be news, else None. Raises StoreError."""
-        try:
-            status = self._path.stat()
-        except OSError:
-            status = None
+        status = _status_of(self._path)
         if status is None or not status.st_size:
             self._close()
             return self._news((), [])
@@ -144,6 +142,16 @@ class HostWatch:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+def _status_of(path: Path) -> os.stat_result | None:
+    """None for a file that isn't there. Raises StoreError where that can't be seen."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
 
 
 def _read(database: sqlite3.Connection, path: str) -> list[Host]:

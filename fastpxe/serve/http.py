@@ -13,6 +13,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from ipaddress import IPv4Address
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -207,7 +208,8 @@ def _client_of(request: web.BaseRequest) -> tuple[IPv4Address, int]:
 class _Sending(web.FileResponse):
     """A response that holds its file open until it is sent, whole or not.
 
-    aiohttp opens a path: that of the descriptor, so that what was confined is what is sent.
+    aiohttp opens a path: that of the descriptor, so that what was confined is what is sent. It is
+    there, so "not found" means that the system has no descriptor for it.
     """
 
     def __init__(self, server: HttpServer, file: OpenFile, path: bytes, told: HttpServed) -> None:
@@ -217,12 +219,21 @@ class _Sending(web.FileResponse):
         self._file = file
         self._told = told
 
+    def set_status(self, status: int, reason: str | None = None) -> None:
+        is_there = status == HTTPStatus.NOT_FOUND
+        super().set_status(HTTPStatus.SERVICE_UNAVAILABLE if is_there else status, reason)
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         began, error = time.monotonic(), "the client went away"
         self._server.begins()
         try:
             writer = await super().prepare(request)
-            error = ""
+            error = HTTPStatus(self.status).phrase if self.status >= HTTPStatus.BAD_REQUEST else ""
+        except (ConnectionError, TimeoutError):
+            raise
+        except OSError as failure:  # a bad disk
+            error = failure.strerror or str(failure)
+            raise
         finally:
             self._file.close()
             is_sent = not error and request.method == "GET"

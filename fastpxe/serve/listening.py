@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
+from ipaddress import IPv4Address
 
 from fastpxe.errors import StartError
 from fastpxe.serve.boot_files import file_interfaces, look_up
@@ -67,6 +68,7 @@ class Listening:
             ]
 
         self.admin = _admin_socket(front, stack)
+        self._admin_settings = front.admin
 
     def share(self, index: int) -> tuple[list[DhcpSocket], list[DhcpSocket]]:
         """The DHCP and the TFTP sockets of a worker."""
@@ -76,6 +78,16 @@ class Listening:
     def interfaces(self) -> list[Interface]:
         """Those that a port is bound on."""
         return list(dict.fromkeys(one.interface for one in (*self._dhcp[0], *self._tftp[0])))
+
+    def admin_token(self, front: Front) -> str | None:
+        """What must be shown where people look, by that configuration; None for nothing.
+
+        The socket stays where it was opened: one that others reach keeps its token if need be.
+        """
+        before = self._admin_settings
+        if front.admin.token is None and not IPv4Address(before.address).is_loopback:
+            return before.token
+        return front.admin.token
 
     def adopt(self, present: Sequence[Interface]) -> None:
         """Take interfaces as they are now, with other addresses maybe, from the next share on."""

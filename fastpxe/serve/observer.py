@@ -144,8 +144,15 @@ class Observer:
         address, key = event.client[0], (event.client[0], event.interface)
         mac, until = self._neighbours.get(key, ("", 0.0))
         if not until - NEIGHBOUR_S <= event.at < until:  # the clock may have been set back
-            mac = hardware_address(str(address), event.interface) or self.journal.mac_of(address)
+            mac = _neighbour(address, event.interface) or self.journal.mac_of(address)
             if len(self._neighbours) > NEIGHBOURS_MAX:
                 self._neighbours.clear()
             self._neighbours[key] = (mac, event.at + NEIGHBOUR_S)
         return mac
+
+
+def _neighbour(address: IPv4Address, interface: str) -> str | None:
+    try:
+        return hardware_address(str(address), interface)
+    except OSError:  # no descriptor left: too many look at the web page
+        return None

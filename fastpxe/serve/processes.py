@@ -20,7 +20,7 @@ def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) 
 
     It has no capability, unless it `opens_sockets`: then it is for `work` to give up the parent's.
     SIGTERM and SIGUSR1 wait until it calls take_signals: one that comes before it can handle it
-    would end it on the spot, with what it has yet to tell.
+    would end it on the spot, with what it has yet to tell. What `work` raises is logged.
     """
     parent = os.getpid()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)

@@ -82,8 +82,9 @@ async def _record(recording: Recording) -> None:
             observer.look(time.time(), answered)
             now = sum(teller.pushed for teller in tellers)
             if now - before <= STORM_PER_S * LOOK_S:
+                end = time.monotonic() + LOOK_S
                 # Nothing is waited for in here: the web page gets its turn.
-                while not stopped.is_set() and tell() and not _is_storm(tellers, now):  # noqa: ASYNC110
+                while not stopped.is_set() and tell() and not _is_enough(tellers, now, end):  # noqa: ASYNC110
                     await asyncio.sleep(0)
             before = now
             if time.monotonic() - kept_at > KEEP_S:
@@ -97,6 +98,7 @@ async def _record(recording: Recording) -> None:
     recording.notebook.write(observer.keep())
 
 
-def _is_storm(tellers: Sequence[Teller], before: int) -> bool:
-    """Whether one began while events were told."""
-    return sum(teller.pushed for teller in tellers) - before > STORM_PER_S * LOOK_S
+def _is_enough(tellers: Sequence[Teller], before: int, end: float) -> bool:
+    """Whether a storm began while events were told, or it is time to look."""
+    is_storm = sum(teller.pushed for teller in tellers) - before > STORM_PER_S * LOOK_S
+    return is_storm or time.monotonic() >= end

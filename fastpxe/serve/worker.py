@@ -49,7 +49,8 @@ async def _work(tools: Tools) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
     take_signals()
-    tools.front.answers.announce_to(tools.pipe.send)
+    known, _ = tools.pipe.labels()  # of a worker before this one, whose decisions may still wait
+    tools.front.answers.announce_to(tools.pipe.label, known)
     dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.board)
     tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
     give_up_all()  # before the loop reads the first packet

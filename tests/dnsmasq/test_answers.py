@@ -10,7 +10,7 @@ from fastpxe._codec import REASONS
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.read import read_config
-from fastpxe.events import Decision
+from fastpxe.events import Decision, Labelled
 from fastpxe.wire import PXE_PORT
 
 SEED = 1
@@ -139,6 +139,16 @@ def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> Non
     assert f"{told.xid} PXE(dqs0) {told.chaddr.hex(':')} proxy" in lines
     assert any(told.identity.hex(":") in line for line in lines)
     assert not any("\0" in line for line in lines)
+
+
+def test_a_worker_in_the_place_of_another_goes_on_with_its_numbers() -> None:
+    said: list[Labelled] = []
+    before, after = fog(), fog()
+    before.announce_to(said.append)
+    first = decision(before, DISCOVER.datagram)
+    after.announce_to(said.append, tuple(said))
+    assert decision(after, DISCOVER.datagram).rule == first.rule
+    assert len(said) == 1
 
 
 def test_silence_has_dnsmasq_s_reason() -> None:

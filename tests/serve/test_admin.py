@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from started import SERVE
 from wire_rig import LIMIT_S, ONE, SERVER, Wire, http_of, workers_of
 
+from fastpxe.serve.admin import LIMITS
+
 pytestmark = pytest.mark.netns
 
 TOKEN = "0123456789abcdef-secret"  # noqa: S105 - it guards this test alone
@@ -209,3 +211,68 @@ def test_a_port_that_is_taken_is_a_warning_unless_it_was_asked_for(wire: Wire) -
                 process = wire.serve(ONE)
                 assert "no web page and no metrics: [admin] 127.0.0.1:8067" in process.output()
                 process.stop(signal.SIGTERM)
+
+
+OPEN = f'[admin]\naddress = "0.0.0.0"\ntoken = "{TOKEN}"\n{ONE}'
+
+
+def test_a_port_that_others_reach_asks_for_its_token_though_a_reload_takes_it_away(
+    wire: Wire,
+) -> None:
+    process = wire.serve(OPEN)
+    look = Looking(wire, SERVER, here=False)
+
+    def reload(text: str, name: str, token: str) -> None:
+        wire.write(text.replace('"one"', f'"{name}"'))
+        process.popen.send_signal(signal.SIGHUP)
+        limit = time.monotonic() + LIMIT_S
+        while name not in look.get("/api/rules", Authorization=f"Bearer {token}").text:
+            assert time.monotonic() < limit
+
+    reload(ONE, "two", TOKEN)
+    assert look.get("/api/boots", Host="localhost").status == 401
+    reload(OPEN.replace(TOKEN, TOKEN[::-1]), "three", TOKEN[::-1])
+    assert look.get("/api/boots", Authorization=f"Bearer {TOKEN}").status == 401
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \xff\r\n\r\n", 401),
+        (b"GET /?token=%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 401),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 401),
+    ],
+)
+def test_what_is_no_request_leaves_nothing_in_the_log(
+    wire: Wire, request_: bytes, status: int
+) -> None:
+    process = wire.serve(OPEN)
+    before = process.output()
+    sock = Looking(wire).connect().sock
+    sock.sendall(request_)
+    answer = sock.recv(4000)
+    assert answer.partition(b" ")[2].startswith(b"%d " % status)
+    assert b"aiohttp" not in answer
+    assert process.output() == before
+
+
+def test_one_connection_too_many_is_reset_and_those_before_are_answered(wire: Wire) -> None:
+    wire.serve(ONE)
+    look = Looking(wire)
+    opened = [look.connect() for _ in range(LIMITS.connections)]
+    opened[0].request("GET", "/healthz")
+    assert opened[0].getresponse().status == 200
+    with pytest.raises(OSError, match="reset"):
+        look.get("/healthz")
+
+
+def test_only_get_and_head_are_answered(wire: Wire) -> None:
+    wire.serve(ONE)
+    connection = Looking(wire).connect()
+    for method, status in (("HEAD", 200), ("DELETE", 405)):
+        connection.request(method, "/healthz")
+        with connection.getresponse() as answer:
+            assert answer.status == status
+            answer.read()

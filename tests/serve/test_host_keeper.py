@@ -125,3 +125,13 @@ def test_a_broken_database_is_told_once_and_stops_nobody(served: Wire) -> None:
         assert served.file_offered() == "usual.efi"
     assert process.stop(signal.SIGTERM) == 0
     assert process.output().count("hosts as they were:") == 1
+
+
+def test_a_host_that_was_set_before_boots_so_from_the_first_answer_on(served: Wire) -> None:
+    host(served, "set", MAC, "--boot", "installer")
+    process = served.start("-c", str(served.config), "--workers", "1")
+    assert served.file_offered() == "installer.efi"
+    for turn in range(1, 6):
+        process.popen.send_signal(signal.SIGHUP)
+        served.wait_for(process, "reloaded:", count=turn)
+        assert served.file_offered() == "installer.efi"

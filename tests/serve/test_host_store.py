@@ -107,3 +107,10 @@ def test_fastpxe_s_own_folder_is_given_to_whom_root_becomes_and_no_other(tmp_pat
     assert owners(tmp_path) == [0, 0]
     make_folder(str(tmp_path), 65534, 65534, own=str(tmp_path))
     assert owners(tmp_path) == [65534, 65534]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_folder_without_hosts(tmp_path: Path) -> None:
+    store = HostStore(str(tmp_path / ("a" * 300)))
+    for look in (store.all, HostWatch(store).look, lambda: store.forget(host(store, ONE, "a"))):
+        with pytest.raises(StoreError, match=r"hosts\.db: File name too long"):
+            look()

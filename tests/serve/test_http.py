@@ -2,6 +2,7 @@
 # ruff: noqa: N802 - H07 and the like are the numbers of the protocol statements
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -224,3 +225,29 @@ def test_no_descriptor_is_left_open(served: Served) -> None:
     while len(list(Path("/proc/self/fd").iterdir())) > before:
         assert time.monotonic() < limit
         time.sleep(0.01)
+
+
+def test_without_a_descriptor_the_answer_is_503_and_told_as_such(served: Served) -> None:
+    content = served.file("boot.efi", pattern(5000))
+    assert served.ask("/boot.efi").body == content
+    served.told()
+    # One is enough to find the file, and none is left to send it.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + 1, hard))
+    try:
+        status = served.ask("/boot.efi").status
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    told = served.told()
+    assert (status, told.status, told.size_bytes) == (503, 503, 0)
+    assert told.error
+    assert served.ask("/boot.efi").body == content
+
+
+def test_a_refused_range_is_told_with_its_reason(served: Served) -> None:
+    served.file("a.iso", pattern(5000))
+    served.ask("/a.iso", Range="bytes=5000-")
+    told = served.told()
+    assert (told.status, told.size_bytes, told.error) == (416, 0, "Requested Range Not Satisfiable")

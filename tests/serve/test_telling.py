@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
+import msgspec
 import pytest
 
 from fastpxe import config, policy
@@ -36,8 +37,8 @@ def pipe() -> Iterator[EventPipe]:
     pipe.close()
 
 
-@pytest.mark.parametrize("event", [DONE, REFUSED, NOTICE, LABEL], ids=lambda e: type(e).__name__)
-def test_an_event_arrives_as_it_was_sent(pipe: EventPipe, event: Event | Labelled) -> None:
+@pytest.mark.parametrize("event", [DONE, REFUSED, NOTICE], ids=lambda e: type(e).__name__)
+def test_an_event_arrives_as_it_was_sent(pipe: EventPipe, event: Event) -> None:
     pipe.send(event)
     assert pipe.receive() == event
     assert pipe.receive() is None
@@ -58,18 +59,61 @@ def test_what_a_worker_lost_is_counted_and_told_by_its_parent(pipe: EventPipe) -
     os.wait()
     told: list[Event] = []
     answers = NativeAnswers(policy.build(config.parse("", "test"), []), {})
-    Teller(Board(), pipe, {}, answers, told.append).tell(100)
+    Teller(Board(), pipe, {}, answers, told.append).tell(100_000)
     lost = told.pop()
     assert lost == Notice(interface="", text=f"{pipe.lost} events of files were too many to log")
     assert len(told) + pipe.lost == 100_000
 
 
-def test_events_are_told_and_labels_learned(pipe: EventPipe) -> None:
+def test_what_was_lost_is_told_once_though_another_tells_on(pipe: EventPipe) -> None:
+    for _ in range(100_000):
+        pipe.send(DONE)
+    lost = pipe.lost
     told: list[Event] = []
-    answers = NativeAnswers(policy.build(config.parse("", "test"), []), {})
-    teller = Teller(Board(), pipe, {1: "eth0"}, answers, told.append)
-    for event in (LABEL, DONE, NOTICE):
+    for _ in range(2):
+        teller_of(pipe, told).tell(1)
+    assert [one.text for one in told if isinstance(one, Notice)] == [
+        f"{lost} events of files were too many to log"
+    ]
+
+
+class Learned(NativeAnswers):
+    """Names that keep what they are told."""
+
+    def __init__(self) -> None:
+        super().__init__(policy.build(config.parse("", "test"), []), {})
+        self.labels: list[Labelled] = []
+
+    def learn(self, label: Labelled) -> None:
+        self.labels.append(label)
+
+
+def teller_of(pipe: EventPipe, told: list[Event], names: Learned | None = None) -> Teller:
+    return Teller(Board(), pipe, {1: "eth0"}, names or Learned(), told.append)
+
+
+def test_events_are_told_so_many_at_a_time(pipe: EventPipe) -> None:
+    told: list[Event] = []
+    teller = teller_of(pipe, told)
+    for event in (DONE, NOTICE, REFUSED):
         pipe.send(event)
-    assert teller.tell(100) == 3
+    assert teller.tell(2) == 2
     assert told == [DONE, NOTICE]
-    assert teller.tell(100) == 0
+    assert teller.tell(2) == 1
+    assert teller.tell(2) == 0
+
+
+def test_labels_are_learned_once_by_each_who_tells_however_full_the_pipe_is(
+    pipe: EventPipe,
+) -> None:
+    for _ in range(100_000):
+        pipe.send(DONE)
+    later = msgspec.structs.replace(LABEL, number=2)
+    first, second = Learned(), Learned()
+    teller = teller_of(pipe, [], first)
+    pipe.label(LABEL)
+    teller.tell(1)
+    pipe.label(later)
+    teller.tell(1)
+    teller_of(pipe, [], second).tell(1)
+    assert first.labels == second.labels == [LABEL, later]
