@@ -18,10 +18,6 @@ BAR_WIDTH = 2
 CHART_WIDTH, CHART_HEIGHT = 1200, 120
 
 
-_ASSETS = ("page.css", "page.js")
-_TEMPLATE_NAMES = ("page", "boots", "rules", "problems", "chart", "totals")
-
-
 @cache
 def _load(name: str) -> str:
     return files("fastpxe").joinpath("web", name).read_text()
@@ -39,10 +35,10 @@ def asset(name: str) -> str:
 
 def read_all() -> None:
     """Read every file of the page, for a process that can't read them later."""
-    for name in _ASSETS:
-        _load(name)
-    for name in _TEMPLATE_NAMES:
-        _TEMPLATES.get_template(f"{name}.html.j2")
+    for file in files("fastpxe").joinpath("web").iterdir():
+        _load(file.name)
+        if file.name.endswith(".j2"):
+            _TEMPLATES.get_template(file.name)
 
 
 def page(summary: str, parts: dict[str, str]) -> str:

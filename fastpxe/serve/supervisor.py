@@ -19,7 +19,7 @@ from fastpxe.changes import changes
 from fastpxe.errors import ConfigError, FastpxeError, StartError
 from fastpxe.latency import Histogram, merged
 from fastpxe.latency import describe as describe_latency
-from fastpxe.serve import http_child, privileges, recorder
+from fastpxe.serve import privileges, recorder
 from fastpxe.serve.children import Child, how
 from fastpxe.serve.config_sign import sign_of
 from fastpxe.serve.drift import Drift
