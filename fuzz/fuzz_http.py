@@ -4,6 +4,7 @@ example: .venv/bin/python fuzz/fuzz_http.py --seconds 60
 """
 
 import atexit
+import contextlib
 import http.client
 import io
 import shutil
@@ -70,7 +71,8 @@ def answer_to(data: bytes, *, is_all: bool) -> bytes:
         try:
             sock.sendall(data)
             if is_all:
-                sock.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # the server has hung up: ENOTCONN
+                    sock.shutdown(socket.SHUT_WR)
             while part := sock.recv(65536):
                 parts.append(part)
         except ConnectionError:

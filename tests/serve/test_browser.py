@@ -75,6 +75,7 @@ def test_machines_are_counted_and_their_problems_too(wire: Wire, page: Browser) 
     fetch(wire, "kernel")
     page.wait_for(f"{figures}.includes('1\\nstuck')")
     assert "1\nbooting" in page.evaluate(figures)
+    page.wait_for("document.querySelectorAll('#errors td').length == 4")
     errors = page.evaluate("document.getElementById('errors').innerText")
     assert "missing-file\t1\tit asked for …, which isn't there" in errors
 
