@@ -87,7 +87,9 @@ def check(data: bytes) -> None:
         found.begin()
         assert found.status in {200, 206, 304, 400, 403, 404, 405, 412, 416, 417}, answer[:200]
         assert found.getheader("Server", "fastpxe") == "fastpxe"
-    assert answer_to(b"GET /a HTTP/1.0\r\n\r\n", is_all=False).endswith(FILE)
+    # On a busy machine a request may take longer than the little that it has here.
+    tries = (answer_to(b"GET /a HTTP/1.0\r\n\r\n", is_all=False) for _ in range(20))
+    assert any(answer.endswith(FILE) for answer in tries)
     while not SERVER.events.empty():
         event = SERVER.events.get_nowait()
         assert getattr(event, "status", 0) != 500, event
