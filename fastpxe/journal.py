@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -44,6 +44,7 @@ SETTLE_S = 3.0  # PXELINUX and GRUB look for ten names before the one that is th
 Stage = Literal[
     "discover", "offer", "address", "ack", "probe", "tftp", "http", "elsewhere", "done", "stuck"
 ]
+STAGES: tuple[str, ...] = get_args(Stage)
 
 
 class Step(msgspec.Struct, frozen=True):
