@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import jinja2
 
@@ -36,6 +37,13 @@ def asset(name: str) -> str:
     return _load(name)
 
 
+class Reader(NamedTuple):
+    """Who looks: when, in seconds since 1970, and what their links need behind the path."""
+
+    now: float
+    query: str = ""
+
+
 def read_all() -> None:
     """Read every file of the page, for a process that can't read them later."""
     for name in _ASSETS:
@@ -44,9 +52,11 @@ def read_all() -> None:
         _TEMPLATES.get_template(f"{name}.html.j2")
 
 
-def page(summary: str, parts: dict[str, str]) -> str:
+def page(summary: str, parts: dict[str, str], reader: Reader) -> str:
     """The whole page; `parts` are as of `parts`."""
-    return _TEMPLATES.get_template("page.html.j2").render(summary=summary, parts=parts)
+    return _TEMPLATES.get_template("page.html.j2").render(
+        summary=summary, parts=parts, query=reader.query
+    )
 
 
 def parts(
@@ -54,19 +64,32 @@ def parts(
     history: Iterable[Boot],
     rules: Sequence[Rule],
     per_s: Sequence[int],
-    now: float,
+    reader: Reader,
 ) -> dict[str, str]:
-    """What changes, by the id of its element. `per_s` are answers in each of the last seconds."""
-    recent = [boot for boot in figures.boots if now - boot.seen_at <= NOW_S]
-    older = [boot for boot in figures.boots if now - boot.seen_at > NOW_S]
+    """What changes, by the id of its element.
+
+    per_s: answers in each of the last seconds.
+    """
+
+    def rows(boots: Sequence[Boot]) -> str:
+        return _TEMPLATES.get_template("boots.html.j2").render(
+            boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), time_of=time_of,
+            share=share, query=reader.query,
+        )  # fmt: skip
+
+    def time_of(at: float) -> str:
+        return _time_of(at, reader.now)
+
+    recent = [boot for boot in figures.boots if reader.now - boot.seen_at <= NOW_S]
+    older = [boot for boot in figures.boots if reader.now - boot.seen_at > NOW_S]
     found = {
-        "booting": _rows(recent, now),
-        "history": _rows([*older, *history], now),
+        "booting": rows(recent),
+        "history": rows([*older, *history]),
         "rules": _TEMPLATES.get_template("rules.html.j2").render(
             rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
         "problems": _TEMPLATES.get_template("problems.html.j2").render(
-            stuck=[boot for boot in figures.boots if boot.problem][:ROWS_MAX]
+            stuck=[boot for boot in figures.boots if boot.problem][:ROWS_MAX], time_of=time_of
         ),
         "chart": _chart(per_s),
         "totals": _TEMPLATES.get_template("totals.html.j2").render(figures=figures),
@@ -79,15 +102,11 @@ def _once(rules: Sequence[Rule]) -> list[Rule]:
     return list({rule.name: rule for rule in reversed(rules)}.values())[::-1][:ROWS_MAX]
 
 
-def _rows(boots: Sequence[Boot], now: float) -> str:
-    return _TEMPLATES.get_template("boots.html.j2").render(
-        boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), now=now, time_of=_time_of,
-        share=share,
-    )  # fmt: skip
-
-
-def _time_of(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+def _time_of(at: float, now: float) -> str:
+    """The time of this machine's clock, with the day where that is another than now."""
+    then, today = (datetime.fromtimestamp(each).astimezone() for each in (at, now))
+    is_today = then.date() == today.date()
+    return then.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
 
 
 def share(boot: Boot) -> str:
