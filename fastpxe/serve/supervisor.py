@@ -169,6 +169,7 @@ class Supervisor:
         self._listening = listening
         self._manager = Manager(os.environ)
         self._watchdog = Watchdog(self._manager)
+        self._bound = front.sockets
         self._now = self._new_generation(front)
         self._retired: list[Generation] = []
         self._ended: Counter[str] = Counter()
@@ -400,7 +401,7 @@ class Supervisor:
             self._manager.ready(f"reload refused, the old configuration goes on: {error}")
             return
         _say_notices(front)
-        if front.sockets != self._now.front.sockets:
+        if front.sockets != self._bound:
             log.warning(
                 "interfaces, ports, buffers and users change with a restart, not with a reload"
             )
