@@ -107,6 +107,16 @@ def test_without_a_server_it_says_what_to_do(wire: Wire) -> None:
     assert "is `fastpxe serve` running, and is [admin] enabled there?" in said.stderr
 
 
+@pytest.mark.parametrize("url", ["localhost:8067", "file:///etc"])
+def test_what_is_no_url_of_a_server_is_refused(wire: Wire, url: str) -> None:
+    said = watch(wire, "--url", url)
+    assert said.returncode == 1
+    assert (
+        said.stderr
+        == f"fastpxe: {url}: no URL of a server; write one such as http://127.0.0.1:8067\n"
+    )
+
+
 def test_it_shows_its_token(wire: Wire) -> None:
     wire.serve(f'{ONE}[admin]\naddress = "{SERVER}"\ntoken = "{TOKEN}"\n')
     url = ("--once", "--url", f"http://{SERVER}:8067")

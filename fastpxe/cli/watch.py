@@ -161,6 +161,8 @@ def _followed(parsed: argparse.Namespace) -> Iterator[News]:
 
 def _changes(parsed: argparse.Namespace) -> Iterator[News]:
     """The boots that changed, about once a second; with `once` or at first, all of them."""
+    if not parsed.url.startswith(("http://", "https://")):
+        raise Refused(f"{parsed.url}: no URL of a server; write one such as {URL}")
     path = "/api/boots" if parsed.once else "/api/events"
     request = urllib.request.Request(f"{parsed.url.rstrip('/')}{path}")  # noqa: S310 - see _opener
     if parsed.token_file:
