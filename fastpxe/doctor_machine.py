@@ -153,8 +153,9 @@ def _port(port: Port) -> Finding:
         level = "problem"
         saw = f"held by {held}" if held else _parted(port.refusal)[0]
         advice = _parted(port.refusal)[1]
-        if held and not seen:
-            advice = f"as root, fastpxe doctor sees by whom; then {advice}"
+        if held and not seen:  # maybe fastpxe itself
+            level = "unknown"
+            advice = f"as root, fastpxe doctor sees by whom; unless that is fastpxe: {advice}"
     else:
         saw = f"free; {held} has it too, out of the way" if held else "free"
     return Finding(

@@ -10,6 +10,10 @@ import re
 
 import msgspec
 
+# How the addresses of the clients begin that `fastpxe doctor` makes up: locally administered, so
+# that no real machine has one.
+DOCTOR_MAC = bytes.fromhex("02fa5d")
+
 # Byte i of the text's UUID is byte MICROSOFT[i] on the wire: fields of 4, 2 and 2 bytes reversed.
 MICROSOFT = (3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15)
 

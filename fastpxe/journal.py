@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from ipaddress import IPv4Address
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,9 +28,11 @@ from fastpxe.events import (
     TransferRefused,
     is_routine,
 )
-from fastpxe.identity import format_uuid, microsoft_order
+from fastpxe.identity import DOCTOR_MAC, format_uuid, microsoft_order
 from fastpxe.policy import is_ipxe_binary
 from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, MessageType, TftpError
+
+_DOCTOR = DOCTOR_MAC.hex(":")
 
 MACHINES_MAX = 10_000
 STEPS_MAX = 40
@@ -46,6 +48,7 @@ SETTLE_S = 3.0  # PXELINUX and GRUB look for ten names before the one that is th
 Stage = Literal[
     "discover", "offer", "address", "ack", "probe", "tftp", "http", "elsewhere", "done", "stuck"
 ]
+STAGES: tuple[str, ...] = get_args(Stage)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -120,6 +123,8 @@ class Journal:
     def saw(self, event: Event, mac: str = "") -> None:
         """Take in an event; `mac` is that of the client of a download, where it is known."""
         match event:
+            case Answered() | Ignored() if event.sender.mac.startswith(_DOCTOR):
+                pass  # it asks, and boots nothing
             case Answered():
                 self._answered(event)
             case Ignored():

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import jinja2
 
@@ -33,6 +34,13 @@ def asset(name: str) -> str:
     return _load(name)
 
 
+class Reader(NamedTuple):
+    """Who looks: when, in seconds since 1970, and what their links need behind the path."""
+
+    now: float
+    query: str = ""
+
+
 def read_all() -> None:
     """Read every file of the page, for a process that can't read them later."""
     for file in files("fastpxe").joinpath("web").iterdir():
@@ -41,9 +49,9 @@ def read_all() -> None:
             _TEMPLATES.get_template(file.name)
 
 
-def page(summary: str, parts: dict[str, str]) -> str:
+def page(summary: str, parts: dict[str, str], reader: Reader) -> str:
     """The whole page; `parts` are as of `parts`."""
-    return _render("page", summary=summary, parts=parts)
+    return _render("page", summary=summary, parts=parts, query=reader.query)
 
 
 def parts(
@@ -51,20 +59,33 @@ def parts(
     history: Iterable[Boot],
     rules: Sequence[Rule],
     per_s: Sequence[int],
-    now: float,
+    reader: Reader,
 ) -> dict[str, str]:
-    """What changes, by the id of its element. `per_s` are answers in each of the last seconds."""
-    recent = [boot for boot in figures.boots if now - boot.seen_at <= NOW_S]
-    older = [boot for boot in figures.boots if now - boot.seen_at > NOW_S]
+    """What changes, by the id of its element.
+
+    per_s: answers in each of the last seconds.
+    """
+
+    def rows(boots: Sequence[Boot]) -> str:
+        return _render(
+            "boots", boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), time_of=time_of,
+            share=share, query=reader.query,
+        )  # fmt: skip
+
+    def time_of(at: float) -> str:
+        return _time_of(at, reader.now)
+
+    recent = [boot for boot in figures.boots if reader.now - boot.seen_at <= NOW_S]
+    older = [boot for boot in figures.boots if reader.now - boot.seen_at > NOW_S]
     stuck = [boot for boot in figures.boots if boot.problem]
     found = {
         "figures": _figures(figures, recent, len(stuck), per_s),
-        "booting": _rows(recent),
-        "history": _rows([*older, *history]),
+        "booting": rows(recent),
+        "history": rows([*older, *history]),
         "rules": _render(
             "rules", rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
-        "problems": _render("problems", stuck=stuck[:ROWS_MAX]),
+        "problems": _render("problems", stuck=stuck[:ROWS_MAX], time_of=time_of),
         "errors": _render(
             "errors",
             problems=[(problem(name, "…"), count) for name, count in _most(figures.problems)],
@@ -99,13 +120,11 @@ def _once(rules: Sequence[Rule]) -> list[Rule]:
     return list({rule.name: rule for rule in reversed(rules)}.values())[::-1][:ROWS_MAX]
 
 
-def _rows(boots: Sequence[Boot]) -> str:
-    more = max(0, len(boots) - ROWS_MAX)
-    return _render("boots", boots=boots[:ROWS_MAX], more=more, time_of=_time_of, share=share)
-
-
-def _time_of(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+def _time_of(at: float, now: float) -> str:
+    """The time of this machine's clock, with the day where that is another than now."""
+    then, today = (datetime.fromtimestamp(each).astimezone() for each in (at, now))
+    is_today = then.date() == today.date()
+    return then.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
 
 
 def share(boot: Boot) -> str:

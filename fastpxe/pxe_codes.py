@@ -58,6 +58,8 @@ def _normal(code: str) -> str:
     number = re.fullmatch(r"(?:.*/|0x)?([0-9a-f]{8})", text, re.IGNORECASE)
     if number:
         return number[1].lower()
+    if re.fullmatch(r"\d\d", text):
+        return f"PXE-E{text}"
     short = re.fullmatch(r"(?:PXE[- ]?)?([EMT][0-9A-F]{2})", text, re.IGNORECASE)
     return f"PXE-{short[1].upper()}" if short else text
 
@@ -257,6 +259,9 @@ _TABLE = (
     _code("PXE-M0F", _BIOS, "The ROM ends; the line above it says why.", _NOTHING,
           Cause("any failure, or a local boot that was wanted", "look the line above up")),
     _code("PXE-T01", _BIOS, "The text of a TFTP error: file not found.", _REFUSED_LINE, _MISSING),
+    _code("PXE-T02", _BIOS, "The text of a TFTP error: access is refused.", _REFUSED_LINE,
+          Cause("the file may not be read, or its name leaves the root",
+                "chmod a+r; no ../; `why=` in the log says which")),
     _code("PXE-T04", _BIOS, "The text of a TFTP error, mostly that access is denied.",
           _REFUSED_LINE,
           Cause("the file may not be read, or its name leaves the root", "chmod a+r; no ../")),

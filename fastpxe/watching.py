@@ -1,5 +1,6 @@
 """The live table of `fastpxe watch`: which boots it shows, in which order, and how."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -11,6 +12,8 @@ from fastpxe.journal import MACHINES_MAX, Boot
 from fastpxe.page import share
 
 Order = Literal["seen", "began", "mac", "stage"]
+
+WIDE = 110  # columns; in fewer, what is wrong has no room beside the rest
 
 _COLOURS = {"stuck": "red", "done": "green", "tftp": "cyan", "http": "cyan"}
 
@@ -54,23 +57,44 @@ class Watched:
         return sorted(found, key=times[order])
 
 
-def table(boots: Sequence[Boot], now: float) -> Table:
-    """The boots as rich shows them; `now` is in seconds since 1970."""
+def summary(boots: Sequence[Boot]) -> str:
+    """How many machines there are at each stage, the most common one first."""
+    stages = Counter(boot.stage for boot in boots).most_common()
+    counts = ", ".join(f"{stage} {count:,}" for stage, count in stages)
+    machines = "1 machine" if len(boots) == 1 else f"{len(boots):,} machines"
+    return f"{machines}: {counts}" if counts else machines
+
+
+def table(boots: Sequence[Boot], now: float, columns: int) -> Table:
+    """The boots as rich shows them in so many columns; `now` is in seconds since 1970."""
     shown = Table(box=None, pad_edge=False, expand=True)
-    for name in ("MAC", "Stage", "Arch", "Rule", "File", "Age"):
+    is_wide = columns >= WIDE
+    for name in ("MAC", "Stage", *(("Arch", "Rule", "File") if is_wide else ()), "Age"):
         shown.add_column(name, no_wrap=name in ("MAC", "Stage", "Age"))
-    shown.add_column("Last problem, and its likely cause", ratio=1)
+    if is_wide:
+        shown.add_column("Last problem, and its likely cause", ratio=1, min_width=34)
+    else:
+        shown.add_column("File, or last problem", ratio=1)
     for boot in boots:
-        found = boot.problem
-        code = f" ({found.code})" if found and found.code else ""
-        what = f"{found.text}{code}: {found.advice}" if found else ""
+        what = _what_is_wrong(boot)
         stage = f"{boot.stage} {share(boot)}".strip()
         arch = boot.arch + (" iPXE" if boot.is_ipxe else "")
         shown.add_row(
-            _text(boot.mac), _text(stage, _COLOURS.get(boot.stage, "")), _text(arch),
-            _text(boot.rule), _text(boot.file), _text(age(now - boot.began_at)), _text(what),
-        )  # fmt: skip
+            _text(boot.mac),
+            _text(stage, _COLOURS.get(boot.stage, "")),
+            *((_text(arch), _text(boot.rule), _text(boot.file)) if is_wide else ()),
+            _text(age(now - boot.began_at)),
+            _text(what if is_wide else what or boot.file),
+        )
     return shown
+
+
+def _what_is_wrong(boot: Boot) -> str:
+    found = boot.problem
+    if found is None:
+        return ""
+    code = f" ({found.code})" if found.code else ""
+    return f"{found.text}{code}: {found.advice}"
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -1,13 +1,16 @@
 """`fastpxe watch` beside a real server."""
 
 import json
+import os
 import signal
 import subprocess
+import time
 
 import pytest
 from netns import Process
+from packets import discover
 from started import FASTPXE
-from wire_rig import LIMIT_S, ONE, SERVER, Wire
+from wire_rig import LIMIT_S, ONE, SERVER, Wire, fastpxe_of
 
 pytestmark = pytest.mark.netns
 
@@ -40,7 +43,7 @@ def test_it_shows_a_table_and_ends_when_asked_to(wire: Wire) -> None:
     wire.ask()
     command = " ".join([*FASTPXE, "watch"])
     process = Process(
-        wire.server, "script", "-qefc", f"stty cols 160; {command}", "/dev/null",
+        wire.server, "script", "-qefc", f"stty cols 160 rows 40; {command}", "/dev/null",
         log=wire.folder / "screen",
     )  # fmt: skip
     wire.processes.append(process)
@@ -52,10 +55,66 @@ def test_it_shows_a_table_and_ends_when_asked_to(wire: Wire) -> None:
     assert MAC in shown.stdout
 
 
+@pytest.mark.parametrize("option", ["--json", "--sort=seen"])
+def test_it_goes_on_over_a_reload_and_a_restart(wire: Wire, option: str) -> None:
+    server = wire.serve(ONE)
+    wire.ask()
+    command = " ".join([*FASTPXE, "watch", option])
+    screen = ("script", "-qefc", f"stty cols 160 rows 40; {command}", "/dev/null")
+    process = Process(wire.server, *screen, log=wire.folder / "screen")
+    wire.processes.append(process)
+    wire.wait_for(process, MAC)
+    wire.write(ONE)
+    os.kill(fastpxe_of(server), signal.SIGHUP)
+    wire.wait_for(server, "reloaded")
+    wire.broadcast(discover(arch=7, chaddr=bytes.fromhex("525400000009")))
+    wire.wait_for(process, "52:54:00:00:00:09")
+    if option == "--json":
+        assert process.output().count(MAC) == 1  # what didn't change isn't told again
+    server.stop(signal.SIGTERM)
+    if option != "--json":
+        wire.wait_for(process, "no connection to http://127.0.0.1:8067, trying again")
+    wire.serve(ONE)
+    wire.broadcast(discover(arch=7, chaddr=bytes.fromhex("52540000000a")))
+    wire.wait_for(process, "52:54:00:00:00:0a")
+
+
+def test_who_has_read_enough_ends_it(wire: Wire) -> None:
+    wire.serve(ONE)
+    wire.ask()
+    command = " ".join([*FASTPXE, "watch", "--json"])
+    pipe = wire.server.command("bash", "-c", f"set -o pipefail; {command} | head -n 1")
+    with subprocess.Popen(pipe, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ran:
+        assert ran.stdout is not None
+        assert ran.stderr is not None
+        assert MAC in ran.stdout.readline()
+        for n in range(2):  # the second line that nobody reads is the one that fails
+            wire.broadcast(discover(arch=7, chaddr=bytes([2, 0, 0, 0, 0, n])))
+            time.sleep(1.5)  # what changes within a second comes at once
+        assert ran.wait(LIMIT_S) == 0
+        assert ran.stderr.read() == ""
+
+
+def test_a_stage_that_there_is_not_is_refused(wire: Wire) -> None:
+    said = watch(wire, "--stage", "stuk")
+    assert said.returncode == 2
+    assert "'stuck'" in said.stderr
+
+
 def test_without_a_server_it_says_what_to_do(wire: Wire) -> None:
     said = watch(wire)
     assert said.returncode == 1
     assert "is `fastpxe serve` running, and is [admin] enabled there?" in said.stderr
+
+
+@pytest.mark.parametrize("url", ["localhost:8067", "file:///etc"])
+def test_what_is_no_url_of_a_server_is_refused(wire: Wire, url: str) -> None:
+    said = watch(wire, "--url", url)
+    assert said.returncode == 1
+    assert (
+        said.stderr
+        == f"fastpxe: {url}: no URL of a server; write one such as http://127.0.0.1:8067\n"
+    )
 
 
 def test_it_shows_its_token(wire: Wire) -> None:
@@ -67,21 +126,3 @@ def test_it_shows_its_token(wire: Wire) -> None:
     assert watch(wire, *url, "--token-file", str(file)).returncode == 0
     said = watch(wire, *url, "--token-file", str(wire.folder / "gone"))
     assert "gone: No such file or directory" in said.stderr
-
-
-def test_it_goes_on_over_a_reload_and_ends_with_the_server(wire: Wire) -> None:
-    served = wire.serve(ONE)
-    process = watching(wire, "--json")
-    wire.ask()
-    wire.wait_for(process, MAC)
-    served.popen.send_signal(signal.SIGHUP)
-    wire.wait_for(served, "reloaded:")
-    wire.ask(xid=2)
-    wire.wait_for(process, MAC, count=2)
-    before = process.output().count(MAC)
-    wire.ask(xid=3)
-    wire.wait_for(process, MAC, count=before + 1)
-    served.stop(signal.SIGTERM)
-    assert process.popen.wait(LIMIT_S) == 1
-    assert "Traceback" not in process.output()
-    assert "is `fastpxe serve` running" in process.output()

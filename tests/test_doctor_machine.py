@@ -102,8 +102,10 @@ def test_a_port_that_another_shares_is_well() -> None:
 
 def test_a_port_whose_holder_can_t_be_seen_asks_for_root() -> None:
     found = about("port-67", **port(holders=(UNSEEN,), refusal="in use; stop it"))
-    assert (found.level, found.saw) == ("problem", "held by a program that only root may see")
-    assert found.advice.startswith("as root, fastpxe doctor sees by whom; then stop it")
+    assert (found.level, found.saw) == ("unknown", "held by a program that only root may see")
+    assert found.advice.startswith(
+        "as root, fastpxe doctor sees by whom; unless that is fastpxe: stop it"
+    )
 
 
 @pytest.mark.parametrize("holders", [(), (UNSEEN,)])

@@ -201,6 +201,11 @@ def test_what_went_wrong_is_named_at_once(event: Any, name: str, detail: str) ->
     assert made.problems == {name: 1}
 
 
+def test_what_the_doctor_asks_is_no_boot() -> None:
+    made = journal(offer(1, mac="02:fa:5d:00:00:01"), offer(2, mac="02:fa:57:00:00:01"))
+    assert [boot.mac for boot in made.boots()] == ["02:fa:57:00:00:01"]
+
+
 def test_a_missing_autoexec_ipxe_is_no_problem() -> None:
     assert list(journal(refused(1, 1, "x/autoexec.ipxe")).boots()) == []
 

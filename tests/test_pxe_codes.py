@@ -8,6 +8,7 @@ import pytest
 
 from fastpxe import pxe_codes
 from fastpxe._codec import REASONS
+from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import Outcome
 from fastpxe.pxe_codes import CODES, UnknownCode, explain_code
 
@@ -18,7 +19,7 @@ LOG_WORDS = {
 
 
 @pytest.mark.parametrize(
-    "written", ["PXE-E55", "pxe-e55", "E55", "e55", "PXE-E55:", "PXE E55", " E55 "]
+    "written", ["PXE-E55", "pxe-e55", "E55", "e55", "PXE-E55:", "PXE E55", " E55 ", "55"]
 )
 def test_a_code_is_found_however_it_is_written(written: str) -> None:
     code = explain_code(written)
@@ -77,6 +78,11 @@ def test_every_line_of_the_log_that_is_named_exists() -> None:
     }
     assert "offer" in named
     assert not named - LOG_WORDS
+
+
+def test_every_code_that_a_stuck_machine_shows_is_explained() -> None:
+    for problem in PROBLEMS.values():
+        assert not problem.code or explain_code(problem.code).causes
 
 
 def test_no_code_stands_twice() -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from fastpxe.diagnosis import problem
 from fastpxe.journal import MACHINES_MAX, Boot
-from fastpxe.watching import Filter, Watched, age, table
+from fastpxe.watching import WIDE, Filter, Watched, age, summary, table
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
@@ -29,9 +29,9 @@ def watched() -> Watched:
     return made
 
 
-def printed(*boots: Boot, now: float = 100) -> str:
+def printed(*boots: Boot, now: float = 100, columns: int = 200) -> str:
     text = io.StringIO()
-    Console(file=text, width=200).print(table(boots, now))
+    Console(file=text, width=columns).print(table(boots, now, columns))
     return text.getvalue()
 
 
@@ -72,6 +72,23 @@ def test_the_table_says_how_far_and_what_is_wrong() -> None:
     assert "put the file under the root" in " ".join(text.split())
 
 
+@pytest.mark.parametrize("columns", [60, 80, WIDE - 1, WIDE])
+def test_what_is_wrong_can_be_read_on_a_narrow_terminal(columns: int) -> None:
+    text = printed(ONE, TWO, THREE, columns=columns)
+    assert all(boot.mac in text for boot in (ONE, TWO, THREE))
+    assert ("tftp 43 %" in text, "a.efi" in text, "…" in text) == (True, True, False)
+    words = " ".join(text.split())
+    assert "b.efi, which isn't there" in words
+    assert len(text.splitlines()) < 12
+
+
+def test_how_many_there_are_is_said_by_stage() -> None:
+    assert summary([]) == "0 machines"
+    assert summary([ONE]) == "1 machine: done 1"
+    many = [ONE, *[TWO] * 1500, THREE, THREE]
+    assert summary(many) == "1,503 machines: stuck 1,500, tftp 2, done 1"
+
+
 def test_text_off_the_wire_moves_no_cursor_and_is_no_markup() -> None:
     text = printed(Boot(mac="m", file="\x1b[2J[red]x"))
     assert "?[2J[red]x" in text
@@ -82,7 +99,7 @@ def test_a_picture_of_the_table(request: pytest.FixtureRequest) -> None:
     named = {"uuid": "", "arch": "uefi-x64", "rule": "all x64 machines"}
     boots = [msgspec.structs.replace(boot, **named) for boot in (TWO, THREE, ONE)]
     console = Console(file=io.StringIO(), width=130, record=True)
-    console.print(table(boots, 60))
+    console.print(table(boots, 60, console.width))
     picture = console.export_svg(title="fastpxe watch", unique_id="watch")
     assert "52:54:00:00:00:02" in picture
     if request.config.getoption("--update-pictures"):

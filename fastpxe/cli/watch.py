@@ -2,30 +2,44 @@
 
 import argparse
 import http.client
+import os
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from fastpxe.cli.source import Commands
 from fastpxe.errors import FastpxeError
-from fastpxe.journal import Boot
+from fastpxe.journal import STAGES, Boot
 
 if TYPE_CHECKING:
     from fastpxe.watching import Filter, Order
 
 URL = "http://127.0.0.1:8067"
 TIMEOUT_S = 10.0  # the server says something every second
-AGAIN_S = 0.2
+AGAIN_S = 1.0
+NO_TERMINAL_COLUMNS = 160
 
 
 class NoServer(FastpxeError):  # noqa: N818 - what there isn't
     """No server to watch; the text says what to do."""
+
+
+class Refused(NoServer):
+    """A server that doesn't want to be watched; another try wouldn't help."""
+
+
+class News(NamedTuple):
+    """The boots that changed, or all of them; `is_lost`: none, for there is no connection."""
+
+    boots: list[Boot]
+    is_all: bool = False
+    is_lost: bool = False
 
 
 def add(commands: Commands) -> None:
@@ -55,8 +69,8 @@ def add(commands: Commands) -> None:
         help="only machines with this in their MAC, UUID, address, rule or file",
     )  # fmt: skip
     command.add_argument(
-        "--stage", action="append", default=[], metavar="STAGE",
-        help="only machines at this stage, such as stuck; may be repeated",
+        "--stage", action="append", default=[], metavar="STAGE", choices=STAGES,
+        help=f"only machines at this stage; may be repeated; one of {', '.join(STAGES)}",
     )  # fmt: skip
     command.add_argument(
         "--sort", choices=("seen", "began", "mac", "stage"), default="seen",
@@ -85,72 +99,89 @@ def run(parsed: argparse.Namespace) -> int:
             _show(parsed, wanted)
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:  # whoever read it, such as head(1), has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _print_json(parsed: argparse.Namespace, wanted: "Filter") -> None:
-    for boots in _changes(parsed):
-        for boot in boots:
-            if wanted.takes(boot):
+    told: dict[str, Boot] = {}  # after a connection that was lost, all boots come again
+    for news in [next(_changes(parsed))] if parsed.once else _followed(parsed):
+        for boot in news.boots:
+            if wanted.takes(boot) and told.get(boot.mac) != boot:
                 print(msgspec.json.encode(boot).decode(), flush=True)
+            told[boot.mac] = boot
 
 
 def _show(parsed: argparse.Namespace, wanted: "Filter") -> None:
-    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.console import Console, Group  # noqa: PLC0415 - see above
     from rich.live import Live  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
 
-    from fastpxe.watching import Watched, table  # noqa: PLC0415 - see above
+    from fastpxe.watching import Watched, summary, table  # noqa: PLC0415 - see above
 
     console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=NO_TERMINAL_COLUMNS)
     watched = Watched()
     order: Order = parsed.sort
     if parsed.once or not console.is_terminal:
-        watched.take(next(_changes(parsed)))
-        console.print(table(watched.boots(wanted, order), time.time()))
+        watched.take(next(_changes(parsed)).boots)
+        console.print(table(watched.boots(wanted, order), time.time(), console.width))
         return
     with Live(console=console, auto_refresh=False, screen=True) as live:
-        for boots in _changes(parsed):
-            watched.take(boots)
-            shown = watched.boots(wanted, order)[: max(1, console.height - 4)]
-            live.update(table(shown, time.time()), refresh=True)
+        for news in _followed(parsed):
+            if news.is_all:
+                watched = Watched()
+            watched.take(news.boots)
+            found = watched.boots(wanted, order)
+            head = summary(found)
+            if news.is_lost:
+                head = f"no connection to {parsed.url}, trying again; before: {head}"
+            shown = table(found[: max(1, console.height - 3)], time.time(), console.width)
+            live.update(Group(Text(head), Text(), shown), refresh=True)
 
 
-def _changes(parsed: argparse.Namespace) -> Iterator[list[Boot]]:
-    """The boots that changed, about once a second; with `once` or at first, all of them.
-
-    After a reload of the server another process answers, so whoever was cut off asks again.
-    """
-    if parsed.once:
-        with _opened(parsed, "/api/boots") as response:
-            yield msgspec.json.decode(response.read(), type=list[Boot])
-        return
-    heard_at = time.monotonic()
-    while time.monotonic() - heard_at < TIMEOUT_S:
-        with suppress(http.client.HTTPException), _opened(parsed, "/api/events") as response:
-            for line in response:
-                heard_at = time.monotonic()
-                if line.startswith(b"data: "):
-                    yield msgspec.json.decode(line[6:], type=list[Boot])
-                elif line.startswith(b":"):
-                    yield []
-        time.sleep(AGAIN_S)
-    raise NoServer(f"{parsed.url}: the server says nothing more")
+def _followed(parsed: argparse.Namespace) -> Iterator[News]:
+    """The changes for ever: a server that reloads or is started again ends each connection."""
+    was_there = False
+    while True:
+        try:
+            for news in _changes(parsed):
+                was_there = True
+                yield news
+        except Refused:
+            raise
+        except NoServer:
+            if not was_there:
+                raise
+            yield News([], is_lost=True)
+            time.sleep(AGAIN_S)
 
 
-@contextmanager
-def _opened(parsed: argparse.Namespace, path: str) -> Iterator[http.client.HTTPResponse]:
-    """The answer to a request, to be read. Raises NoServer, and HTTPException if it is cut off."""
+def _changes(parsed: argparse.Namespace) -> Iterator[News]:
+    """The boots that changed, about once a second; with `once` or at first, all of them."""
+    if not parsed.url.startswith(("http://", "https://")):
+        raise Refused(f"{parsed.url}: no URL of a server; write one such as {URL}")
+    path = "/api/boots" if parsed.once else "/api/events"
     request = urllib.request.Request(f"{parsed.url.rstrip('/')}{path}")  # noqa: S310 - see _opener
     if parsed.token_file:
         request.add_header("Authorization", f"Bearer {_token(parsed.token_file)}")
+    is_all = True
     try:
         with _opener().open(request, timeout=TIMEOUT_S) as response:
-            yield response
+            if parsed.once:
+                yield News(msgspec.json.decode(response.read(), type=list[Boot]), is_all)
+                return
+            for line in response:
+                if line.startswith(b"data: "):
+                    yield News(msgspec.json.decode(line[6:], type=list[Boot]), is_all)
+                elif line.startswith(b":"):
+                    yield News([], is_all)
+                is_all = False
     except urllib.error.HTTPError as error:
-        raise NoServer(f"{parsed.url}: {error.code}: {error.read().decode().strip()}") from None
-    except ConnectionResetError as error:
-        raise http.client.HTTPException(str(error)) from None
-    except OSError as error:
+        raise Refused(f"{parsed.url}: {error.code}: {error.read().decode().strip()}") from None
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise NoServer(
             f"{parsed.url}: {reason}; is `fastpxe serve` running, and is [admin] enabled there?"

@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from socket import socket
 from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
@@ -129,15 +130,16 @@ class Admin:
 
     # --- for people -------------------------------------------------------------------------------
 
-    async def _page(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
-        text = page.page(self._server.summary, self._parts())
+    async def _page(self, request: web.BaseRequest) -> web.Response:
+        reader = _reader_of(request)
+        text = page.page(self._server.summary, self._parts(reader), reader)
         return web.Response(text=text, content_type="text/html")
 
-    def _parts(self) -> dict[str, str]:
+    def _parts(self, reader: page.Reader) -> dict[str, str]:
         observer = self._observer
         return page.parts(
             self.figures(), observer.journal.history, self._server.rules, observer.answers.per_s,
-            time.time(),
+            reader,
         )  # fmt: skip
 
     async def _events(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -145,7 +147,7 @@ class Admin:
 
         def news() -> str:
             nonlocal shown
-            before, shown = shown, self._parts()
+            before, shown = shown, self._parts(_reader_of(request))
             changed = {name: text for name, text in shown.items() if before.get(name) != text}
             return json.dumps(changed) if changed else ""
 
@@ -249,6 +251,12 @@ def _is_local(host: str) -> bool:
         return name == "localhost" or ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _reader_of(request: web.BaseRequest) -> page.Reader:
+    """A browser that was given the token by its URL has no other for the links of the page."""
+    token = request.query.get("token")
+    return page.Reader(time.time(), f"?{urlencode({'token': token})}" if token else "")
 
 
 def _asset(name: str, kind: str) -> Page:

@@ -97,6 +97,7 @@ class HostKeeper:
 
     def _forget(self, host: Host) -> None:
         self._started.add(host)
+        self._told.pop(host.name, None)  # what is said of it is that it has started
         try:
             self._store.forget(host)
             self._put_in_force(self._store.all())
@@ -129,6 +130,12 @@ class HostKeeper:
                 log.info("host %s is to boot %s", name, boot)
             else:
                 log.warning("host %s is to boot %s, which no rule is named: as usual", name, boot)
+        gone = sorted(self._told.keys() - kept.keys())
+        if len(gone) > TOLD_ONE_BY_ONE:
+            log.info("%d hosts are as usual", len(gone))
+            gone = []
+        for name in gone:
+            log.info("host %s is as usual", name)
         self._told = kept
 
     def _warn(self, trouble: str) -> None:

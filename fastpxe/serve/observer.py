@@ -1,6 +1,7 @@
 """What becomes of events: lines of the log, the journal, counts, and hosts that have started."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -26,6 +27,7 @@ from fastpxe.serve.requested import hardware_address
 from fastpxe.tally import Answers, Tally
 
 LOOK_S = 1.0
+STUCK_ONE_BY_ONE = 20  # a problem's machines in a second; when a DHCP server dies, all are stuck
 NEIGHBOURS_MAX = 50_000
 NEIGHBOUR_S = 30.0  # how long a neighbour's hardware address is taken for true
 
@@ -72,7 +74,11 @@ class Observer:
             return
         self._looked_at = now
         self.answers.count(answered(), now)
+        told: Counter[str] = Counter()
         for boot, problem in self.journal.look(now):
+            told[problem.name] += 1
+            if told[problem.name] > STUCK_ONE_BY_ONE:
+                continue
             text = (
                 f"stuck mac={boot.mac} problem={problem.name} interface={boot.interface}: "
                 f"{printable(problem.text.encode())}; {problem.advice}"
@@ -80,6 +86,13 @@ class Observer:
             self._lines.tell(
                 logging.WARNING, text, Notice(interface=boot.interface, at=now, text=text)
             )
+        for name, count in told.items():
+            if count > STUCK_ONE_BY_ONE:
+                text = (
+                    f"stuck {count - STUCK_ONE_BY_ONE} more machines, problem={name}: "
+                    "`fastpxe watch --stage stuck` shows them"
+                )
+                self._lines.tell(logging.WARNING, text, Notice(interface="", at=now, text=text))
 
     def hear(self, event: Event) -> None:
         """Take note of an event, until `see`."""

@@ -19,6 +19,7 @@ from ipaddress import IPv4Address
 
 from fastpxe.clients import Client
 from fastpxe.doctor_wire import Wire
+from fastpxe.identity import DOCTOR_MAC
 from fastpxe.offers import Heard
 from fastpxe.serve.interfaces import Interface, all_interfaces
 from fastpxe.serve.partition import SO_ATTACH_FILTER, attach
@@ -27,9 +28,6 @@ from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT
 
 AGAIN_S = 1.0
 """When a question that nobody answered is put again; a packet may be lost."""
-
-MAC_PREFIX = bytes.fromhex("02fa5d")
-"""Locally administered, so that no real machine has it; the rest is random."""
 
 _EVERYONE = "255.255.255.255"
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
@@ -52,7 +50,7 @@ _TO_CLIENTS = [
 
 def client_of(arch: int, *, ipxe: bool, number: bytes) -> Client:
     """A client of ours: all with the same three bytes are one machine to a DHCP server."""
-    return Client(arch=arch, ipxe=ipxe, mac=MAC_PREFIX + number, uuid=UUID_PREFIX + number)
+    return Client(arch=arch, ipxe=ipxe, mac=DOCTOR_MAC + number, uuid=UUID_PREFIX + number)
 
 
 def ask(

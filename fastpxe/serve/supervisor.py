@@ -110,6 +110,7 @@ class Supervisor:
         self._listening = listening
         self._manager = Manager(os.environ)
         self._watchdog = Watchdog(self._manager)
+        self._bound = front.sockets
         self._beat_s = min(INTERVAL_S, (self._manager.watchdog_s or INTERVAL_S) / 10)
         self._living = [self._new_generation(front)]  # the last one serves, those before retire
         self._ended: Counter[str] = Counter()
@@ -314,7 +315,7 @@ class Supervisor:
             self._refuse(error)
             return
         _say_notices(front)
-        if front.sockets != old.front.sockets:
+        if front.sockets != self._bound:
             log.warning(
                 "interfaces, ports, buffers and users change with a restart, not with a reload"
             )

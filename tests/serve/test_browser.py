@@ -60,9 +60,22 @@ def test_the_page_goes_on_by_itself(wire: Wire, page: Browser) -> None:
     assert page.evaluate("document.querySelectorAll('#booting details[open]').length") == 1
 
 
+def test_the_page_goes_on_with_a_token(wire: Wire) -> None:
+    token = "a long secret & more"  # noqa: S105 - it guards this test alone
+    wire.serve(f'{RULES}[admin]\naddress = "{SERVER}"\ntoken = "{token}"\n')
+    with Browser(wire.client, wire.folder) as browser:
+        browser.open(f"http://{SERVER}:8067/?token={quote(token)}")
+        browser.wait_for("document.getElementById('state')?.textContent == 'live'")
+        assert browser.evaluate("document.styleSheets.length") == 1
+        boot(wire, 7)
+        browser.wait_for("document.querySelectorAll('#booting details').length == 1")
+        browser.open(browser.evaluate("document.querySelector('footer a').href"))
+        browser.wait_for("document.body?.innerText.includes('fastpxe_build_info')")
+
+
 def test_a_name_off_the_wire_runs_nothing(wire: Wire, page: Browser) -> None:
     fetch(wire, "<img src=x onerror=document.title='run'>")
-    page.wait_for("document.querySelectorAll('#problems td').length == 4")
+    page.wait_for("document.querySelectorAll('#problems td').length == 5")
     assert "onerror" in page.evaluate("document.getElementById('problems').innerText")
     assert page.evaluate("document.querySelectorAll('img').length") == 0
     assert page.evaluate("document.title") == "fastpxe"
@@ -100,7 +113,7 @@ def test_a_picture_of_the_page(wire: Wire, page: Browser, request: pytest.Fixtur
     fetch(wire, "snponly.efi")
     fetch(wire, "kernel")
     page.wait_for("document.querySelectorAll('#booting details').length == 7")
-    page.wait_for("document.querySelectorAll('#problems td').length == 4")
+    page.wait_for("document.querySelectorAll('#problems td').length == 5")
     picture = page.screenshot()
     assert picture.startswith(b"\x89PNG")
     if request.config.getoption("--update-pictures"):

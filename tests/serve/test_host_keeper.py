@@ -60,6 +60,7 @@ def test_a_host_that_is_set_boots_so_at_once_and_until_it_is_forgotten(served: W
     host(served, "forget", MAC)
     while served.file_offered() != "usual.efi":
         assert process.is_running()
+    served.wait_for(process, f"host {MAC} is as usual")
 
 
 def test_a_boot_once_is_forgotten_when_its_file_was_fetched(served: Wire) -> None:
@@ -70,6 +71,7 @@ def test_a_boot_once_is_forgotten_when_its_file_was_fetched(served: Wire) -> Non
     assert served.file_offered() == "installer.efi"  # a firmware that asks again gets the same
     assert fetch(served, "installer.efi") == b"installer" * 100
     served.wait_for(process, f"host {MAC} has started 'installer'")
+    assert "is as usual" not in process.output()
     assert served.file_offered() == "usual.efi"
     assert "no machine" in host(served, "list")
 

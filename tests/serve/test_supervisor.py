@@ -1,6 +1,7 @@
 """`fastpxe serve` in a namespace: start, reload, stop, and what it says when it can't."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -58,6 +59,22 @@ def test_what_keeps_a_machine_from_booting_is_logged_once(wire: Wire) -> None:
     assert process.output().count("problem=retry-storm") == 1
 
 
+def test_many_that_are_stuck_by_the_same_are_counted(wire: Wire) -> None:
+    process = wire.serve('[[boot]]\narch = "bios"\nfile = "one.efi"\n')
+    with wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        sock.bind(("", 68))
+        for n in range(200):
+            message = discover(arch=7, chaddr=bytes([2, 0, 0, 0, 0, n]))
+            sock.sendto(message, ("255.255.255.255", 67))
+    wire.wait_for(process, "more machines, problem=unknown-arch: ")
+    process.stop(signal.SIGTERM)
+    one_by_one = process.output().count("stuck mac=02:00:00:00:00:")
+    counted = re.findall(r"stuck (\d+) more machines", process.output())
+    assert one_by_one + sum(map(int, counted)) == 200
+
+
 def test_a_hangup_puts_a_new_config_in_force(wire: Wire) -> None:
     process = wire.serve(ONE)
     assert wire.file_offered() == "one.efi"
@@ -83,6 +100,13 @@ def test_a_hangup_that_would_change_sockets_says_that_it_takes_a_restart(wire: W
     wire.wait_for(process, "change with a restart")
     wire.wait_for(process, "reloaded:")
     assert wire.file_offered() == "two.efi"
+    process.popen.send_signal(signal.SIGHUP)
+    wire.wait_for(process, "change with a restart", count=2)  # it still takes one
+    wire.wait_for(process, "reloaded:", count=2)
+    wire.write(ONE)  # as it was at the start
+    process.popen.send_signal(signal.SIGHUP)
+    wire.wait_for(process, "reloaded:", count=3)
+    assert process.output().count("change with a restart") == 2
 
 
 def test_an_unknown_arch_is_warned_of_once_a_client(wire: Wire) -> None:
