@@ -25,6 +25,7 @@ from fastpxe.events import (
     Progress,
     TransferDone,
     TransferRefused,
+    Unsent,
     is_routine,
 )
 from fastpxe.identity import format_uuid, microsoft_order
@@ -118,6 +119,8 @@ class Journal:
         match event:
             case Answered():
                 self._answered(event)
+            case Unsent():
+                self._is_stuck(self._heard(event), problem("unsent", event.why), event.at)
             case Ignored():
                 self._ignored(event)
             case TransferDone():

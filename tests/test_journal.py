@@ -15,6 +15,7 @@ from fastpxe.events import (
     Sender,
     TransferDone,
     TransferRefused,
+    Unsent,
 )
 from fastpxe.journal import (
     HISTORY_MAX,
@@ -350,3 +351,12 @@ def test_a_part_of_a_file_is_not_the_file() -> None:
     made = journal(ack(1), http(2, status=206), http(3, status=206))
     assert only(made).stage == "http"
     assert [step.what for step in only(made).steps][1:] == ["has part of /a.efi"]
+
+
+def test_an_answer_that_could_not_be_sent_is_none() -> None:
+    unsent = Unsent(**msgspec.structs.asdict(offer(1)), why="Network is unreachable")
+    made = journal(unsent)
+    assert problem_of(made) == "unsent"
+    assert made.hits == {}
+    made.saw(offer(5))
+    assert (problem_of(made), only(made).stage, made.hits) == ("", "offer", {"r": 1})
