@@ -69,6 +69,7 @@ class Listening:
 
         self.admin = _admin_socket(front, stack)
         self._admin_settings = front.admin
+        self._asked_for = front.sockets
 
     def share(self, index: int) -> tuple[list[DhcpSocket], list[DhcpSocket]]:
         """The DHCP and the TFTP sockets of a worker."""
@@ -78,6 +79,16 @@ class Listening:
     def interfaces(self) -> list[Interface]:
         """Those that a port is bound on."""
         return list(dict.fromkeys(one.interface for one in (*self._dhcp[0], *self._tftp[0])))
+
+    def is_as_asked(self, front: Front) -> bool:
+        """Whether these are the sockets that a configuration wants; else it takes a restart."""
+        return front.sockets == self._asked_for
+
+    @property
+    def ports(self) -> str:
+        """The ports, for people."""
+        udp = f"UDP {'+'.join(map(str, self.port_numbers))}"
+        return udp + (f", TCP {self.http[0][1].getsockname()[1]}" if self.http else "")
 
     def admin_token(self, front: Front) -> str | None:
         """What must be shown where people look, by that configuration; None for nothing.

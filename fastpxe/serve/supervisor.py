@@ -176,14 +176,11 @@ class Supervisor:
     def summary(self) -> str:
         """Where it serves, and what."""
         front = self._now.front
-        where = ", ".join(f"{i.name} {i.address}" for i in front.interfaces)
-        numbers = self._listening.port_numbers
+        where = ", ".join(f"{i.name} {i.address}" for i in self._listening.interfaces)
         paths = ", ".join(files.path for files in self._now.roots.all() if files.path)
         root = f", files from {paths}" if paths else ""
-        ports = f"UDP {'+'.join(map(str, numbers))}"
-        ports += f", TCP {front.http.port}" if self._listening.http else ""
         return (
-            f"{where}; {ports}; {front.size} from {front.source}{root}; "
+            f"{where}; {self._listening.ports}; {front.size} from {front.source}{root}; "
             f"{self._count} worker{'' if self._count == 1 else 's'}; user {privileges.whoami()}"
         )
 
@@ -317,7 +314,7 @@ class Supervisor:
             self._refuse(error)
             return
         _say_notices(front)
-        if front.sockets != old.front.sockets:
+        if not self._listening.is_as_asked(front):
             log.warning(
                 "interfaces, ports, buffers and users change with a restart, not with a reload"
             )
