@@ -1,10 +1,12 @@
 """Children that can't begin, or that the system refuses: the server goes on with what it has."""
 
+import contextlib
 import os
 import resource
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.netns
 CONTENT = bytes(range(256)) * 40
 USER = "daemon"  # whom nobody else runs as, for its processes are counted
 BEGUN = 4  # processes: the parent, two workers and the recorder
+CHILDREN = ["fastpxe-0", "fastpxe-1", "fastpxe-log"]
 TWO = '[[boot]]\nname = "two"\nfile = "two.efi"\n'
 
 
@@ -31,6 +34,14 @@ def without_descriptors(pid: int) -> None:
 def turns_of(process: Process) -> int:
     """How many reloads were refused or done."""
     return process.output().count("reload refused") + process.output().count("reloaded:")
+
+
+def names_of_children(parent: psutil.Process) -> list[str]:
+    names = []
+    for child in parent.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            names.append(child.name())
+    return sorted(names)
 
 
 def with_descriptors(pid: int) -> None:
@@ -133,3 +144,16 @@ def test_reloads_with_downloads_under_way_leave_nothing_open(wire: Wire) -> None
     (fds, memory), (fds_later, memory_later) = counts
     assert fds_later == fds
     assert memory_later - memory < 2 << 20
+
+
+def test_a_storm_of_hangups_leaves_one_process_of_each_kind(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    parent = psutil.Process(fastpxe_of(process))
+    fds = parent.num_fds()
+    for _ in range(100):
+        parent.send_signal(signal.SIGHUP)
+        time.sleep(0.02)
+    wire.wait_until(lambda: names_of_children(parent) == CHILDREN)
+    assert parent.num_fds() == fds
+    assert wire.file_offered() == "one.efi"
+    wire.wait_for(process, " offer ")
