@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import resource
 import signal
 import subprocess
@@ -34,6 +35,11 @@ def without_descriptors(pid: int) -> None:
 def turns_of(process: Process) -> int:
     """How many reloads were refused or done."""
     return process.output().count("reload refused") + process.output().count("reloaded:")
+
+
+def processes_of(user: str) -> int:
+    number = pwd.getpwnam(user).pw_uid
+    return sum(one.info["uids"].real == number for one in psutil.process_iter(["uids"]))
 
 
 def names_of_children(parent: psutil.Process) -> list[str]:
@@ -117,6 +123,7 @@ def test_where_no_process_may_be_forked_a_reload_is_refused_and_a_worker_comes_l
     others = [
         subprocess.Popen([*GUARD, "setpriv", "--reuid", USER, "sleep", "60"]) for _ in range(4)
     ]
+    wire.wait_until(lambda: processes_of(USER) == BEGUN + 4)
     for pid in workers_of(process):
         os.kill(pid, signal.SIGKILL)
     wire.wait_for(process, "can't be started, and is tried again", count=4)
