@@ -35,6 +35,7 @@ from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, MessageType, TftpEr
 MACHINES_MAX = 10_000
 STEPS_MAX = 40
 HISTORY_MAX = 500
+TEXT_MAX = 200  # characters of what a client said: with all of the above, 80 MB at the most
 
 SILENT_S = 30.0  # without a word after an answer: stuck. EDK2 gives up after 4 + 8 + 16 + 32 s.
 NEW_BOOT_S = 300.0  # a DISCOVER after such a pause is another boot
@@ -199,7 +200,7 @@ class Journal:
 
     def _transfer_done(self, event: TransferDone, mac: str) -> None:
         boot = self._of(event.client[0], mac, event)
-        boot.file, boot.fetched_bytes = event.file, event.size_bytes
+        boot.file, boot.fetched_bytes = _cut(event.file), event.size_bytes
         boot.size_bytes = event.options.get("tsize", event.size_bytes)
         if event.outcome == "probe":
             self._step(boot, event.at, "probe", f"asks for the size of {event.file}")
@@ -225,7 +226,7 @@ class Journal:
         if is_routine(event):
             return
         boot = self._of(event.client[0], mac, event)
-        boot.file = event.file.lstrip("/")
+        boot.file = _cut(event.file.lstrip("/"))
         if event.status == 404:
             self._is_stuck(boot, problem("missing-file", event.file), event.at)
         elif event.status >= 400:
@@ -242,7 +243,7 @@ class Journal:
 
     def _progress(self, event: Progress, mac: str) -> None:
         boot = self._of(event.client[0], mac, event)
-        boot.file, boot.stage, boot.seen_at = event.file, "tftp", event.at
+        boot.file, boot.stage, boot.seen_at = _cut(event.file), "tftp", event.at
         boot.fetched_bytes, boot.size_bytes = event.fetched_bytes, event.size_bytes
         boot.problem = None
 
@@ -297,11 +298,12 @@ class Journal:
             boot.problems.append(found.name)
             self.problems[found.name] += 1
             self._stuck.append((boot, found))
-        boot.stage, boot.problem = "stuck", found
+        boot.stage, boot.problem = "stuck", msgspec.structs.replace(found, text=_cut(found.text))
         self._note(boot, boot.seen_at if at is None else at, found.text)
 
     def _note(self, boot: Boot, at: float, what: str) -> None:
         boot.seen_at = max(boot.seen_at, at)
+        what = _cut(what)
         if boot.steps and boot.steps[-1].what == what:
             boot.steps[-1] = Step(at, what)
             return
@@ -313,6 +315,11 @@ class Journal:
         if "://" in event.file:
             return urlsplit(event.file).hostname in {str(one) for one in self.own}
         return event.server in self.own
+
+
+def _cut(text: str) -> str:
+    """Names of files are as long as a client likes, until they are refused for it."""
+    return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"
 
 
 def _is_another(boot: Boot, event: DhcpEvent) -> bool:

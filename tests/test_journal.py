@@ -25,6 +25,7 @@ from fastpxe.journal import (
     RETRIES,
     SILENT_S,
     STEPS_MAX,
+    TEXT_MAX,
     Boot,
     Journal,
 )
@@ -360,3 +361,16 @@ def test_an_answer_that_could_not_be_sent_is_none() -> None:
     assert made.hits == {}
     made.saw(offer(5))
     assert (problem_of(made), only(made).stage, made.hits) == ("", "offer", {"r": 1})
+
+
+def test_what_clients_say_takes_so_much_memory_and_no_more() -> None:
+    made = journal(ack(1))
+    for at in range(2, 200):
+        name = f"{at}/" + r"\xff" * 2000  # the longest that a request has, and one after the other
+        made.saw(refused(at, 2, file=name))
+        made.saw(transfer(at, "client-error", error=name))
+        made.saw(http(at, status=403, error=name))
+    boot = only(made)
+    assert len(boot.steps) <= STEPS_MAX
+    assert max(len(step.what) for step in boot.steps) == TEXT_MAX
+    assert len(msgspec.json.encode(boot)) < STEPS_MAX * 2 * TEXT_MAX + 2000

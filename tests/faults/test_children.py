@@ -131,7 +131,7 @@ def test_where_no_process_may_be_forked_a_reload_is_refused_and_a_worker_comes_l
         other.terminate()
         other.wait()
     assert wire.file_offered() == "one.efi"
-    assert len(workers_of(process)) == 2
+    wire.wait_until(lambda: len(workers_of(process)) == 2)
     assert process.stop(signal.SIGTERM) == 0
 
 
