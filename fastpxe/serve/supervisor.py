@@ -298,7 +298,8 @@ class Supervisor:
         old = self._now
         try:
             present = with_bound(all_interfaces(), self._listening.interfaces)
-            front = front_of(load(), present)
+            config = load()
+            front = front_of(self._listening.as_opened(config), present)
             self._listening.adopt(present)
             generation = self._new_generation(front)
         except Exception as error:  # noqa: BLE001 - whatever it is, machines go on booting
@@ -314,7 +315,7 @@ class Supervisor:
             self._refuse(error)
             return
         _say_notices(front)
-        if not self._listening.is_as_asked(front):
+        if not self._listening.is_as_asked(front, config):
             log.warning(
                 "interfaces, ports, buffers and users change with a restart, not with a reload"
             )

@@ -467,3 +467,15 @@ def test_what_a_reload_cannot_change_is_told_as_it_is(wire: Wire) -> None:
     status, text = get_page(wire.server, "/api/status")
     assert status == 200
     assert "eth0 10.99.0.1; UDP 67+4011+69; 1 rule" in text
+
+
+def test_urls_name_the_port_that_is_open_though_a_reload_asks_for_another(wire: Wire) -> None:
+    (wire.folder / "one.efi").write_bytes(b"MZ")
+    process = wire.serve(f"[http]\nenabled = true\n{ONE}")
+    asked = discover(arch=16, family="HTTPClient")
+    assert wire.broadcast(asked).file == f"http://{SERVER}/one.efi"
+    wire.write(f"[http]\nenabled = true\nport = 81\n{ONE}")
+    os.kill(fastpxe_of(process), signal.SIGHUP)
+    wire.wait_for(process, "change with a restart")
+    wire.wait_for(process, "reloaded:")
+    assert wire.broadcast(asked).file == f"http://{SERVER}/one.efi"
