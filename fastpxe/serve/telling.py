@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import IPv4Address
-from typing import Self
 
 import msgspec
 
@@ -130,12 +129,6 @@ class EventPipe:
 
     def close(self) -> None:
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Teller:
