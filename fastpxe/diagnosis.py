@@ -33,6 +33,12 @@ PROBLEMS: dict[str, Problem] = dict(
             "DHCP server, or a switch that drops answers; `fastpxe doctor` hears who answers",
         ),
         _problem(
+            "unsent", "PXE-E51",
+            "our answer couldn't be sent: {detail}",
+            "an address of ours may be gone, or a firewall on this machine refuses it: see "
+            "`ip address` and `nft list ruleset`",
+        ),
+        _problem(
             "no-4011", "PXE-E55",
             "it took an address, and then never asked port 4011",
             "our offer didn't reach it (DHCP snooping must trust fastpxe's port), UDP 4011 is "

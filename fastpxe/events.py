@@ -16,7 +16,8 @@ class Decision(NamedTuple):
 
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
     _codec.REASONS, 0 for answered; `interface` is the interface's index; `at_ns` is when the kernel
-    had the datagram, in nanoseconds since 1970.
+    had the datagram, in nanoseconds since 1970; `error` is the errno with which it refused to send
+    the reply, 0 if it didn't.
     """
 
     reason: int
@@ -35,6 +36,7 @@ class Decision(NamedTuple):
     chaddr: bytes
     identity: bytes
     at_ns: int
+    error: int = 0
 
 
 class Delayed(NamedTuple):
@@ -81,13 +83,23 @@ class DhcpEvent(Event, frozen=True, kw_only=True):
     details: tuple[str, ...] = ()
 
 
-class Answered(DhcpEvent, frozen=True, kw_only=True):
-    """A reply was sent: an OFFER (message_type 1 in) or an ACK."""
+class Reply(DhcpEvent, frozen=True, kw_only=True):
+    """A reply was made: an OFFER (message_type 1 in) or an ACK."""
 
     rule: str
     file: str
     server: IPv4Address
     to: tuple[IPv4Address, int]
+
+
+class Answered(Reply, frozen=True, kw_only=True):
+    """A reply was sent."""
+
+
+class Unsent(Reply, frozen=True, kw_only=True):
+    """A reply that the kernel refused to send, and why."""
+
+    why: str
 
 
 class Ignored(DhcpEvent, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from fastpxe.events import (
     Progress,
     TransferDone,
     TransferRefused,
+    Unsent,
     is_routine,
 )
 from fastpxe.identity import DOCTOR_MAC, format_uuid, microsoft_order
@@ -37,6 +38,7 @@ _DOCTOR = DOCTOR_MAC.hex(":")
 MACHINES_MAX = 10_000
 STEPS_MAX = 40
 HISTORY_MAX = 500
+TEXT_MAX = 200  # characters of what a client said: with all of the above, 80 MB at the most
 
 SILENT_S = 30.0  # without a word after an answer: stuck. EDK2 gives up after 4 + 8 + 16 + 32 s.
 NEW_BOOT_S = 300.0  # a DISCOVER after such a pause is another boot
@@ -127,6 +129,8 @@ class Journal:
                 pass  # it asks, and boots nothing
             case Answered():
                 self._answered(event)
+            case Unsent():
+                self._is_stuck(self._heard(event), problem("unsent", event.why), event.at)
             case Ignored():
                 self._ignored(event)
             case TransferDone():
@@ -213,7 +217,7 @@ class Journal:
     def _transfer_done(self, event: TransferDone, mac: str) -> None:
         boot = self._of(event.client[0], mac, event)
         if not _is_late(boot, event.at):
-            boot.file, boot.fetched_bytes = event.file, event.size_bytes
+            boot.file, boot.fetched_bytes = _cut(event.file), event.size_bytes
             boot.size_bytes = event.options.get("tsize", event.size_bytes)
         if event.outcome == "probe":
             self._step(boot, event.at, "probe", f"asks for the size of {event.file}")
@@ -239,7 +243,7 @@ class Journal:
         if is_routine(event):
             return
         boot = self._of(event.client[0], mac, event)
-        boot.file = event.file.lstrip("/")
+        boot.file = _cut(event.file.lstrip("/"))
         if event.status == 404:
             self._is_stuck(boot, problem("missing-file", event.file), event.at)
         elif event.status >= 400:
@@ -258,7 +262,7 @@ class Journal:
         boot = self._of(event.client[0], mac, event)
         if _is_late(boot, event.at):
             return
-        boot.file, boot.stage, boot.seen_at = event.file, "tftp", event.at
+        boot.file, boot.stage, boot.seen_at = _cut(event.file), "tftp", event.at
         boot.fetched_bytes, boot.size_bytes = event.fetched_bytes, event.size_bytes
         boot.problem = None
 
@@ -310,6 +314,7 @@ class Journal:
         self._note(boot, at, what)
 
     def _is_stuck(self, boot: Boot, found: Problem, at: float) -> None:
+        found = msgspec.structs.replace(found, text=_cut(found.text))
         if found.name == "missing-file":  # it may go on to another name
             self._missing.setdefault(boot.mac, (boot, found, at))
         else:
@@ -331,6 +336,7 @@ class Journal:
             place = bisect_right(boot.steps, at, key=lambda step: step.at)
         boot.seen_at = max(boot.seen_at, at)
         # Once more the last step or the one before: two that take turns are told once each.
+        what = _cut(what)
         last = slice(max(place - 2, 0), place)
         kept = [step for step in boot.steps[last] if step.what != what]
         boot.steps[last] = [*kept, Step(at, what)]
@@ -346,6 +352,11 @@ class Journal:
 def _is_late(boot: Boot, at: float) -> bool:
     """Whether something happened before what is known already: workers tell each for itself."""
     return boot.seen_at - LATE_S < at < boot.seen_at
+
+
+def _cut(text: str) -> str:
+    """Names of files are as long as a client likes, until they are refused for it."""
+    return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"
 
 
 def _is_another(boot: Boot, event: DhcpEvent) -> bool:

@@ -16,9 +16,11 @@ from fastpxe.events import (
     HttpServed,
     Ignored,
     Notice,
+    Reply,
     Sender,
     TransferDone,
     TransferRefused,
+    Unsent,
     is_routine,
 )
 from fastpxe.identity import format_uuid, microsoft_order
@@ -39,6 +41,8 @@ def describe(event: Event) -> tuple[int, str]:
     match event:
         case Answered():
             return logging.INFO, _answered(event)
+        case Unsent():
+            return logging.WARNING, f"unsent {_answered(event)} " + _pairs(why=event.why)
         case Ignored():
             return _level_of_silence(event.reason), _ignored(event)
         case TransferDone():
@@ -86,7 +90,7 @@ class Repeats:
         return True
 
 
-def _answered(event: Answered) -> str:
+def _answered(event: Reply) -> str:
     if event.sender.message_type == MessageType.DISCOVER:
         stage = "offer"
     else:

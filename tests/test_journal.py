@@ -16,6 +16,7 @@ from fastpxe.events import (
     Sender,
     TransferDone,
     TransferRefused,
+    Unsent,
 )
 from fastpxe.journal import (
     HISTORY_MAX,
@@ -26,6 +27,7 @@ from fastpxe.journal import (
     SETTLE_S,
     SILENT_S,
     STEPS_MAX,
+    TEXT_MAX,
     Boot,
     Journal,
 )
@@ -415,3 +417,25 @@ def test_a_part_of_a_file_is_not_the_file() -> None:
     made = journal(ack(1), http(2, status=206), http(3, status=206))
     assert only(made).stage == "http"
     assert [step.what for step in only(made).steps][1:] == ["has part of /a.efi"]
+
+
+def test_an_answer_that_could_not_be_sent_is_none() -> None:
+    unsent = Unsent(**msgspec.structs.asdict(offer(1)), why="Network is unreachable")
+    made = journal(unsent)
+    assert problem_of(made) == "unsent"
+    assert made.hits == {}
+    made.saw(offer(5))
+    assert (problem_of(made), only(made).stage, made.hits) == ("", "offer", {"r": 1})
+
+
+def test_what_clients_say_takes_so_much_memory_and_no_more() -> None:
+    made = journal(ack(1))
+    for at in range(2, 200):
+        name = f"{at}/" + r"\xff" * 2000  # the longest that a request has, and one after the other
+        made.saw(refused(at, 2, file=name))
+        made.saw(transfer(at, "client-error", error=name))
+        made.saw(http(at, status=403, error=name))
+    boot = only(made)
+    assert len(boot.steps) <= STEPS_MAX
+    assert max(len(step.what) for step in boot.steps) == TEXT_MAX
+    assert len(msgspec.json.encode(boot)) < STEPS_MAX * 2 * TEXT_MAX + 2000

@@ -20,6 +20,7 @@ cdef struct Record:           # one decision, for people
     uint16_t port
     uint8_t htype
     uint8_t hlen
+    int error                 # why the kernel refused to send the reply, 0 if it didn't
     uint8_t chaddr[16]
     uint8_t identity_size     # option 97
     uint8_t identity[IDENTITY_MAX]
@@ -43,6 +44,9 @@ cdef class Board:
     cdef Record *records
     cdef uint32_t port_count
     cdef uint32_t mask
+    cdef uint32_t pending     # records written, but not published yet
 
-    cdef void push(self, Responder policy, const Outcome *outcome, uint64_t at_ns,
-                   uint32_t interface, uint16_t port) noexcept nogil
+    cdef uint64_t push(self, Responder policy, const Outcome *outcome, uint64_t at_ns,
+                       uint32_t interface, uint16_t port) noexcept nogil
+    cdef void refused(self, uint64_t number, int error) noexcept nogil
+    cdef void publish(self) noexcept nogil

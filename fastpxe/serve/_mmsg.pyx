@@ -51,6 +51,8 @@ cdef enum:
     ROUNDS_MAX = 16           # batches a wake-up, so that TFTP and signals get their turn
     SEND_WAIT_MS = 20         # how long a full send queue is waited for
 
+cdef uint64_t NOT_TOLD = <uint64_t>-1
+
 cdef struct Slot:
     sockaddr_in peer
     iovec vector
@@ -107,29 +109,42 @@ cdef class Board:
         """Decisions so far, those that were lost aside."""
         return read_shared(&self.shared.head)
 
-    cdef void push(self, Responder policy, const Outcome *outcome, uint64_t at_ns,
-                   uint32_t interface, uint16_t port) noexcept nogil:
+    cdef uint64_t push(self, Responder policy, const Outcome *outcome, uint64_t at_ns,
+                       uint32_t interface, uint16_t port) noexcept nogil:
+        """Write a record, to be published; its number, NOT_TOLD where there was no room."""
         cdef const Message *message = &policy.scratch
-        cdef uint64_t head = self.shared.head
+        cdef uint64_t head = self.shared.head + self.pending
         cdef Record *record
         cdef const uint8_t *identity
         cdef uint32_t size
         if head - read_shared(&self.shared.tail) > self.mask:
             self.shared.lost += 1
-            return
+            return NOT_TOLD
         record = &self.records[head & self.mask]
         record.outcome = outcome[0]
         record.at_ns = at_ns
         record.xid = get32(message.at + AT_XID)
         record.interface = interface
         record.port = port
+        record.error = 0
         record.htype = message.at[AT_HTYPE]
         record.hlen = message.at[AT_HLEN]
         memcpy(record.chaddr, message.at + AT_CHADDR, 16)
         identity = option(message, OPT_UUID, &size)
         record.identity_size = <uint8_t>min(size, <uint32_t>IDENTITY_MAX)
         memcpy(record.identity, identity, record.identity_size)
-        write_shared(&self.shared.head, head + 1)
+        self.pending += 1
+        return head
+
+    cdef void refused(self, uint64_t number, int error) noexcept nogil:
+        """Say of a record that isn't published yet that its reply couldn't be sent."""
+        if number != NOT_TOLD:
+            self.records[number & self.mask].error = error
+
+    cdef void publish(self) noexcept nogil:
+        """Let the other process have what was written."""
+        write_shared(&self.shared.head, self.shared.head + self.pending)
+        self.pending = 0
 
     def take(self, int most):
         """Up to `most` of the oldest decisions."""
@@ -147,7 +162,7 @@ cdef class Board:
                 record.interface, record.port, record.htype,
                 PyBytes_FromStringAndSize(<char *>record.chaddr, min(<int>record.hlen, 16)),
                 PyBytes_FromStringAndSize(<char *>record.identity, record.identity_size),
-                record.at_ns,
+                record.at_ns, record.error,
             ))
         write_shared(&self.shared.tail, tail)
         return taken
@@ -220,6 +235,7 @@ cdef class DhcpPort:
     cdef uint32_t index
     cdef Buffers *buffers
     cdef uint64_t received_at[BATCH]
+    cdef uint64_t told_at[BATCH]
     cdef readonly list delayed
     cdef readonly tuple first
     cdef public Responder policy
@@ -291,6 +307,7 @@ cdef class DhcpPort:
             return 0
         replies = self.answer_batch(self.policy, got)
         self.send(replies)
+        self.board.publish()      # when it is known what became of the replies
         self.time_replies(replies)
         return got
 
@@ -318,9 +335,9 @@ cdef class DhcpPort:
             size = policy.answer(self.buffers.requests[i], self.buffers.received[i].msg_len,
                                  &arrival, self.buffers.rendered[count], &outcome)
             self.counted.reasons[outcome.reason] += 1
-            if is_worth_telling(outcome.reason):
-                self.board.push(policy, &outcome, self.received_at[count], self.interface,
-                                self.port)
+            if is_worth_telling(outcome.reason):  # answers all are
+                self.told_at[count] = self.board.push(
+                    policy, &outcome, self.received_at[count], self.interface, self.port)
             if size and outcome.delay_ms:
                 self.delayed.append(Delayed(
                     outcome.delay_ms / 1000.0,  # C divides whole numbers
@@ -388,7 +405,7 @@ cdef class DhcpPort:
 
     cdef void send(self, int count) noexcept:
         """Send the batch; one that the kernel refuses is counted and the rest still goes."""
-        cdef int done = 0, sent
+        cdef int done = 0, sent, error
         cdef pollfd waiting
         while done < count:
             sent = sendmmsg(self.fd, &self.buffers.replies[done], count - done, MSG_DONTWAIT)
@@ -397,13 +414,15 @@ cdef class DhcpPort:
                 continue
             if errno == EINTR:
                 continue
-            if errno == EAGAIN or errno == ENOBUFS:
+            error = errno
+            if error == EAGAIN or error == ENOBUFS:
                 waiting.fd = self.fd
                 waiting.events = POLLOUT
                 waiting.revents = 0
-                if errno == EAGAIN and poll(&waiting, 1, SEND_WAIT_MS) > 0:
+                if error == EAGAIN and poll(&waiting, 1, SEND_WAIT_MS) > 0:
                     continue
             self.counted.unsent += 1
+            self.board.refused(self.told_at[done], error)
             done += 1
 
 

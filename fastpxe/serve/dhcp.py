@@ -30,7 +30,8 @@ class DhcpSocket(NamedTuple):
 class DhcpServer:
     """Answers PXE clients on the sockets given, which stay the caller's to close.
 
-    Socket number i of the list is port i of the board.
+    Socket number i of the list is port i of the board. `held` is how many replies wait for their
+    time.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class DhcpServer:
         answers: Answers,
         board: Board,
     ) -> None:
+        self.held = 0
         self._loop = loop
         self._sockets: dict[DhcpPort, socket.socket] = {}
         served = sorted(enumerate(sockets), key=lambda pair: -pair[1].port)
@@ -55,7 +57,10 @@ class DhcpServer:
             loop.add_reader(one.sock.fileno(), self._readable, port)
 
     def close(self) -> None:
-        """Stop listening. What the kernel has queued stays for whoever reads next."""
+        """Stop listening. What the kernel has queued stays for whoever reads next.
+
+        Replies that are held are still sent, as long as the loop goes round.
+        """
         for sock in self._sockets.values():
             self._loop.remove_reader(sock.fileno())
 
@@ -64,7 +69,16 @@ class DhcpServer:
         for port in (drained, *drained.first):
             while port.delayed:
                 held = port.delayed.pop()
-                self._loop.call_later(held.delay_s, _send, self._sockets[port], held)
+                self.held += 1
+                self._loop.call_later(held.delay_s, self._send, self._sockets[port], held)
+
+    def _send(self, sock: socket.socket, held: Delayed) -> None:
+        """Send a reply whose time has come, unless the socket was closed meanwhile."""
+        self.held -= 1
+        source = struct.pack("=I4s4s", 0, IPv4Address(held.source).packed, bytes(4))
+        to = (str(IPv4Address(held.to)), held.to_port)
+        with contextlib.suppress(OSError):
+            sock.sendmsg([held.reply], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, to)
 
 
 def _port(
@@ -82,11 +96,3 @@ def _port(
         index,
         first=first,
     )
-
-
-def _send(sock: socket.socket, held: Delayed) -> None:
-    """Send a reply whose time has come, unless the socket was closed meanwhile."""
-    source = struct.pack("=I4s4s", 0, IPv4Address(held.source).packed, bytes(4))
-    to = (str(IPv4Address(held.to)), held.to_port)
-    with contextlib.suppress(OSError):
-        sock.sendmsg([held.reply], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, to)

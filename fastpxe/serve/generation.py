@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import msgspec
 
@@ -55,7 +55,7 @@ class Generation:
                         dhcp=dhcp,
                         tftp=tftp if front.tftp.enabled else [],
                         board=Board(max(len(dhcp), 1), BOARD_SIZE),
-                        pipe=stack.enter_context(EventPipe()),
+                        pipe=stack.enter_context(closing(EventPipe())),
                         scripts=scripts,
                         pulse=Pulse(f"worker {index}", beat_s),
                     )
@@ -63,7 +63,7 @@ class Generation:
             self._http = HttpTools(
                 sockets=_http_sockets(front, listening, self.roots, scripts),
                 board=Board(1, 1),
-                pipe=stack.enter_context(EventPipe()),
+                pipe=stack.enter_context(closing(EventPipe())),
                 pulse=Pulse("the HTTP server", beat_s),
             )
             self._stack = stack.pop_all()

@@ -33,7 +33,7 @@ class Lines:
             return
         limit = self._per_s if level < logging.WARNING else 10 * self._per_s
         if self._written >= limit:
-            self._left_out[text.partition(" ")[0]] += 1
+            self._left_out[_kind(text)] += 1
             return
         self._written += 1
         record = log.makeRecord(log.name, level, "", 0, text, (), None, extra={"event": event})
@@ -51,3 +51,9 @@ class Lines:
             counted = ", ".join(f"{what} {count}" for what, count in self._left_out.items())
             log.info("too many lines, left out: %s", counted)
             self._left_out.clear()
+
+
+def _kind(text: str) -> str:
+    """Its first word, unless that is a client's number: dnsmasq's lines begin with the xid."""
+    word = text.partition(" ")[0]
+    return "other" if word.isdecimal() else word

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from ipaddress import IPv4Address
 
+import msgspec
+
+from fastpxe.config import Config
+from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.errors import StartError
 from fastpxe.serve.boot_files import file_interfaces, look_up
 from fastpxe.serve.dhcp import DhcpSocket
@@ -69,6 +73,8 @@ class Listening:
 
         self.admin = _admin_socket(front, stack)
         self._admin_settings = front.admin
+        self._asked_for = front.sockets
+        self._http_settings = front.http
 
     def share(self, index: int) -> tuple[list[DhcpSocket], list[DhcpSocket]]:
         """The DHCP and the TFTP sockets of a worker."""
@@ -78,6 +84,23 @@ class Listening:
     def interfaces(self) -> list[Interface]:
         """Those that a port is bound on."""
         return list(dict.fromkeys(one.interface for one in (*self._dhcp[0], *self._tftp[0])))
+
+    def as_opened(self, config: Config | DnsmasqConfig) -> Config | DnsmasqConfig:
+        """A configuration with the HTTP port that is open, for that is what its URLs must name."""
+        if isinstance(config, Config):
+            return msgspec.structs.replace(config, http=self._http_settings)
+        return config
+
+    def is_as_asked(self, front: Front, config: Config | DnsmasqConfig) -> bool:
+        """Whether these are the sockets that a configuration wants; else it takes a restart."""
+        is_http = not isinstance(config, Config) or config.http == self._http_settings
+        return is_http and front.sockets == self._asked_for
+
+    @property
+    def ports(self) -> str:
+        """The ports, for people."""
+        udp = f"UDP {'+'.join(map(str, self.port_numbers))}"
+        return udp + (f", TCP {self.http[0][1].getsockname()[1]}" if self.http else "")
 
     def admin_token(self, front: Front) -> str | None:
         """What must be shown where people look, by that configuration; None for nothing.

@@ -49,8 +49,9 @@ def start(recording: Recording) -> int:
     """Fork a recorder; its process id."""
 
     def record() -> None:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        # At full speed: one that the next overtakes here waits until that one is replaced.
         recording.notebook.hold()
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         recording.observer.take_over(recording.notebook.read())
         asyncio.run(_record(recording))
         recording.flush()

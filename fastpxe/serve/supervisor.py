@@ -110,7 +110,6 @@ class Supervisor:
         self._listening = listening
         self._manager = Manager(os.environ)
         self._watchdog = Watchdog(self._manager)
-        self._bound = front.sockets
         self._beat_s = min(INTERVAL_S, (self._manager.watchdog_s or INTERVAL_S) / 10)
         self._living = [self._new_generation(front)]  # the last one serves, those before retire
         self._ended: Counter[str] = Counter()
@@ -174,14 +173,11 @@ class Supervisor:
     def summary(self) -> str:
         """Where it serves, and what."""
         front = self._now.front
-        where = ", ".join(f"{i.name} {i.address}" for i in front.interfaces)
-        numbers = self._listening.port_numbers
+        where = ", ".join(f"{i.name} {i.address}" for i in self._listening.interfaces)
         paths = ", ".join(files.path for files in self._now.roots.all() if files.path)
         root = f", files from {paths}" if paths else ""
-        ports = f"UDP {'+'.join(map(str, numbers))}"
-        ports += f", TCP {front.http.port}" if self._listening.http else ""
         return (
-            f"{where}; {ports}; {front.size} from {front.source}{root}; "
+            f"{where}; {self._listening.ports}; {front.size} from {front.source}{root}; "
             f"{self._count} worker{'' if self._count == 1 else 's'}; user {privileges.whoami()}"
         )
 
@@ -299,7 +295,8 @@ class Supervisor:
         old = self._now
         try:
             present = with_bound(all_interfaces(), self._listening.interfaces)
-            front = front_of(load(), present)
+            config = load()
+            front = front_of(self._listening.as_opened(config), present)
             self._listening.adopt(present)
             generation = self._new_generation(front)
         except Exception as error:  # noqa: BLE001 - whatever it is, machines go on booting
@@ -315,7 +312,7 @@ class Supervisor:
             self._refuse(error)
             return
         _say_notices(front)
-        if front.sockets != self._bound:
+        if not self._listening.is_as_asked(front, config):
             log.warning(
                 "interfaces, ports, buffers and users change with a restart, not with a reload"
             )

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import IPv4Address
-from typing import Self
 
 import msgspec
 
@@ -28,6 +27,7 @@ from fastpxe.events import (
     Sender,
     TransferDone,
     TransferRefused,
+    Unsent,
 )
 from fastpxe.identity import format_mac
 from fastpxe.serve._mmsg import Board
@@ -130,12 +130,6 @@ class EventPipe:
     def close(self) -> None:
         self._stack.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 class Teller:
     """Reads what one worker tells, and calls `saw` with an Event for each thing."""
@@ -190,7 +184,7 @@ class Teller:
                 self._lost_told_at = now
                 self._saw(Notice(interface="", text=f"{count} {what} were too many to log"))
 
-    def _event(self, decision: Decision) -> Answered | Ignored:
+    def _event(self, decision: Decision) -> Answered | Unsent | Ignored:
         interface = self._interfaces[decision.interface]
         sender = Sender(
             mac=format_mac(decision.htype, decision.chaddr),
@@ -208,7 +202,7 @@ class Teller:
             return Ignored(
                 interface=interface, at=at, sender=sender, details=details, reason=reason
             )
-        return Answered(
+        answered = Answered(
             interface=interface,
             at=at,
             sender=sender,
@@ -218,3 +212,6 @@ class Teller:
             server=IPv4Address(decision.siaddr),
             to=(IPv4Address(decision.to), decision.to_port),
         )
+        if decision.error:
+            return Unsent(**msgspec.structs.asdict(answered), why=os.strerror(decision.error))
+        return answered

@@ -1,6 +1,6 @@
 """A worker process: it answers and serves, and tells its parent; it never logs or resolves.
 
-SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish the transfers, then stop.
+SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish what was begun, then stop.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from fastpxe.serve.scripts import ScriptMaker
 from fastpxe.serve.telling import EventPipe
 from fastpxe.serve.tftp import TftpServer
 
-RETIRE_LIMIT_S = 120  # for transfers of a worker that was replaced
+RETIRE_LIMIT_S = 120  # for what was begun by a worker that was replaced
 RETIRE_LOOK_S = 0.1
 
 
@@ -59,7 +59,7 @@ async def _work(tools: Tools) -> None:
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     dhcp.close()
     if not stopped.is_set():
-        await _retire(tftp, stopped)
+        await _retire(dhcp, tftp, stopped)
     for server in tftp:
         server.close()
     for wait in (*waits, alive):
@@ -76,12 +76,12 @@ def _tftp_server(loop: asyncio.AbstractEventLoop, tools: Tools, one: DhcpSocket)
     return server
 
 
-async def _retire(servers: list[TftpServer], stopped: asyncio.Event) -> None:
-    """Wait until the last transfer has ended, within limits."""
+async def _retire(dhcp: DhcpServer, servers: list[TftpServer], stopped: asyncio.Event) -> None:
+    """Wait until the last reply that is held was sent, and the last transfer has ended."""
     for server in servers:
         server.retire()
     end = asyncio.get_running_loop().time() + RETIRE_LIMIT_S
-    while any(server.active for server in servers) and not stopped.is_set():
+    while (dhcp.held or any(server.active for server in servers)) and not stopped.is_set():
         if asyncio.get_running_loop().time() > end:
             return
         await asyncio.sleep(RETIRE_LOOK_S)

@@ -1,10 +1,13 @@
 """Children that can't begin, or that the system refuses: the server goes on with what it has."""
 
+import contextlib
 import os
+import pwd
 import resource
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.netns
 CONTENT = bytes(range(256)) * 40
 USER = "daemon"  # whom nobody else runs as, for its processes are counted
 BEGUN = 4  # processes: the parent, two workers and the recorder
+CHILDREN = ["fastpxe-0", "fastpxe-1", "fastpxe-log"]
 TWO = '[[boot]]\nname = "two"\nfile = "two.efi"\n'
 
 
@@ -31,6 +35,19 @@ def without_descriptors(pid: int) -> None:
 def turns_of(process: Process) -> int:
     """How many reloads were refused or done."""
     return process.output().count("reload refused") + process.output().count("reloaded:")
+
+
+def processes_of(user: str) -> int:
+    number = pwd.getpwnam(user).pw_uid
+    return sum(one.info["uids"].real == number for one in psutil.process_iter(["uids"]))
+
+
+def names_of_children(parent: psutil.Process) -> list[str]:
+    names = []
+    for child in parent.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            names.append(child.name())
+    return sorted(names)
 
 
 def with_descriptors(pid: int) -> None:
@@ -106,6 +123,7 @@ def test_where_no_process_may_be_forked_a_reload_is_refused_and_a_worker_comes_l
     others = [
         subprocess.Popen([*GUARD, "setpriv", "--reuid", USER, "sleep", "60"]) for _ in range(4)
     ]
+    wire.wait_until(lambda: processes_of(USER) == BEGUN + 4)
     for pid in workers_of(process):
         os.kill(pid, signal.SIGKILL)
     wire.wait_for(process, "can't be started, and is tried again", count=4)
@@ -113,7 +131,7 @@ def test_where_no_process_may_be_forked_a_reload_is_refused_and_a_worker_comes_l
         other.terminate()
         other.wait()
     assert wire.file_offered() == "one.efi"
-    assert len(workers_of(process)) == 2
+    wire.wait_until(lambda: len(workers_of(process)) == 2)
     assert process.stop(signal.SIGTERM) == 0
 
 
@@ -133,3 +151,16 @@ def test_reloads_with_downloads_under_way_leave_nothing_open(wire: Wire) -> None
     (fds, memory), (fds_later, memory_later) = counts
     assert fds_later == fds
     assert memory_later - memory < 2 << 20
+
+
+def test_a_storm_of_hangups_leaves_one_process_of_each_kind(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    parent = psutil.Process(fastpxe_of(process))
+    fds = parent.num_fds()
+    for _ in range(100):
+        parent.send_signal(signal.SIGHUP)
+        time.sleep(0.02)
+    wire.wait_until(lambda: names_of_children(parent) == CHILDREN)
+    assert parent.num_fds() == fds
+    assert wire.file_offered() == "one.efi"
+    wire.wait_for(process, " offer ")

@@ -57,6 +57,10 @@ def test_an_address_that_went_away_is_never_sent(served: Wire) -> None:
         sock.bind((CLIENT, 68))
         sock.sendto(discover(), ("255.255.255.255", 67))
         wait_until(served.server, lambda found: found["fastpxe_dhcp_unsent_total",] == 1)
+        served.wait_for(process, "problem=unsent")
+        (line,) = (line for line in process.output().splitlines() if " offer " in line)
+        assert "WARNING unsent offer mac=" in line
+        assert 'why="Network is unreachable"' in line
         # Whoever asks the new address is answered from there.
         with served.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as relay:
             relay.settimeout(LIMIT_S)

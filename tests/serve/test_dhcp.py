@@ -6,6 +6,7 @@ in this process, and one event loop turns them: nothing here waits for a time to
 # ruff: noqa: N802 - A05 and the like are the numbers of the protocol statements
 
 import asyncio
+import errno
 import os
 import socket
 import time
@@ -358,6 +359,8 @@ def test_a_reply_that_cannot_be_sent_is_counted_and_the_rest_still_goes(wire: Wi
     finally:
         wire.server.ip(f"addr add {SECOND}/24 dev eth0")
     assert +wire.counts() == {"answered": 3, "unsent": 1}
+    told = {decision.xid: decision.error for decision in wire.board.take(10)}
+    assert told == {1: 0, 2: errno.ENETUNREACH, 3: 0}
 
 
 # --- what is told --------------------------------------------------------------------------------

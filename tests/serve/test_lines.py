@@ -54,3 +54,14 @@ def test_a_clock_that_was_set_back_begins_another_second(
     lines.tell(logging.INFO, "offer b", EVENT)
     texts = [record.getMessage() for record in caplog.records]
     assert texts == ["offer a", "too many lines, left out: offer 1", "offer b"]
+
+
+def test_what_begins_with_a_client_s_number_is_counted_as_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "fastpxe")
+    lines = Lines(per_s=0)
+    for xid in range(500):
+        lines.tell(logging.INFO, f"{xid} available DHCP subnet: 10.0.0.0/24", EVENT)
+    lines.look(101.0)
+    assert caplog.records[-1].getMessage() == "too many lines, left out: other 500"

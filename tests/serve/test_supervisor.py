@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from fault_rig import get as get_page
 from netns import Process
 from packets import Reply, discover
 from started import SERVE
@@ -466,3 +467,39 @@ def test_what_keeps_a_dnsmasq_config_silent_is_said_at_start(wire: Wire) -> None
     process = wire.start("--dnsmasq-conf", str(path))
     assert "neither pxe-prompt nor pxe-service" in process.output()
     assert "tftp-root serves no file without enable-tftp" in process.output()
+
+
+def test_a_reload_keeps_the_replies_that_are_held(wire: Wire) -> None:
+    path = wire.folder / "dnsmasq.conf"
+    path.write_text(DNSMASQ)
+    process = wire.start("--dnsmasq-conf", str(path), "--workers", "1")
+    with Storm(wire) as storm:
+        storm.send(range(1))
+        wire.wait_for(process, " offer ")
+        os.kill(fastpxe_of(process), signal.SIGHUP)
+        wire.wait_for(process, "reloaded:")
+        storm.hear(1)
+
+
+def test_what_a_reload_cannot_change_is_told_as_it_is(wire: Wire) -> None:
+    process = wire.serve(ONE)
+    for turn in (1, 2):
+        wire.config.write_text(f'interfaces = ["lo"]\n[http]\nenabled = true\nport = 81\n{TWO}')
+        os.kill(fastpxe_of(process), signal.SIGHUP)
+        wire.wait_for(process, "reloaded:", count=turn)
+        wire.wait_for(process, "change with a restart", count=turn)
+    status, text = get_page(wire.server, "/api/status")
+    assert status == 200
+    assert "eth0 10.99.0.1; UDP 67+4011+69; 1 rule" in text
+
+
+def test_urls_name_the_port_that_is_open_though_a_reload_asks_for_another(wire: Wire) -> None:
+    (wire.folder / "one.efi").write_bytes(b"MZ")
+    process = wire.serve(f"[http]\nenabled = true\n{ONE}")
+    asked = discover(arch=16, family="HTTPClient")
+    assert wire.broadcast(asked).file == f"http://{SERVER}/one.efi"
+    wire.write(f"[http]\nenabled = true\nport = 81\n{ONE}")
+    os.kill(fastpxe_of(process), signal.SIGHUP)
+    wire.wait_for(process, "change with a restart")
+    wire.wait_for(process, "reloaded:")
+    assert wire.broadcast(asked).file == f"http://{SERVER}/one.efi"
