@@ -48,7 +48,8 @@ def test_what_is_set_is_listed_before_the_hosts_of_the_configuration(
     toml: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert host(toml, "set", "52-54-00-12-34-56", "--boot", "installer", "--once") == 0
-    assert capsys.readouterr().out == f"{MAC} boots installer, once\n"
+    database = Path(toml).parent / "state" / "hosts.db"
+    assert capsys.readouterr().out == f"{MAC} boots installer, once  ({database})\n"
     assert listed(toml, capsys) == [(MAC, "installer", True), FIXED]
     assert host(toml, "set", "02:00:00:00:00:01", "--boot", "usual") == 0
     assert listed(toml, capsys)[0] == ("02:00:00:00:00:01", "usual", False)

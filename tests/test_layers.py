@@ -56,7 +56,6 @@ TESTED_ELSEWHERE = {
     "serve/generation": "serve/test_supervisor and faults/test_children reload",
     "serve/http_child": "serve/test_supervisor kills and retires the process",
     "serve/listening": "serve/test_supervisor counts what each worker's sockets answer",
-    "serve/probe": "test_cli_doctor asks real servers through it",
     "metrics": "serve/test_admin reads them as Prometheus does",
     "page": "serve/test_admin and serve/test_browser read it",
     "serve/vitals": "serve/test_admin asks after a stopped worker",

@@ -108,8 +108,9 @@ def _set(parsed: argparse.Namespace) -> int:
         close = difflib.get_close_matches(parsed.boot, boots, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(boots)}"
         raise ConfigError(f"no [[boot]] is named {parsed.boot!r}; {hint}", where=source_of(parsed))
-    HostStore(config.state).set(parsed.host, parsed.boot, once=parsed.once)
-    print(f"{parsed.host} boots {parsed.boot}{', once' if parsed.once else ''}")
+    store = HostStore(config.state)
+    store.set(parsed.host, parsed.boot, once=parsed.once)
+    print(f"{parsed.host} boots {parsed.boot}{', once' if parsed.once else ''}  ({store.path})")
     return 0
 
 

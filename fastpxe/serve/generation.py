@@ -77,6 +77,12 @@ class Generation:
             child.start()
 
     @property
+    def has_let_go(self) -> bool:
+        """Whether its workers take nothing new any more."""
+        pairs = zip(self._tools, self.children, strict=False)  # the HTTP server comes last
+        return all(tools.pulse.has_let_go or not child.pid for tools, child in pairs)
+
+    @property
     def pids(self) -> list[int]:
         """Those of its processes that there are."""
         return [child.pid for child in self.children if child.pid]

@@ -13,8 +13,9 @@ import selectors
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from ipaddress import IPv4Address
 
 from fastpxe.clients import Client
@@ -60,7 +61,8 @@ def ask(
     own = tuple(network.ip for one in all_interfaces() for network in one.networks)
     mac = next(iter(clients.values())).mac.hex(":")
 
-    def wire(one: "_Ear", failure: OSError | None = None) -> Wire:
+    def wire(one: "_Ear") -> Wire:
+        failure = one.failure
         may_not = isinstance(failure, PermissionError)
         return Wire(
             interface=one.interface.name,
@@ -76,15 +78,9 @@ def ask(
 
     with ExitStack() as stack:
         ears = [_Ear(interface, clients) for interface in interfaces]
-        failed: dict[str, OSError] = {}
-        for ear in ears:
-            try:
-                ear.open(stack)
-                ear.ask()
-            except OSError as error:
-                failed[ear.interface.name] = error
-        _listen([ear for ear in ears if ear.interface.name not in failed], listen_s)
-    return [wire(ear, failed.get(ear.interface.name)) for ear in ears]
+        able = [ear for ear in ears if ear.can(partial(ear.open, stack)) and ear.can(ear.ask)]
+        _listen(able, listen_s)
+    return [wire(ear) for ear in ears]
 
 
 def _listen(ears: Sequence["_Ear"], listen_s: float) -> None:
@@ -98,22 +94,35 @@ def _listen(ears: Sequence["_Ear"], listen_s: float) -> None:
             if not is_again and now >= began + AGAIN_S:
                 is_again = True
                 for ear in ears:
-                    ear.ask()
+                    if ear.failure is None and not ear.can(ear.ask):
+                        waiting.unregister(ear.tap)
             until = end if is_again else min(end, began + AGAIN_S)
             for key, _ in waiting.select(max(until - now, 0)):
-                key.data.read()
+                ear = key.data
+                if not ear.can(ear.read):
+                    waiting.unregister(ear.tap)
 
 
 class _Ear:
-    """The clients on one interface, and what they have heard."""
+    """The clients on one interface, and what they have heard; `failure`: why not more."""
 
     def __init__(self, interface: Interface, clients: Mapping[str, Client]) -> None:
         self.interface = interface
         self.heard: list[Heard] = []
+        self.failure: OSError | None = None
         self._mac = next(iter(clients.values())).mac
         self._asked_at: dict[str, float] = {}
         self._questions = {kind: _question(client) for kind, client in clients.items()}
         self._kinds = {question[4:8]: kind for kind, question in self._questions.items()}
+
+    def can(self, step: Callable[[], None]) -> bool:
+        """Take a step; False if it fails, which `failure` explains then."""
+        try:
+            step()
+        except OSError as error:
+            self.failure = error
+            return False
+        return True
 
     def open(self, stack: ExitStack) -> None:
         """Raises OSError."""

@@ -7,6 +7,7 @@ import struct
 INTERVAL_S = 1.0
 
 _COUNT = struct.Struct("=Q")
+_LET_GO = struct.Struct("=B")
 
 
 class Pulse:
@@ -15,7 +16,7 @@ class Pulse:
     def __init__(self, name: str, interval_s: float = INTERVAL_S) -> None:
         self.name = name
         self.interval_s = interval_s
-        self._memory = mmap.mmap(-1, _COUNT.size)
+        self._memory = mmap.mmap(-1, _COUNT.size + _LET_GO.size)
         self._seen = 0
 
     def beat(self) -> None:
@@ -27,6 +28,15 @@ class Pulse:
         before = self._seen
         (self._seen,) = _COUNT.unpack_from(self._memory)
         return self._seen != before
+
+    def let_go(self) -> None:
+        """Say that this child takes nothing new any more."""
+        _LET_GO.pack_into(self._memory, _COUNT.size, 1)
+
+    @property
+    def has_let_go(self) -> bool:
+        (is_so,) = _LET_GO.unpack_from(self._memory, _COUNT.size)
+        return bool(is_so)
 
     async def go_on(self) -> None:
         """Beat for ever: as long as the loop of this process goes round."""

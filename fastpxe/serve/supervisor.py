@@ -40,6 +40,7 @@ from fastpxe.serve.systemd import Manager, Watchdog
 log = logging.getLogger("fastpxe")
 
 STOP_LIMIT_S = 5
+LET_GO_S = 1  # for workers before to leave the sockets to those of now
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
@@ -332,9 +333,15 @@ class Supervisor:
 
 
 def _retire(generation: Generation) -> None:
-    """Have processes leave what is new to others, and end when what they have begun is over."""
+    """Have processes leave what is new to others, and end when what they have begun is over.
+
+    It waits for the workers to do the first, so that nobody is answered by what was before.
+    """
     for pid in generation.pids:
         os.kill(pid, signal.SIGUSR1)
+    end = time.monotonic() + LET_GO_S
+    while not generation.has_let_go and time.monotonic() < end:
+        time.sleep(0.002)
 
 
 def _take_leave(child: Child, status: int) -> None:

@@ -59,7 +59,10 @@ async def _work(tools: Tools) -> None:
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     dhcp.close()
     if not stopped.is_set():
-        await _retire(dhcp, tftp, stopped)
+        for server in tftp:
+            server.retire()
+        tools.pulse.let_go()
+        await _has_ended(dhcp, tftp, stopped)
     for server in tftp:
         server.close()
     for wait in (*waits, alive):
@@ -76,10 +79,8 @@ def _tftp_server(loop: asyncio.AbstractEventLoop, tools: Tools, one: DhcpSocket)
     return server
 
 
-async def _retire(dhcp: DhcpServer, servers: list[TftpServer], stopped: asyncio.Event) -> None:
+async def _has_ended(dhcp: DhcpServer, servers: list[TftpServer], stopped: asyncio.Event) -> None:
     """Wait until the last reply that is held was sent, and the last transfer has ended."""
-    for server in servers:
-        server.retire()
     end = asyncio.get_running_loop().time() + RETIRE_LIMIT_S
     while (dhcp.held or any(server.active for server in servers)) and not stopped.is_set():
         if asyncio.get_running_loop().time() > end:

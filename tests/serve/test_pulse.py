@@ -25,6 +25,19 @@ def test_a_beat_of_a_child_is_seen() -> None:
     assert pulse.has_beaten()
 
 
+def test_a_child_says_when_it_lets_go() -> None:
+    pulse = Pulse("worker 0")
+    pulse.beat()
+    assert not pulse.has_let_go
+    pid = os.fork()
+    if not pid:
+        pulse.let_go()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert pulse.has_let_go
+    assert pulse.has_beaten()
+
+
 def test_it_goes_on_with_the_loop() -> None:
     pulse = Pulse("worker 0", 0.001)
 

@@ -247,6 +247,19 @@ def test_a_reload_in_mid_storm_loses_and_doubles_no_answer(wire: Wire) -> None:
     assert before.isdisjoint(workers_of(process))
 
 
+def test_once_it_is_reloaded_nobody_is_answered_as_before(wire: Wire) -> None:
+    """The workers from before are the last to get to run: they have let go of the sockets."""
+    process = wire.serve(ONE)
+    for count in range(1, 21):
+        wire.write(TWO if count % 2 else ONE)
+        for pid in workers_of(process):
+            os.setpriority(os.PRIO_PROCESS, pid, 19)
+        os.kill(fastpxe_of(process), signal.SIGHUP)
+        while process.output().count("reloaded:") < count:
+            assert process.is_running(), process.output()
+        assert wire.file_offered() == ("two.efi" if count % 2 else "one.efi")
+
+
 def test_transfers_of_a_killed_worker_end_and_those_of_others_go_on(wire: Wire) -> None:
     content = bytes(range(256)) * 40
     (wire.folder / "boot.bin").write_bytes(content)
