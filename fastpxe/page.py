@@ -2,37 +2,35 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from importlib.resources import files
 
 import jinja2
 
 from fastpxe.journal import Boot
 from fastpxe.metrics import Figures
 from fastpxe.rules import Rule
+from fastpxe.shipped import texts
 
 ROWS_MAX = 200
 NOW_S = 600.0  # whoever was seen within is booting now; the others are history
 BAR_WIDTH = 2
 CHART_WIDTH, CHART_HEIGHT = 1200, 120
 
-
-def _load(name: str) -> str:
-    return files("fastpxe").joinpath("web", name).read_text()
-
-
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FunctionLoader(_load), autoescape=True, undefined=jinja2.StrictUndefined
+_FILES = texts("web")
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.DictLoader(_FILES), autoescape=True, undefined=jinja2.StrictUndefined
 )
+# Compiled now: for that, Python reads modules of its own, which may be in a home too.
+_TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _FILES if name.endswith(".j2")}
 
 
 def asset(name: str) -> str:
     """A file that goes with the page: "page.css" or "page.js"."""
-    return _load(name)
+    return _FILES[name]
 
 
 def page(summary: str, parts: dict[str, str]) -> str:
     """The whole page; `parts` are as of `parts`."""
-    return _TEMPLATES.get_template("page.html.j2").render(summary=summary, parts=parts)
+    return _TEMPLATES["page.html.j2"].render(summary=summary, parts=parts)
 
 
 def parts(
@@ -48,14 +46,14 @@ def parts(
     found = {
         "booting": _rows(recent, now),
         "history": _rows([*older, *history], now),
-        "rules": _TEMPLATES.get_template("rules.html.j2").render(
+        "rules": _TEMPLATES["rules.html.j2"].render(
             rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
-        "problems": _TEMPLATES.get_template("problems.html.j2").render(
+        "problems": _TEMPLATES["problems.html.j2"].render(
             stuck=[boot for boot in figures.boots if boot.problem][:ROWS_MAX]
         ),
         "chart": _chart(per_s),
-        "totals": _TEMPLATES.get_template("totals.html.j2").render(figures=figures),
+        "totals": _TEMPLATES["totals.html.j2"].render(figures=figures),
     }
     return {name: text.strip() for name, text in found.items()}
 
@@ -66,7 +64,7 @@ def _once(rules: Sequence[Rule]) -> list[Rule]:
 
 
 def _rows(boots: Sequence[Boot], now: float) -> str:
-    return _TEMPLATES.get_template("boots.html.j2").render(
+    return _TEMPLATES["boots.html.j2"].render(
         boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), now=now, time_of=_time_of,
         share=share,
     )  # fmt: skip
@@ -90,7 +88,7 @@ def _chart(per_s: Sequence[int]) -> str:
         for i, count in enumerate(per_s)
         if count
     ]
-    return _TEMPLATES.get_template("chart.html.j2").render(
+    return _TEMPLATES["chart.html.j2"].render(
         bars=bars, most=max(per_s, default=0), width=CHART_WIDTH, height=CHART_HEIGHT,
         bar_width=BAR_WIDTH,
     )  # fmt: skip
