@@ -1,10 +1,9 @@
 """podman, with images, containers and mounts that vanish with this process.
 
-Its limits, and cgroups, which it is told to leave alone, are made to fit where this system may
-itself be a container. Sources: podman(1), podman-run(1), podman-build(1).
+It makes no cgroups and raises no limits, for this system may itself be a container.
+Sources: podman(1), podman-run(1), podman-build(1).
 """
 
-import resource
 import subprocess
 from pathlib import Path
 from typing import Self
@@ -17,6 +16,8 @@ mount -t cgroup2 none /sys/fs/cgroup
 echo born
 exec sleep infinity
 """
+# podman would raise them, for which this system may have no right.
+LIMITS = ("--ulimit", "nofile=10000:10000", "--ulimit", "nproc=10000:10000")
 BUILD_LIMIT_S = 1800
 
 
@@ -53,11 +54,7 @@ class Engine:
 
     def running(self, *options: str) -> tuple[str | Path, ...]:
         """Return what runs a container in the foreground, on the network of who calls it."""
-        limits = []
-        for name in ("nofile", "nproc"):
-            _, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
-            limits += ["--ulimit", f"{name}={hard}:{hard}"]
-        return self.command("run", "--rm", "--cgroups", "disabled", *limits, *options)
+        return self.command("run", "--rm", "--cgroups", "disabled", *LIMITS, *options)
 
     def __enter__(self) -> Self:
         return self
