@@ -1,6 +1,8 @@
 # make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
 # make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
 # make test-e2e-full    every boot of real firmware there is, of which make test does a part
+# make test-machine     under a real systemd in a virtual machine, and in a container by podman
+# make clean-machine    make serve and make test, typed on a Debian that has nothing
 # make fuzz-long    fuzzing guided by coverage, for hours: needs clang
 # make build    only build .venv/bin/fastpxe
 # make deb      a Debian package in build/; make pages: the man page and the completions alone
@@ -12,8 +14,8 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build pages deb test lint unit test-e2e-part test-e2e-full asan fuzz fuzz-long bench \
-	bench-compare report clean check-build check-test
+.PHONY: serve build pages deb test lint unit test-e2e-part test-e2e-full test-machine clean-machine \
+	asan fuzz fuzz-long bench bench-compare report clean check-build check-test
 
 serve: build
 	$(BIN)/fastpxe serve $(ARGS)
@@ -85,6 +87,18 @@ test-e2e-part: check-test build $(VENV)/test-tools
 # Every boot there is: the better part of an hour.
 test-e2e-full: check-test build $(VENV)/test-tools
 	$(BIN)/python -m pytest tests/e2e tests/tftp_real -m qemu
+
+# Each makes a Debian by debootstrap first, of the release and from the archive that apt has here.
+test-machine: build $(VENV)/test-tools
+	@missing=; \
+	for need in debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 podman:podman crun:crun; do \
+	  command -v $${need%:*} >/dev/null || missing="$$missing $${need#*:}"; \
+	done; \
+	test -z "$$missing" || { echo "make test-machine needs:  sudo apt-get install -y$$missing" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/machine -m machine $(ARGS)
+
+clean-machine: build
+	PYTHONPATH=tests/e2e $(BIN)/python tests/machine/clean_machine.py $(ARGS)
 
 # The Cython core once more under the address and undefined-behaviour sanitizers, in a build of its own.
 asan: $(VENV)/test-tools

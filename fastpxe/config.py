@@ -7,12 +7,12 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, TypeVar
 
 import msgspec
 
+from fastpxe import shipped
 from fastpxe.errors import ConfigError
 from fastpxe.hosts import Host, parse_host
 from fastpxe.identity import parse_mac, parse_uuid
@@ -36,7 +36,7 @@ from fastpxe.toml_lines import as_key, line_of, lines_of
 from fastpxe.wire import Arch
 
 T = TypeVar("T")
-
+_PROFILES = shipped.texts("profiles")
 
 FILE_MAX = 254  # option 67 is 255 bytes, the last of them NUL
 MENU_PROMPT = "Boot menu"
@@ -79,7 +79,7 @@ def default_config() -> Config:
 
 def profile_text(name: Profile) -> str:
     """The rules of a profile, as a fastpxe.toml."""
-    return files("fastpxe").joinpath("profiles", f"{name}.toml").read_text()
+    return _PROFILES[f"{name}.toml"]
 
 
 def _profile_rules(name: Profile | None) -> tuple[Rule, ...]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 import jinja2
@@ -12,26 +10,24 @@ from fastpxe.diagnosis import problem
 from fastpxe.journal import Boot
 from fastpxe.metrics import Figures
 from fastpxe.rules import Rule
+from fastpxe.shipped import texts
 
 ROWS_MAX = 200
 NOW_S = 600.0  # whoever was seen within is booting now; the others are history
 BAR_WIDTH = 2
 CHART_WIDTH, CHART_HEIGHT = 1200, 120
 
-
-@cache
-def _load(name: str) -> str:
-    return files("fastpxe").joinpath("web", name).read_text()
-
-
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FunctionLoader(_load), autoescape=True, undefined=jinja2.StrictUndefined
+_FILES = texts("web")
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.DictLoader(_FILES), autoescape=True, undefined=jinja2.StrictUndefined
 )
+# Compiled now: for that, Python reads modules of its own, which may be in a home too.
+_TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _FILES if name.endswith(".j2")}
 
 
 def asset(name: str) -> str:
     """A file that goes with the page: "page.css" or "page.js"."""
-    return _load(name)
+    return _FILES[name]
 
 
 class Reader(NamedTuple):
@@ -39,14 +35,6 @@ class Reader(NamedTuple):
 
     now: float
     query: str = ""
-
-
-def read_all() -> None:
-    """Read every file of the page, for a process that can't read them later."""
-    for file in files("fastpxe").joinpath("web").iterdir():
-        _load(file.name)
-        if file.name.endswith(".j2"):
-            _TEMPLATES.get_template(file.name)
 
 
 def page(summary: str, parts: dict[str, str], reader: Reader) -> str:
@@ -97,7 +85,7 @@ def parts(
 
 
 def _render(name: str, **values: object) -> str:
-    return _TEMPLATES.get_template(f"{name}.html.j2").render(values)
+    return _TEMPLATES[f"{name}.html.j2"].render(values)
 
 
 def _figures(figures: Figures, recent: Sequence[Boot], stuck: int, per_s: Sequence[int]) -> str:

@@ -71,14 +71,7 @@ class Wire:
         return self.broadcast(discover(arch=7, xid=xid))
 
     def broadcast(self, datagram: bytes) -> Reply:
-        """Broadcast a DHCP message as firmware does; the first reply to it."""
-        with self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(LIMIT_S)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
-            sock.bind(("", 68))
-            sock.sendto(datagram, ("255.255.255.255", 67))
-            return Reply(sock.recv(2048))
+        return broadcast(self.client, datagram)
 
     def file_offered(self) -> str:
         return self.ask().file
@@ -90,6 +83,17 @@ class Wire:
             sock.close()
         for namespace in (self.server, self.client):
             os.close(namespace.fd)
+
+
+def broadcast(client: Namespace, datagram: bytes) -> Reply:
+    """Broadcast a DHCP message on eth0 as firmware does; the first reply to it."""
+    with client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(LIMIT_S)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        sock.bind(("", 68))
+        sock.sendto(datagram, ("255.255.255.255", 67))
+        return Reply(sock.recv(2048))
 
 
 class Storm:

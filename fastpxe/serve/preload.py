@@ -1,7 +1,7 @@
 """What children would import by themselves, imported before root becomes another user.
 
 Python's own folder may be one that the other user can't enter: a Python in root's home is. Import
-statements alone don't tell: codecs, templates and event loops are looked up when they are used.
+statements alone don't tell: codecs and event loops are looked up when they are used.
 """
 
 import codecs
@@ -16,4 +16,3 @@ def preload(front: Front) -> None:
         importlib.import_module(f"fastpxe.serve.{name}")
     importlib.import_module("anyio._backends._asyncio")  # watchfiles asks for it by its name
     codecs.lookup("unicode_escape")  # for names with spaces, in the log
-    importlib.import_module("fastpxe.page").read_all()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from netns import Process
 from started import FASTPXE
 from wire_rig import LIMIT_S, ONE, SERVER, Wire, fastpxe_of, workers_of
 
+import fastpxe
 from fastpxe.errors import StartError
 from fastpxe.serve import privileges
 from fastpxe.serve.ports import SHARED_BUFFER
@@ -235,6 +237,38 @@ def test_a_folder_is_made_by_root_and_served_by_the_other_user(wire: Wire) -> No
         assert f"made {wire.folder}/tftpboot" in process.output()
         assert (wire.folder / "tftpboot").stat().st_uid == 0
     assert_unprivileged_names(process)
+
+
+PRIVATE_TOML = """
+profile = "{profile}"
+[tftp]
+root = "{folder}"
+[http]
+enabled = true
+"""
+
+
+def test_it_serves_from_a_folder_that_only_root_may_enter(wire: Wire) -> None:
+    """As in somebody's home, where the new user finds no file of fastpxe itself any more."""
+    home = wire.folder / "home"
+    home.mkdir(0o700)
+    shutil.copytree(Path(fastpxe.__file__).parent, home / "fastpxe")
+    wire.config.write_text(PRIVATE_TOML.format(profile="fog-1.6", folder=wire.folder))
+    around = ("env", "-C", "/", f"PYTHONPATH={home}")
+    process = wire.run(*around, *SERVE, "-c", wire.config, "--user", "nobody", "--no-watch")
+    assert "a reload will be refused" not in process.output()
+    assert wire.file_offered() == "snponly.efi"
+    assert http_get(wire) == b"MZ" * 300
+    for name in "", "page.css", "page.js", "metrics":
+        assert wire.server.run(
+            "curl", "--fail", "--silent", "--max-time", "5", f"http://127.0.0.1:8067/{name}"
+        )
+    wire.config.write_text(PRIVATE_TOML.format(profile="netbootxyz", folder=wire.folder))
+    os.kill(fastpxe_of(process), signal.SIGHUP)
+    wire.wait_for(process, "reloaded:")
+    assert wire.file_offered() == "netboot.xyz.efi"
+    assert process.stop(signal.SIGTERM) == 0
+    assert "Permission denied" not in process.output()
 
 
 def test_a_folder_that_nobody_can_make_is_named(wire: Wire) -> None:
