@@ -43,6 +43,8 @@ PART = (
 NEEDED_HERE = ("debootstrap", "slirp4netns", "git", "ip")
 
 LIMIT_S = 20 * 60
+READY_LIMIT_S = 10 * 60
+STOP_LIMIT_S = 20
 WHOLE_LIMIT_S = 90 * 60
 
 
@@ -151,24 +153,28 @@ def serve(user: User, log: Path) -> None:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0,
             )  # fmt: skip
         try:
-            wait_for(server, log, "ready: ")
+            wait_for("ready: ", log, READY_LIMIT_S, server)
             storm = f"{HOME}/fastpxe/.venv/bin/fastpxe storm --interface eth0 --clients 1"
             command = user.machine.command(*storm.split(), net=client.path)
             ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
             user.note(ran.stdout + ran.stderr)
             if "answered    1 of 1 clients" not in ran.stdout:
                 raise StepError(f"no answer\n{log.read_text()}\n{ran.stdout}{ran.stderr}")
-            os.killpg(server.pid, signal.SIGINT)  # Ctrl-C
-            wait_for(server, log, "stopped: answered 1")
+            # Ctrl-C: the shell around may end before what it runs.
+            os.killpg(server.pid, signal.SIGINT)
+            wait_for("stopped: answered 1", log, STOP_LIMIT_S)
         finally:
             server.kill()
             server.wait()
 
 
-def wait_for(server: subprocess.Popen[bytes], log: Path, words: str) -> None:
-    end = time.monotonic() + LIMIT_S
+def wait_for(
+    words: str, log: Path, limit_s: float, server: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Until the log has these words; where a server is to say them, as long as it runs."""
+    end = time.monotonic() + limit_s
     while words not in log.read_text():
-        if server.poll() is not None or time.monotonic() > end:
+        if time.monotonic() > end or (server and server.poll() is not None):
             raise StepError(f"sudo make serve: it doesn't say '{words}'\n{log.read_text()}")
         time.sleep(0.1)
 
