@@ -29,6 +29,16 @@ def watching(wire: Wire, *arguments: str) -> Process:
     return process
 
 
+def on_a_screen(wire: Wire, *arguments: str, term: str = "xterm") -> Process:
+    """Start it on a terminal of 160 columns, whatever this one has."""
+    command = " ".join([*FASTPXE, "watch", *arguments])
+    screen = ("script", "-qefc", f"stty cols 160 rows 40; {command}", "/dev/null")
+    clean = ("env", "-u", "COLUMNS", "-u", "LINES", f"TERM={term}")
+    process = Process(wire.server, *clean, *screen, log=wire.folder / "screen")
+    wire.processes.append(process)
+    return process
+
+
 def test_it_follows_a_boot_as_json(wire: Wire) -> None:
     wire.serve(ONE)
     process = watching(wire, "--json")
@@ -41,12 +51,7 @@ def test_it_follows_a_boot_as_json(wire: Wire) -> None:
 def test_it_shows_a_table_and_ends_when_asked_to(wire: Wire) -> None:
     wire.serve(ONE)
     wire.ask()
-    command = " ".join([*FASTPXE, "watch"])
-    process = Process(
-        wire.server, "script", "-qefc", f"stty cols 160 rows 40; {command}", "/dev/null",
-        log=wire.folder / "screen",
-    )  # fmt: skip
-    wire.processes.append(process)
+    process = on_a_screen(wire)
     wire.wait_for(process, MAC)
     assert "Last problem" in process.output()
     shown = watch(wire, "--once", "--only", "no such machine")
@@ -55,14 +60,19 @@ def test_it_shows_a_table_and_ends_when_asked_to(wire: Wire) -> None:
     assert MAC in shown.stdout
 
 
+def test_on_a_terminal_that_cannot_be_painted_it_shows_the_table_once(wire: Wire) -> None:
+    wire.serve(ONE)
+    wire.ask()
+    process = on_a_screen(wire, term="dumb")
+    assert process.popen.wait(LIMIT_S) == 0
+    assert MAC in process.output()
+
+
 @pytest.mark.parametrize("option", ["--json", "--sort=seen"])
 def test_it_goes_on_over_a_reload_and_a_restart(wire: Wire, option: str) -> None:
     server = wire.serve(ONE)
     wire.ask()
-    command = " ".join([*FASTPXE, "watch", option])
-    screen = ("script", "-qefc", f"stty cols 160 rows 40; {command}", "/dev/null")
-    process = Process(wire.server, *screen, log=wire.folder / "screen")
-    wire.processes.append(process)
+    process = on_a_screen(wire, option)
     wire.wait_for(process, MAC)
     wire.write(ONE)
     os.kill(fastpxe_of(server), signal.SIGHUP)

@@ -79,7 +79,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--once",
         action="store_true",
-        help="show what there is now, and end; so it does where no terminal is",
+        help="show what there is now, and end; so it does where no terminal is, or a dumb one",
     )
     command.add_argument(
         "--json", action="store_true", help="print each boot that changed, a line of JSON each"
@@ -125,7 +125,7 @@ def _show(parsed: argparse.Namespace, wanted: "Filter") -> None:
         console = Console(width=NO_TERMINAL_COLUMNS)
     watched = Watched()
     order: Order = parsed.sort
-    if parsed.once or not console.is_terminal:
+    if parsed.once or not console.is_terminal or console.is_dumb_terminal:
         watched.take(next(_changes(parsed)).boots)
         console.print(table(watched.boots(wanted, order), time.time(), console.width))
         return
