@@ -9,9 +9,11 @@ from typing import Protocol
 
 from fastpxe._codec import REASONS
 from fastpxe._reply import Responder
+from fastpxe.after_offer import NextStep, next_step
 from fastpxe.clients import Client
 from fastpxe.events import Decision, Labelled
-from fastpxe.policy import Compiled
+from fastpxe.policy import HTTP, Compiled
+from fastpxe.wire import MessageType
 
 
 class Names(Protocol):
@@ -25,6 +27,9 @@ class Names(Protocol):
 
     def file_of(self, decision: Decision) -> str:
         """The boot file of an answer."""
+
+    def next_step(self, decision: Decision) -> NextStep:
+        """What firmware does that takes an offer."""
 
     def reason_of(self, decision: Decision) -> str:
         """A word why there was no answer."""
@@ -85,6 +90,13 @@ class NativeAnswers:
         reply = self.compiled.replies[decision.reply]
         name = (reply.file or reply.bootfile.rstrip(b"\0")).decode("ascii")
         return name.replace("{server}", str(IPv4Address(decision.siaddr)))
+
+    def next_step(self, decision: Decision) -> NextStep:
+        reply = self.compiled.replies[decision.reply]
+        if reply.family == HTTP or decision.message_type != MessageType.DISCOVER:
+            return "fetch"
+        arch = None if decision.arch < 0 else decision.arch
+        return next_step(arch, reply.offer_vendor, ipxe=decision.ipxe, names_file=True)
 
     def reason_of(self, decision: Decision) -> str:
         return REASONS[decision.reason]

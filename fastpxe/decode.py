@@ -63,6 +63,11 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
         """Whether siaddr is set."""
         return int(IPv4Address(self.siaddr)) != 0
 
+    @property
+    def vendor(self) -> bytes:
+        """The value of option 43, which may come in parts; b"" for none."""
+        return b"".join(bytes.fromhex(option.hex) for option in self.options if option.code == 43)
+
     def lines(self) -> Iterator[str]:
         """Text for a terminal: fields that say something, then the options."""
         yield f"{self.size} bytes, xid {self.xid}, flags {self.flags}, chaddr {self.chaddr}"

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from fastpxe.after_offer import NextStep
 from fastpxe.wire import TftpError
 
 Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "replaced", "stopped"]
@@ -84,12 +85,16 @@ class DhcpEvent(Event, frozen=True, kw_only=True):
 
 
 class Reply(DhcpEvent, frozen=True, kw_only=True):
-    """A reply was made: an OFFER (message_type 1 in) or an ACK."""
+    """A reply was made: an OFFER (message_type 1 in) or an ACK.
+
+    next_step: what firmware does that takes this offer; after an ACK it fetches its file.
+    """
 
     rule: str
     file: str
     server: IPv4Address
     to: tuple[IPv4Address, int]
+    next_step: NextStep = "fetch"
 
 
 class Answered(Reply, frozen=True, kw_only=True):
@@ -164,7 +169,7 @@ class HttpServed(Event, frozen=True, kw_only=True):
 class Labelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What the numbers of a worker's decisions mean: told once, before the first of them.
 
-    A decision whose rule is `number` has this rule, file, reason and log lines.
+    A decision whose rule is `number` has this rule, file, next step, reason and log lines.
     """
 
     number: int
@@ -172,6 +177,7 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     file: str
     reason: str
     lines: tuple[str, ...]
+    next_step: NextStep = "fetch"
 
 
 class Notice(Event, frozen=True, kw_only=True):

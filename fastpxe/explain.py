@@ -9,7 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from fastpxe.decode import Decoded, decode, tlvs
+from fastpxe.after_offer import NextStep, menu_entries, next_step
+from fastpxe.clients import Client
+from fastpxe.decode import Decoded, decode
 from fastpxe.identity import format_uuid, microsoft_order
 
 Verdict = Literal["won", "lost", "not reached"]
@@ -81,11 +83,15 @@ def identity(uuid: bytes) -> Identity:
 
 def menu_entry(reply: Decoded) -> tuple[int, str] | None:
     """The first entry of the menu that a client would show, if any: its type and text."""
-    vendor = b"".join(bytes.fromhex(option.hex) for option in reply.options if option.code == 43)
-    menu = dict(tlvs(vendor)).get(9, b"")
-    if len(menu) < 3:
-        return None
-    return int.from_bytes(menu[:2]), menu[3 : 3 + menu[2]].decode("latin-1")
+    return next(menu_entries(reply.vendor), None)
+
+
+def after(client: Client, offer: Decoded) -> NextStep:
+    """What this client does when it has that offer."""
+    if client.class_text.startswith("HTTPClient"):
+        return "fetch"
+    names_file = offer.has_server and bool(offer.file)
+    return next_step(client.arch, offer.vendor, ipxe=client.ipxe, names_file=names_file)
 
 
 def describe_client(datagram: bytes) -> str:

@@ -13,7 +13,15 @@ from fastpxe._codec import REASONS
 from fastpxe._request import Request
 from fastpxe.clients import Client
 from fastpxe.decode import Decoded, arch_name, decode, feature_name
-from fastpxe.explain import Candidate, Explanation, Step, describe_client, identity, menu_entry
+from fastpxe.explain import (
+    Candidate,
+    Explanation,
+    Step,
+    after,
+    describe_client,
+    identity,
+    menu_entry,
+)
 from fastpxe.identity import Pattern, format_mac, format_uuid, microsoft_order
 from fastpxe.menu import LOCAL_BOOT
 from fastpxe.policy import KINDS, NOT_SERVED, Compiled, is_ipxe_binary
@@ -38,7 +46,7 @@ def explain_boot(compiled: Compiled, client: Client, place: Place) -> Explanatio
     if entry is not None and entry[0] == LOCAL_BOOT:
         note = f"nothing more is asked: the menu's entry {entry[1]!r} is the local disk"
         steps[0] = msgspec.structs.replace(steps[0], notes=(note,))
-    elif reply is not None and _asks_again(client, reply):
+    elif reply is not None and after(client, reply) != "fetch":
         steps.append(_request_step(compiled, client, place, reply, entry))
         reply = steps[-1].reply or reply
     if reply is not None and not client.ipxe and is_ipxe_binary(reply.file):
@@ -141,16 +149,6 @@ _SILENCE = {
     "own_packet": "it comes from this machine",
     "no_destination": "it has no address to answer to",
 }
-
-
-def _asks_again(client: Client, reply: Decoded) -> bool:
-    """EDK2 goes to 4011 unless 43.6 = 8 is there; iPXE only when siaddr or the file is missing."""
-    if client.class_text.startswith("HTTPClient"):
-        return False
-    if client.ipxe:
-        return not reply.has_server or not reply.file
-    vendor = {option.code: option.hex for option in reply.options}.get(43, "")
-    return not vendor.startswith("060108")
 
 
 def _own_boot(compiled: Compiled, request: Request) -> str:

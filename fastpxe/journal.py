@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from fastpxe.after_offer import NextStep
 from fastpxe.decode import arch_name
 from fastpxe.diagnosis import Problem, problem
 from fastpxe.events import (
@@ -64,7 +65,7 @@ class Boot(msgspec.Struct, kw_only=True):
     """A machine's boot. Times are in seconds since 1970; sizes in bytes; texts may be empty.
 
     problems: the names of those that it has had, the present one too. is_elsewhere: its file is on
-    another server, so that its download isn't seen.
+    another server, so that its download isn't seen. next_step: what it does once it has an address.
     """
 
     mac: str
@@ -73,6 +74,7 @@ class Boot(msgspec.Struct, kw_only=True):
     interface: str = ""
     is_ipxe: bool = False
     is_elsewhere: bool = False
+    next_step: NextStep = "fetch"
     stage: Stage = "discover"
     rule: str = ""
     file: str = ""
@@ -169,6 +171,8 @@ class Journal:
         is_offer = event.sender.message_type == MessageType.DISCOVER
         if event.to[1] not in (DHCP_CLIENT_PORT, DHCP_SERVER_PORT):  # 67: to a relay
             self._has_address(boot, event.to[0])
+        if is_offer:
+            boot.next_step = event.next_step
         boot.is_elsewhere = not self._is_ours(event)
         stage: Stage = "offer" if is_offer else "elsewhere" if boot.is_elsewhere else "ack"
         self._step(boot, event.at, stage, f"{'offer' if is_offer else 'ack'} {event.file}")
@@ -388,8 +392,7 @@ def _silence(boot: Boot) -> str:
         case "offer":
             return "no-dhcp" if len(boot.asked) > 1 else ""
         case "address" if not boot.is_elsewhere:
-            is_told = boot.is_ipxe or boot.arch == "bios" or "://" in boot.file
-            return "no-fetch" if is_told else "no-4011"
+            return {"4011": "no-4011", "fetch": "no-fetch", "choice": ""}[boot.next_step]
         case "ack":
             return "no-fetch"
         case "probe" | "http":

@@ -14,6 +14,7 @@ from fastpxe.page import share
 Order = Literal["seen", "began", "mac", "stage"]
 
 WIDE = 110  # columns; in fewer, what is wrong has no room beside the rest
+VERY_WIDE = 160  # in fewer, nor has the UUID
 
 _COLOURS = {"stuck": "red", "done": "green", "tftp": "cyan", "http": "cyan"}
 
@@ -68,9 +69,16 @@ def summary(boots: Sequence[Boot]) -> str:
 def table(boots: Sequence[Boot], now: float, columns: int) -> Table:
     """The boots as rich shows them in so many columns; `now` is in seconds since 1970."""
     shown = Table(box=None, pad_edge=False, expand=True)
-    is_wide = columns >= WIDE
-    for name in ("MAC", "Stage", *(("Arch", "Rule", "File") if is_wide else ()), "Age"):
-        shown.add_column(name, no_wrap=name in ("MAC", "Stage", "Age"))
+    is_wide, is_very_wide = columns >= WIDE, columns >= VERY_WIDE
+    names = (
+        "MAC",
+        *(["UUID"] * is_very_wide),
+        "Stage",
+        *(["Arch", "Rule", "File"] * is_wide),
+        "Age",
+    )
+    for name in names:
+        shown.add_column(name, no_wrap=name in ("MAC", "UUID", "Stage", "Age"))
     if is_wide:
         shown.add_column("Last problem, and its likely cause", ratio=1, min_width=34)
     else:
@@ -81,8 +89,9 @@ def table(boots: Sequence[Boot], now: float, columns: int) -> Table:
         arch = boot.arch + (" iPXE" if boot.is_ipxe else "")
         shown.add_row(
             _text(boot.mac),
+            *([_text(boot.uuid)] * is_very_wide),
             _text(stage, _COLOURS.get(boot.stage, "")),
-            *((_text(arch), _text(boot.rule), _text(boot.file)) if is_wide else ()),
+            *([_text(arch), _text(boot.rule), _text(boot.file)] * is_wide),
             _text(age(now - boot.began_at)),
             _text(what if is_wide else what or boot.file),
         )

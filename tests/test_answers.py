@@ -1,11 +1,16 @@
 """What the native front end tells of its decisions."""
 
 from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
 
 from fastpxe import config, policy
 from fastpxe._codec import REASONS
 from fastpxe.answers import NativeAnswers
+from fastpxe.clients import Client
 from fastpxe.events import Decision
+from fastpxe.wire import MessageType
 
 TEXT = '[[boot]]\nname = "short"\narch = "bios"\nfile = "a"\n[[boot]]\nfile = "{long}"\n'
 
@@ -35,6 +40,31 @@ def test_a_decision_is_named_by_rule_and_file() -> None:
 def test_a_file_too_long_for_the_header_is_named_from_option_67() -> None:
     made = answers()
     assert made.file_of(decision(rule=1, reply=made.compiled.kinds[1][0])) == "b" * 200
+
+
+@pytest.mark.parametrize(
+    ("rule", "who", "step"),
+    [
+        ("", {"arch": 7}, "4011"),
+        ('style = "direct"\n', {"arch": 7}, "fetch"),
+        ("", {"arch": 0}, "fetch"),
+        ("ipxe_too = true\n", {"arch": 7, "ipxe": True}, "fetch"),
+        ("item = [{text = 'A', file = 'a'}]\n", {"arch": 0}, "4011"),
+        ("item = [{text = 'A', file = 'a'}, {text = 'D', local = true}]\n", {"arch": 0}, "choice"),
+    ],
+)
+def test_what_firmware_does_next_depends_on_the_offer_it_got(
+    rule: str, who: dict[str, Any], step: str
+) -> None:
+    file = "" if "item" in rule else 'file = "a"\n'
+    parsed = config.parse(f"[[boot]]\n{file}{rule}", "test")
+    made = NativeAnswers(policy.build(parsed, []), ADDRESSES)
+    client = Client(**who)
+    found = made.responder("eth0").decide(client.discover(), source=0, source_port=68)
+    assert found[0] == 0
+    told = decision(rule=found[4], reply=found[5])._replace(arch=client.arch, ipxe=client.ipxe)
+    assert made.next_step(told) == step
+    assert made.next_step(told._replace(message_type=MessageType.REQUEST)) == "fetch"
 
 
 def test_every_reason_has_its_word_and_no_detail() -> None:

@@ -45,6 +45,7 @@ def test_json_has_the_fields_of_the_event() -> None:
         "rule": "r",
         "file": "f",
         "server": "10.0.0.2",
+        "next_step": "fetch",
         "to": ["255.255.255.255", 68],
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from fastpxe.after_offer import NextStep
 from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import (
     Answered,
@@ -43,10 +44,17 @@ def sender(kind: MessageType, *, mac: str = MAC, arch: int = 7, ipxe: bool = Fal
     return Sender(mac=mac, xid=1, port=67, message_type=kind, arch=arch, ipxe=ipxe, uuid=uuid)
 
 
-def offer(at: float, file: str = "a.efi", *, server: IPv4Address = OURS, **who: Any) -> Answered:
+def offer(
+    at: float,
+    file: str = "a.efi",
+    *,
+    server: IPv4Address = OURS,
+    next_step: NextStep = "4011",
+    **who: Any,
+) -> Answered:
     return Answered(
         interface="eth0", at=at, sender=sender(MessageType.DISCOVER, **who), rule="r", file=file,
-        server=server, to=(IPv4Address("255.255.255.255"), 68),
+        server=server, to=(IPv4Address("255.255.255.255"), 68), next_step=next_step,
     )  # fmt: skip
 
 
@@ -149,7 +157,8 @@ def test_a_file_over_http_counts_as_one_over_tftp() -> None:
         ([offer(1), offer(5)], "no-dhcp"),
         ([offer(1)], ""),
         ([offer(1), takes_address(2)], "no-4011"),
-        ([offer(1, arch=0), takes_address(2)], "no-4011"),
+        ([offer(1, next_step="fetch"), takes_address(2)], "no-fetch"),
+        ([offer(1, next_step="choice"), takes_address(2)], ""),
         ([offer(1, ipxe=True)], ""),
         ([offer(1, server=OTHERS), takes_address(2)], ""),
         ([ack(1)], "no-fetch"),
@@ -158,7 +167,7 @@ def test_a_file_over_http_counts_as_one_over_tftp() -> None:
         ([ack(1, "http://10.0.0.2/a.efi")], "no-fetch"),
         ([ack(1), transfer(2, "probe")], "probe-only"),
         ([ack(1), http(2, "HEAD")], "probe-only"),
-        ([offer(1, "http://10.0.0.2/a.efi", arch=16), takes_address(2)], "no-fetch"),
+        ([offer(1, "http://10.0.0.2/a.efi", next_step="fetch"), takes_address(2)], "no-fetch"),
         ([ack(1), transfer(2)], ""),
     ],
 )
@@ -166,13 +175,6 @@ def test_silence_has_a_likely_cause(events: list[Any], name: str) -> None:
     last = events[-1].at
     assert problem_of(journal(*events), last + SILENT_S) == ""
     assert problem_of(journal(*events), last + SILENT_S + 1) == name
-
-
-def test_a_bios_that_took_an_address_has_no_second_step() -> None:
-    made = journal(offer(1, arch=0))
-    made.saw(Ignored(interface="eth0", at=2, reason="for_other_server",
-                     sender=sender(MessageType.REQUEST, arch=0)))  # fmt: skip
-    assert problem_of(made, 100) == "no-fetch"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from fastpxe.diagnosis import problem
 from fastpxe.journal import MACHINES_MAX, Boot
-from fastpxe.watching import WIDE, Filter, Watched, age, summary, table
+from fastpxe.watching import VERY_WIDE, WIDE, Filter, Watched, age, summary, table
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
@@ -72,7 +72,14 @@ def test_the_table_says_how_far_and_what_is_wrong() -> None:
     assert "put the file under the root" in " ".join(text.split())
 
 
-@pytest.mark.parametrize("columns", [60, 80, WIDE - 1, WIDE])
+def test_a_very_wide_table_has_the_uuid() -> None:
+    uuid = "4c4c4544-0038-3610-804e-c4c04f4a5831"
+    boot = msgspec.structs.replace(TWO, uuid=uuid)
+    assert uuid in printed(boot, columns=VERY_WIDE)
+    assert uuid not in printed(boot, columns=VERY_WIDE - 1)
+
+
+@pytest.mark.parametrize("columns", [60, 80, WIDE - 1, WIDE, VERY_WIDE])
 def test_what_is_wrong_can_be_read_on_a_narrow_terminal(columns: int) -> None:
     text = printed(ONE, TWO, THREE, columns=columns)
     assert all(boot.mac in text for boot in (ONE, TWO, THREE))

@@ -8,7 +8,9 @@ import msgspec
 
 from fastpxe._codec import REASONS
 from fastpxe._reply import Responder
+from fastpxe.after_offer import NextStep, next_step
 from fastpxe.clients import Client
+from fastpxe.decode import decode
 from fastpxe.dnsmasq._cache import AnswerCache
 from fastpxe.dnsmasq.cache_rules import cache_rules
 from fastpxe.dnsmasq.decision import Decision as Decided
@@ -18,7 +20,7 @@ from fastpxe.dnsmasq.message import Message, read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
 from fastpxe.errors import MalformedPacket
 from fastpxe.events import Decision, Labelled
-from fastpxe.wire import DHCP_SERVER_PORT
+from fastpxe.wire import DHCP_SERVER_PORT, MessageType, Option
 
 LABELS_MAX = 65_536  # beyond, decisions are told without their line
 XID, MAC, UUID = "\0x", "\0m", "\0u"  # in a label's lines, for what differs between clients
@@ -39,6 +41,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
     rule: str = ""
     file: str = ""
+    next_step: NextStep = "fetch"
     reason: str = ""
     lines: tuple[str, ...] = ()
 
@@ -59,6 +62,10 @@ class DnsmasqNames:
     def file_of(self, decision: Decision) -> str:
         label = self._labels.get(decision.rule)
         return "" if label is None else label.file
+
+    def next_step(self, decision: Decision) -> NextStep:
+        label = self._labels.get(decision.rule)
+        return "fetch" if label is None else label.next_step
 
     def reason_of(self, decision: Decision) -> str:
         label = self._labels.get(decision.rule)
@@ -98,7 +105,13 @@ class DnsmasqAnswers:
     def announce_to(self, send: Callable[[Labelled], None], known: Iterable[Labelled] = ()) -> None:
         self._announce = send
         for one in known:
-            label = Label(rule=one.rule, file=one.file, reason=one.reason, lines=one.lines)
+            label = Label(
+                rule=one.rule,
+                file=one.file,
+                next_step=one.next_step,
+                reason=one.reason,
+                lines=one.lines,
+            )
             self._numbers[label] = one.number
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:  # noqa: ARG002 - there is no such thing as a boot of one's own
@@ -119,6 +132,7 @@ class DnsmasqAnswers:
                     number=number,
                     rule=label.rule,
                     file=label.file,
+                    next_step=label.next_step,
                     reason=label.reason,
                     lines=label.lines,
                 )
@@ -154,7 +168,7 @@ class Question:
         label = self._answers.number_of(label_of(config, answer, message))
         arch = -1 if message is None or message.arch is None else message.arch
         kind = 0 if message is None else message.message_type
-        is_ipxe = message is not None and b"iPXE" in (message.user_class or b"")
+        is_ipxe = message is not None and _is_ipxe(message)
         if isinstance(answer, Silence):
             reason = _NUMBERS[_REASONS.get(answer.reason, "no_rule")]
             return reason, b"", 0, 0, label, label, 0, arch, kind, is_ipxe, 0
@@ -174,9 +188,20 @@ def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message |
     return Label(
         rule=rule_of(decision),
         file="" if decision.reply is None else decision.reply.file.decode("latin-1"),
+        next_step="fetch" if isinstance(answer, Silence) else next_step_of(answer, message),
         reason=reason,
         lines=nameless(config, message, decision) if config.log_dhcp else (),
     )
+
+
+def next_step_of(answer: Answer, message: Message) -> NextStep:
+    """What a client does that takes this answer."""
+    is_pxe = (message.option(Option.VENDOR_CLASS) or b"").startswith(b"PXEClient")
+    if not is_pxe or message.message_type != MessageType.DISCOVER:
+        return "fetch"
+    offer = decode(answer.data)
+    names_file = offer.has_server and bool(offer.file)
+    return next_step(message.arch, offer.vendor, ipxe=_is_ipxe(message), names_file=names_file)
 
 
 def rule_of(decision: Decided) -> str:
@@ -198,6 +223,10 @@ def nameless(config: DnsmasqConfig, message: Message, decision: Decided) -> tupl
         marked = re.sub(rf"^{message.xid} ", f"{XID} ", line).replace(mac, MAC)
         found.append(marked.replace(uuid, UUID) if uuid else marked)
     return tuple(found)
+
+
+def _is_ipxe(message: Message) -> bool:
+    return b"iPXE" in (message.user_class or b"")
 
 
 def _read(datagram: bytes) -> Message | None:

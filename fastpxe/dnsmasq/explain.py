@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface
 import msgspec
 
 from fastpxe.clients import Client
-from fastpxe.decode import Decoded, decode, tlvs
+from fastpxe.decode import decode
 from fastpxe.dnsmasq.choose import Loser
 from fastpxe.dnsmasq.decision import Decision
 from fastpxe.dnsmasq.engine import Arrival, Engine, Silence
@@ -16,6 +16,7 @@ from fastpxe.explain import (
     Explanation,
     Step,
     TagReason,
+    after,
     describe_client,
     identity,
     menu_entry,
@@ -119,7 +120,7 @@ def _boot_steps(engine: Engine, client: Client, interface: str) -> Iterator[Step
     menu = menu_entry(offer.reply)
     if menu is not None:
         yield _item_step(engine, client, interface, menu)
-    elif _needs_4011(client, offer.reply):
+    elif after(client, offer.reply) == "4011":
         own = _ciaddr(engine, interface, client)
         request = own.request(IPv4Address(offer.reply.siaddr))
         answered = explain_step(engine, request, _at_4011(interface, own), "REQUEST on port 4011")
@@ -127,19 +128,6 @@ def _boot_steps(engine: Engine, client: Client, interface: str) -> Iterator[Step
         item = None if answered.reply is None else menu_entry(answered.reply)
         if item is not None:
             yield _item_step(engine, client, interface, item)
-
-
-def _needs_4011(client: Client, reply: Decoded) -> bool:
-    """EDK2 goes there unless 43.6 has bit 3; a ROM and iPXE only without siaddr or file."""
-    is_direct = _vendor(reply).get(6, b"\0")[:1] >= b"\x08"
-    if client.arch == 0 or client.ipxe:
-        return not reply.has_server or not reply.file
-    return not is_direct
-
-
-def _vendor(reply: Decoded) -> dict[int, bytes]:
-    joined = b"".join(bytes.fromhex(o.hex) for o in reply.options if o.code == 43)
-    return dict(tlvs(joined))
 
 
 def _item_step(engine: Engine, client: Client, interface: str, item: tuple[int, str]) -> Step:

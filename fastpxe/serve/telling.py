@@ -211,6 +211,7 @@ class Teller:
             file=self._names.file_of(decision),
             server=IPv4Address(decision.siaddr),
             to=(IPv4Address(decision.to), decision.to_port),
+            next_step=self._names.next_step(decision),
         )
         if decision.error:
             return Unsent(**msgspec.structs.asdict(answered), why=os.strerror(decision.error))

@@ -7,6 +7,7 @@ import pytest
 from dnsmasq_golden import DISK, Exchange, config, interfaces, recorded
 
 from fastpxe._codec import REASONS
+from fastpxe.clients import Client
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.read import read_config
@@ -139,6 +140,23 @@ def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> Non
     assert f"{told.xid} PXE(dqs0) {told.chaddr.hex(':')} proxy" in lines
     assert any(told.identity.hex(":") in line for line in lines)
     assert not any("\0" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "arch", "step"),
+    [
+        ("", 7, "4011"),
+        ("", 0, "4011"),  # with a prompt dnsmasq names no server
+        ("dhcp-boot=b,,10.88.0.9\n", 0, "fetch"),
+        ("pxe-service=x86PC,A,a\npxe-service=x86PC,B,b\n", 0, "4011"),
+        ("pxe-service=x86PC,Disk,0\npxe-service=x86PC,A,a\n", 0, "choice"),
+    ],
+)
+def test_the_log_knows_what_firmware_does_next(lines: str, arch: int, step: str) -> None:
+    answers = fog(lines)
+    names = answers.names()
+    answers.announce_to(names.learn)
+    assert names.next_step(decision(answers, Client(arch=arch).discover())) == step
 
 
 def test_a_worker_in_the_place_of_another_goes_on_with_its_numbers() -> None:

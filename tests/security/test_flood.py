@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packets import discover
 from security_rig import FILE, Victim
-from wire_rig import SERVER
+from wire_rig import SERVER, workers_of
 
 from fastpxe.tftp import Rrq
 
@@ -74,13 +74,14 @@ def test_S15_a_flood_costs_no_memory_and_the_others_are_answered(victim: Victim)
 
 
 def test_S15_what_the_kernel_drops_is_counted_and_told(victim: Victim) -> None:
-    (worker,) = [one for one in victim.processes() if one.name().removeprefix("fastpxe-").isdigit()]
-    os.kill(worker.pid, signal.SIGSTOP)
+    victim.wire.wait_until(lambda: workers_of(victim.process) != [])  # it names itself
+    (worker,) = workers_of(victim.process)
+    os.kill(worker, signal.SIGSTOP)
     datagram = discover(arch=7)
     with victim.udp() as sock:
         for _ in range(200_000):
             sock.sendto(datagram, (SERVER, DHCP))
-    os.kill(worker.pid, signal.SIGCONT)
+    os.kill(worker, signal.SIGCONT)
     victim.assert_well()
     assert victim.process.stop(signal.SIGTERM) == 0
     last = victim.process.output().partition("stopped: ")[2]
