@@ -80,6 +80,11 @@ PROBLEMS: dict[str, Problem] = dict(
             "the reason stands behind the name",
         ),
         _problem(
+            "too-many", "PXE-E32",
+            "it waits for {detail}",
+            "it asks again, and begins where another ends; else raise that limit of [tftp]",
+        ),
+        _problem(
             "unknown-arch", "PXE-E53",
             "no rule names its architecture, {detail}",
             "add a [[boot]] with arch = {detail}",

@@ -133,12 +133,13 @@ class TransferDone(Event, frozen=True, kw_only=True):
 
 
 class TransferRefused(Event, frozen=True, kw_only=True):
-    """A TFTP request that got an ERROR, or silence when a limit was reached."""
+    """A TFTP request that got an ERROR, or silence when a limit was reached (`is_full`)."""
 
     client: tuple[IPv4Address, int]
     file: str
     code: int
     why: str
+    is_full: bool = False
 
 
 class Progress(Event, frozen=True, kw_only=True):

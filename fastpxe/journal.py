@@ -238,7 +238,9 @@ class Journal:
         if is_routine(event):
             return
         boot = self._of(event.client[0], mac, event)
-        if event.code == TftpError.NOT_FOUND:
+        if event.is_full:
+            self._is_stuck(boot, problem("too-many", f"{event.file}: {event.why}"), event.at)
+        elif event.code == TftpError.NOT_FOUND:
             self._is_stuck(boot, problem("missing-file", event.file), event.at)
         else:
             self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.why}"), event.at)

@@ -82,9 +82,9 @@ def transfer(at: float, outcome: Any = "done", file: str = "a.efi", **more: Any)
     )  # fmt: skip
 
 
-def refused(at: float, code: int, file: str = "a.efi") -> TransferRefused:
+def refused(at: float, code: int, file: str = "a.efi", **more: bool) -> TransferRefused:
     return TransferRefused(
-        interface="eth0", at=at, client=CLIENT, file=file, code=code, why="no such file"
+        interface="eth0", at=at, client=CLIENT, file=file, code=code, why="no such file", **more
     )
 
 
@@ -187,6 +187,7 @@ def test_silence_has_a_likely_cause(events: list[Any], name: str) -> None:
         (ignored(1, "other_server_id", MessageType.REQUEST), "two-proxies", ""),
         (refused(1, 1), "missing-file", "a.efi"),
         (refused(1, 2), "refused-file", "a.efi: no such file"),
+        (refused(1, 0, is_full=True), "too-many", "a.efi: no such file"),
         (transfer(1, "timeout"), "stalled", "a.efi"),
         (transfer(1, "truncated"), "cut-file", "a.efi"),
         (transfer(1, "client-error", error="disk full"), "client-error", "disk full"),

@@ -284,6 +284,10 @@ cdef class DhcpPort:
     def unsent(self):
         return self.counted.unsent
 
+    def count_unsent(self):
+        """Count a reply that the caller had taken out of `delayed`, and the kernel refused."""
+        self.counted.unsent += 1
+
     def drain(self):
         """Answer what waits, at most ROUNDS_MAX batches; the number of datagrams read.
 

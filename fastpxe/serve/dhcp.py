@@ -5,7 +5,6 @@ DhcpPort.drain answers what waits. What was decided stands on the board afterwar
 """
 
 import asyncio
-import contextlib
 import socket
 import struct
 from ipaddress import IPv4Address
@@ -70,15 +69,19 @@ class DhcpServer:
             while port.delayed:
                 held = port.delayed.pop()
                 self.held += 1
-                self._loop.call_later(held.delay_s, self._send, self._sockets[port], held)
+                self._loop.call_later(held.delay_s, self._send, port, held)
 
-    def _send(self, sock: socket.socket, held: Delayed) -> None:
-        """Send a reply whose time has come, unless the socket was closed meanwhile."""
+    def _send(self, port: DhcpPort, held: Delayed) -> None:
+        """Send a reply whose time has come; one that can't be sent is counted."""
         self.held -= 1
         source = struct.pack("=I4s4s", 0, IPv4Address(held.source).packed, bytes(4))
         to = (str(IPv4Address(held.to)), held.to_port)
-        with contextlib.suppress(OSError):
-            sock.sendmsg([held.reply], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, to)
+        try:
+            self._sockets[port].sendmsg(
+                [held.reply], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, to
+            )
+        except OSError:
+            port.count_unsent()
 
 
 def _port(

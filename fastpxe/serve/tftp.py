@@ -407,7 +407,7 @@ class TftpServer:
             why = f"max_transfers = {settings.max_transfers} reached"
         else:
             return False
-        self._tell_refused(asker, request.filename, TftpError.UNDEFINED, why)
+        self._tell_refused(asker, request.filename, TftpError.UNDEFINED, why, is_full=True)
         return True
 
     def _make_room(self) -> bool:
@@ -499,7 +499,9 @@ class TftpServer:
         self._send(asker, answer)
         self._tell_refused(asker, name, answer.code, why)
 
-    def _tell_refused(self, asker: _Asker, name: bytes, code: int, why: str) -> None:
+    def _tell_refused(
+        self, asker: _Asker, name: bytes, code: int, why: str, *, is_full: bool = False
+    ) -> None:
         self.saw(
             TransferRefused(
                 interface=self._interface.name,
@@ -508,5 +510,6 @@ class TftpServer:
                 file=printable(name),
                 code=code,
                 why=why,
+                is_full=is_full,
             )
         )

@@ -333,6 +333,21 @@ def test_a_reply_is_held_back_for_a_part_of_a_second(wire: Wire) -> None:
     assert [held.delay_s for held in port.delayed] == [0.25]
 
 
+def test_a_delayed_reply_that_cannot_be_sent_is_counted(wire: Wire) -> None:
+    wire.serve('[[boot]]\narch = "bios"\nfile = "late"\nreply_delay_s = 0.1\n' + TEXT)
+    client = wire.socket()
+    client.send(discover(0, xid=1), to=SECOND)
+    client.send(discover(7, xid=2))
+    client.hear()  # both were decided, one is held
+    wire.server.ip(f"addr del {SECOND}/24 dev eth0")
+    try:
+        client.send(discover(0, xid=3))
+        assert client.hear_up_to(3) == [3]
+    finally:
+        wire.server.ip(f"addr add {SECOND}/24 dev eth0")
+    assert +wire.counts() == {"answered": 3, "unsent": 1}
+
+
 def test_a_client_in_the_middle_of_its_boot_goes_before_a_storm(wire: Wire) -> None:
     wire.serve()
     asking, booting = wire.socket(), wire.socket(port=4011)
