@@ -30,13 +30,17 @@ cdef class Transfer:
     cdef int64_t base
     cdef int64_t sent
     cdef int64_t last_block
-    cdef double sent_at
+    cdef double sent_at           # the last time that anything was sent
+    cdef double began_at          # when the block after `base` was first sent, or before
     cdef double give_up_s
     cdef double give_up_at
     cdef RetryTimer timer
     cdef int tries
     cdef bint is_ambiguous
-    cdef bint has_gone_back
+    cdef bint has_gone_back       # to the block after `base`, at the client's word
+    cdef int after_gap            # ACKs that blocks behind a gap, which is known, may still bring
+    cdef int echoes               # those that blocks which were sent twice may still bring;
+    cdef int64_t resent_after     # they are the blocks after this one
 
     cpdef Act start(self, double now)
     cpdef Act on_ack(self, uint16_t block, double now)
@@ -46,4 +50,8 @@ cdef class Transfer:
     cpdef Act end(self, str outcome, str error=*)
     cdef bint has_ack(self) noexcept
     cdef Act try_again(self, double now) noexcept
+    cdef bint may_be_echo(self, int64_t block) noexcept
+    cdef double round_trip(self, double now) noexcept
+    cdef Act fill_gap(self, double now) noexcept
+    cdef Act go_on(self, double now) noexcept
     cdef Act transmit(self, double now) noexcept

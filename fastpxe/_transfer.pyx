@@ -9,7 +9,7 @@ client acknowledged, `sent` the last one sent, both counted without the 16-bit w
 
 Sources:
   RFC 1350 section 6 (end), RFC 1123 section 4.2.3.1 (Sorcerer's Apprentice), RFC 2347 and 2349,
-  RFC 7440 section 4 (windows), RFC 6298 and Karn's rule (the timer); EDK2 Mtftp4Rrq.c.
+  RFC 7440 section 4 (windows), RFC 6298 (the timer); EDK2 Mtftp4Rrq.c.
 """
 
 cimport cython
@@ -39,7 +39,7 @@ cdef RetryTimer retry_timer(double first_s, double ceiling_s):
 
 
 cdef void measured(RetryTimer *timer, double round_trip_s) noexcept nogil:
-    """Adapt to a time that is of one datagram alone (Karn); a backed-off timeout ends here.
+    """Adapt to a round trip; a backed-off timeout ends here.
 
     A time that is much shorter than those before it says that they had a loss in them: when an ACK
     is lost, it is the client's timer that brings the next.
@@ -104,32 +104,36 @@ cdef class Transfer:
     cpdef Act start(self, double now):
         """Begin: with the OACK, or with DATA 1 when no option was granted."""
         self.give_up_at = now + self.give_up_s
+        self.began_at = now
         return self.transmit(now)
 
     cpdef Act on_ack(self, uint16_t block, double now):
         """Take an ACK that came from the client."""
         cdef int64_t step = <uint16_t>(block - <uint16_t>self.base)   # the wire wraps to 0
-        if self.deadline == INFINITY:
-            return NOTHING
+        cdef bint is_echo
+        if self.deadline == INFINITY or step > self.sent - self.base:
+            return NOTHING         # over; never sent, or old: GRUB acknowledges old blocks again
+        is_echo = step < self.sent - self.base and self.may_be_echo(self.base + step)
         if step == 0:
             # The first block of the window is lost: go back to it, once. Never in lockstep: that
-            # doubles every block to the end (RFC 1123 section 4.2.3.1). Only once in a window,
-            # since EDK2 repeats its ACK for each block that comes after a gap.
-            if self.windowsize == 1 or self.base < 0 or self.has_gone_back:
+            # doubles every block to the end (RFC 1123 section 4.2.3.1).
+            if self.windowsize == 1 or self.base < 0 or is_echo or self.has_gone_back:
                 return NOTHING
             self.has_gone_back = True
-            return self.transmit(now)
-        if step > self.sent - self.base:
-            return NOTHING         # never sent, or old: GRUB acknowledges old blocks again
+            return self.fill_gap(now)
+        measured(&self.timer, self.round_trip(now))
         if not self.is_ambiguous:
-            measured(&self.timer, now - self.sent_at)
+            self.echoes = 0        # they would have come before this ACK
         self.base += step
-        self.tries = 0
+        # What is awaited now goes out with what comes next, or went out with what came last.
+        self.began_at = now if self.base == self.sent else self.sent_at
         self.has_gone_back = False
+        self.after_gap = 0
+        self.tries = 0
         self.give_up_at = now + self.give_up_s
         if self.base == self.last_block:
             return self.end("done")
-        return self.transmit(now)
+        return self.go_on(now) if is_echo else self.fill_gap(now)
 
     cpdef Act on_error(self, int code, str text):
         """Take an ERROR that came from the client: EDK2 asks for tsize before every download."""
@@ -172,14 +176,61 @@ cdef class Transfer:
 
     cdef Act try_again(self, double now) noexcept:
         self.tries += 1
+        self.has_gone_back = False     # what was said before has come by now
+        self.after_gap = 0
         self.timer.timeout_s = min(self.timer.timeout_s * 2, self.timer.ceiling_s)
         return self.transmit(now)
+
+    cdef bint may_be_echo(self, int64_t block) noexcept:
+        """Whether an ACK that isn't one of all that was sent may say nothing new.
+
+        EDK2 sends an ACK for each block that it didn't expect: after a gap, and where it has the
+        block already. So there is one for each block that was on its way behind a gap, and where
+        blocks were sent twice as many more as it had of them. To believe all of those would send
+        each window twice to the end.
+        """
+        if block == self.base and self.after_gap > 0:
+            self.after_gap -= 1
+            return True
+        self.echoes = <int>min(<int64_t>self.echoes, block - self.resent_after)
+        if self.echoes <= 0:
+            return False
+        self.echoes -= 1
+        return True
+
+    cdef double round_trip(self, double now) noexcept:
+        """How long an ACK of all or a part took, as far as that can be told."""
+        cdef double last = now - self.sent_at
+        if not self.is_ambiguous or last > self.timer.smoothed_s / 2 > 0:
+            return last
+        return now - self.began_at     # too early for what was sent last: that came too late
+
+    cdef Act fill_gap(self, double now) noexcept:
+        """Send a window at the client's word: all was acknowledged, or the next block is lost."""
+        # The first block behind the gap brought this ACK, and the lost one brings none.
+        self.after_gap = <int>max(0, self.sent - self.base - 2)
+        return self.transmit(now)
+
+    cdef Act go_on(self, double now) noexcept:
+        """Send what the window has room for, behind what is on its way.
+
+        The ACK was of a block that came twice, so what follows it isn't lost for all that is known.
+        """
+        self.first = self.sent + 1
+        self.sent = min(self.base + self.windowsize, self.last_block)
+        self.count = <int>(self.sent + 1 - self.first)
+        self.sent_at = now
+        self.deadline = min(now + self.timer.timeout_s, self.give_up_at)
+        return SEND_BLOCKS if self.count else NOTHING
 
     cdef Act transmit(self, double now) noexcept:
         """Send everything after `base`: a whole window, for EDK2 counts it from its last ACK."""
         cdef int64_t in_flight = self.sent - self.base
         self.retransmits += in_flight
-        self.is_ambiguous = in_flight > 0     # a copy of what is awaited was sent before: Karn
+        self.is_ambiguous = in_flight > 0     # a copy of what is awaited was sent before
+        if in_flight:
+            self.echoes = <int>in_flight
+            self.resent_after = self.base
         self.sent_at = now
         self.deadline = min(now + self.timer.timeout_s, self.give_up_at)
         if self.base < 0:
