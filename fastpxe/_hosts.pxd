@@ -27,6 +27,8 @@ cdef class Hosts:
     cdef uint32_t mask        # slots of a table, less one
 
     cdef uint32_t boot_of(self, const uint8_t *mac, const uint8_t *uuid) noexcept nogil
+    cdef uint32_t boot_in(self, uint32_t at, const uint8_t *mac,
+                          const uint8_t *uuid) noexcept nogil
     cdef uint32_t look_up(self, const Entry *table, uint32_t kind, const uint8_t *key,
                           uint32_t size) noexcept nogil
     cdef void insert(self, Entry *table, uint32_t kind, const uint8_t *key, uint32_t size,

@@ -1,7 +1,9 @@
 """Which boot single hosts are to get: a table in memory that processes share.
 
 One process writes, and any number look up in the packet path, without a lock: there are two tables,
-and a number that says which is in force. The other one is filled, then the number is changed.
+and a number that says which is in force. The other one is filled, then the number is changed. Who
+finds another number after a look than before may have seen a table that was being filled, and looks
+again.
 """
 
 cimport cython
@@ -13,13 +15,16 @@ cdef extern from *:
     /* The table must be whole before the number says so. */
     #define read_shared(at) __atomic_load_n((at), __ATOMIC_ACQUIRE)
     #define write_shared(at, value) __atomic_store_n((at), (value), __ATOMIC_RELEASE)
+    #define reads_are_done() __atomic_thread_fence(__ATOMIC_ACQUIRE)
     """
+    void reads_are_done() noexcept nogil
     uint64_t read_shared(const uint64_t *at) noexcept nogil
     void write_shared(uint64_t *at, uint64_t value) noexcept nogil
 
 cdef enum:
     KEY_MAC = 1, KEY_UUID = 2
     MAC_SIZE = 6, UUID_SIZE = 16
+    LOOKS_MAX = 100           # each took longer than a writer takes for a whole table: never seen
 
 
 @cython.final
@@ -90,14 +95,25 @@ cdef class Hosts:
 
     cdef uint32_t boot_of(self, const uint8_t *mac, const uint8_t *uuid) noexcept nogil:
         """The boot of a client, 0 for none; NULL for a key that it doesn't have."""
-        cdef uint32_t at, boot = 0
-        cdef const Entry *table
+        cdef uint64_t version
+        cdef uint32_t boot = 0
+        cdef int _look
         if self.head == NULL:
             return 0
-        at = read_shared(&self.head.version) & 1
+        for _look in range(LOOKS_MAX):
+            version = read_shared(&self.head.version)
+            boot = self.boot_in(version & 1, mac, uuid)
+            reads_are_done()
+            if version == read_shared(&self.head.version):
+                break
+        return boot
+
+    cdef uint32_t boot_in(self, uint32_t at, const uint8_t *mac,
+                          const uint8_t *uuid) noexcept nogil:
+        cdef uint32_t boot = 0
+        cdef const Entry *table = self.tables[at]
         if self.head.counts[at] == 0:
             return 0
-        table = self.tables[at]
         if mac != NULL:
             boot = self.look_up(table, KEY_MAC, mac, MAC_SIZE)
         if boot == 0 and uuid != NULL:
