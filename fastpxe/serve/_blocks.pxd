@@ -32,7 +32,8 @@ cdef struct Target:           # whom a transfer is for, in network byte order
 cdef class BlockSender:
     cdef Way way
     cdef int largest_segment
-    cdef bint is_gso_refused
+    cdef readonly bint is_gso_refused
+    cdef double waits_from    # when a full send queue is waited for again
     cdef readonly uint64_t unsent
     cdef int sock             # that of what is queued
     cdef int queued

@@ -15,17 +15,18 @@ Sources: udp(7) for UDP_SEGMENT, sendfile(2), RFC 1350 section 5 (DATA); measure
 
 cimport cython
 from libc.errno cimport (
-    EACCES, EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINTR, ENETUNREACH, ENOPROTOOPT, EPROTO, errno,
+    EACCES, EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINTR, EINVAL, EIO, EMSGSIZE, ENETUNREACH,
+    ENOPROTOOPT, EPROTO, errno,
 )
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 from posix.stat cimport fstat, struct_stat
 
 from fastpxe.serve._socket cimport (
     CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_SPACE, IPPROTO_IP, IPPROTO_UDP, IP_PKTINFO,
-    MSG_DONTWAIT, MSG_MORE, POLLOUT, UDP_SEGMENT, cmsghdr, in_pktinfo, iovec, mmsghdr,
-    msghdr, poll, pollfd, sendmmsg, sendmsg, sockaddr_in,
+    MSG_DONTWAIT, MSG_MORE, UDP_SEGMENT, cmsghdr, has_room_soon, in_pktinfo, iovec, mmsghdr,
+    msghdr, sendmmsg, sendmsg, sockaddr_in,
 )
 
 cdef extern from "<sys/uio.h>" nogil:
@@ -39,7 +40,6 @@ cdef extern from "<sys/sendfile.h>" nogil:
 
 cdef enum:
     HEADER = 4
-    SEND_WAIT_MS = 20         # how long a full send queue is waited for
     SEND_TRIES = 8            # an ICMP error that waits on the socket fails one send each
 
 WAYS = ("auto", "gso", "mmsg", "sendfile")
@@ -51,7 +51,7 @@ cdef class BlockSender:
 
     way: one of WAYS. largest_segment: bytes of TFTP that a datagram may have and still leave the
     device in one piece (its MTU less the IP and UDP headers). `unsent` counts datagrams that the
-    kernel refused: as good as lost on the wire.
+    kernel refused: as good as lost on the wire. `is_gso_refused`: the device can send no trains.
     """
 
     def __init__(self, str way, int largest_segment):
@@ -183,7 +183,7 @@ cdef class BlockSender:
 
     cdef void flush(self) noexcept:
         """Send what is queued; one that the kernel refuses is dropped and the rest still goes."""
-        cdef int done = 0, sent, tries = 0
+        cdef int done = 0, sent, why, tries = 0
         while done < self.queued:
             sent = sendmmsg(self.sock, &self.messages[done], self.queued - done, MSG_DONTWAIT)
             if sent > 0:
@@ -191,27 +191,25 @@ cdef class BlockSender:
                 tries = 0
                 continue
             tries += 1
-            if self.may_be_repeated(errno, tries):
+            why = errno
+            if self.may_be_repeated(why, tries):
                 continue
-            if errno != EAGAIN and self.goes[done].segment:
-                self.is_gso_refused = True     # no such offload here: from now on without trains
+            if self.goes[done].segment and why in (EIO, EINVAL, EMSGSIZE):
+                # EIO: the device can't do it. Else this client's route has a smaller MTU.
+                self.is_gso_refused |= why == EIO
                 self.send_apart(done)
             else:
-                self.unsent += 1
+                self.unsent += datagrams_of(&self.goes[done])
             done += 1
             tries = 0
         self.queued = self.used = 0
 
     cdef bint may_be_repeated(self, int why, int tries) noexcept:
         """Whether the kernel may take the same message now that it refused before."""
-        cdef pollfd waiting
         if why == EINTR:
             return True
         if why == EAGAIN:
-            waiting.fd = self.sock
-            waiting.events = POLLOUT
-            waiting.revents = 0
-            return tries == 1 and poll(&waiting, 1, SEND_WAIT_MS) > 0
+            return tries == 1 and has_room_soon(self.sock, &self.waits_from)
         # An ICMP error about another client, which waited on the socket, fails one send.
         return tries < SEND_TRIES and why in (
             ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EPROTO, ENOPROTOOPT, EACCES)
@@ -230,6 +228,12 @@ cdef class BlockSender:
                 self.unsent += 1
             at += goes.vector.iov_len
             left -= goes.vector.iov_len
+
+
+cdef inline uint64_t datagrams_of(const Goes *goes) noexcept nogil:
+    if not goes.segment:
+        return 1
+    return (goes.vector.iov_len + goes.segment - 1) // goes.segment
 
 
 cdef inline bint read_all(int file, const iovec *parts, int n, int64_t offset,

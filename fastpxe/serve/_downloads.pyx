@@ -17,9 +17,9 @@ from libc.string cimport memset
 from fastpxe._transfer cimport END, SEND_BLOCKS, SEND_OACK, Act, Transfer
 from fastpxe.serve._blocks cimport BlockSender, Target
 from fastpxe.serve._socket cimport (
-    AF_INET, CLOCK_MONOTONIC, CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, IPPROTO_IP, IP_PKTINFO,
-    MSG_DONTWAIT, MSG_ERRQUEUE, clock_gettime, cmsghdr, htonl, htons, in_pktinfo, mmsghdr, msghdr,
-    ntohl, ntohs, recvmmsg, recvmsg, sockaddr_in, timespec,
+    AF_INET, CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR, IPPROTO_IP, IP_PKTINFO, MSG_DONTWAIT,
+    MSG_ERRQUEUE, cmsghdr, htonl, htons, in_pktinfo, mmsghdr, monotonic, msghdr, ntohl, ntohs,
+    recvmmsg, recvmsg, sockaddr_in,
 )
 
 cdef enum:
@@ -30,12 +30,6 @@ cdef enum:
     BLOCKS_MAX = 512          # a wake-up, after which offers get their turn: half a millisecond
     DATAGRAMS_MAX = 112
     FEW = 16                  # datagrams read at once while each is answered with a window
-
-
-cdef double monotonic() noexcept nogil:
-    cdef timespec at
-    clock_gettime(CLOCK_MONOTONIC, &at)
-    return <double>at.tv_sec + <double>at.tv_nsec * 1e-9
 
 
 cdef inline uint64_t key_of(uint32_t address, uint16_t port) noexcept nogil:
@@ -241,6 +235,8 @@ cdef class Downloads:
                 if (download.target.sock == fd
                         and self.take(download, came.datagram, self.received[i].msg_len, now)):
                     blocks += download.transfer.count
+                    # An ACK brings it forward where the one before was waited for much longer.
+                    slot.fires_at = min(slot.fires_at, download.transfer.deadline)
                     continue
             if port == 0:          # a forged source: nothing can be sent there
                 self.dropped += 1

@@ -9,7 +9,7 @@ Sources: recvmmsg(2), sendmmsg(2), ip(7) for IP_PKTINFO, socket(7) for SO_TIMEST
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
+from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -21,9 +21,9 @@ from fastpxe._codec cimport (
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 from fastpxe.serve._socket cimport (
     AF_INET, CLOCK_REALTIME, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, CMSG_SPACE,
-    IPPROTO_IP, IP_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, POLLOUT, SOL_SOCKET, SO_TIMESTAMPNS,
-    clock_gettime, cmsghdr, htonl, htons, in_pktinfo, iovec, mmsghdr, msghdr, ntohl, ntohs, poll,
-    pollfd, recvmmsg, sendmmsg, sockaddr_in, timespec,
+    IPPROTO_IP, IP_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, SOL_SOCKET, SO_TIMESTAMPNS, clock_gettime,
+    cmsghdr, has_room_soon, htonl, htons, in_pktinfo, iovec, mmsghdr, msghdr, ntohl, ntohs,
+    recvmmsg, sendmmsg, sockaddr_in, timespec,
 )
 
 from fastpxe._codec import REASONS
@@ -49,7 +49,6 @@ cdef extern from *:
 cdef enum:
     CONTROL_SIZE = 128        # room for in_pktinfo and timespec, checked in DhcpPort.__init__
     ROUNDS_MAX = 16           # batches a wake-up, so that TFTP and signals get their turn
-    SEND_WAIT_MS = 20         # how long a full send queue is waited for
 
 cdef uint64_t NOT_TOLD = <uint64_t>-1
 
@@ -236,6 +235,7 @@ cdef class DhcpPort:
     cdef Buffers *buffers
     cdef uint64_t received_at[BATCH]
     cdef uint64_t told_at[BATCH]
+    cdef double waits_from               # when a full send queue is waited for again
     cdef readonly list delayed
     cdef readonly tuple first
     cdef public Responder policy
@@ -410,7 +410,6 @@ cdef class DhcpPort:
     cdef void send(self, int count) noexcept:
         """Send the batch; one that the kernel refuses is counted and the rest still goes."""
         cdef int done = 0, sent, error
-        cdef pollfd waiting
         while done < count:
             sent = sendmmsg(self.fd, &self.buffers.replies[done], count - done, MSG_DONTWAIT)
             if sent > 0:
@@ -419,12 +418,8 @@ cdef class DhcpPort:
             if errno == EINTR:
                 continue
             error = errno
-            if error == EAGAIN or error == ENOBUFS:
-                waiting.fd = self.fd
-                waiting.events = POLLOUT
-                waiting.revents = 0
-                if error == EAGAIN and poll(&waiting, 1, SEND_WAIT_MS) > 0:
-                    continue
+            if error == EAGAIN and has_room_soon(self.fd, &self.waits_from):
+                continue
             self.counted.unsent += 1
             self.board.refused(self.told_at[done], error)
             done += 1

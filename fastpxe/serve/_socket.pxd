@@ -72,3 +72,31 @@ cdef extern from "<poll.h>" nogil:
     int poll(pollfd *, unsigned long, int)
     int ppoll(pollfd *, unsigned long, timespec *, void *)
     short POLLIN, POLLOUT
+
+cdef enum:
+    SEND_WAIT_MS = 20         # how long a full send queue is waited for
+    SEND_REST_MS = 200        # how long it isn't, after a wait in vain
+
+
+cdef inline double monotonic() noexcept nogil:
+    cdef timespec at
+    clock_gettime(CLOCK_MONOTONIC, &at)
+    return <double>at.tv_sec + <double>at.tv_nsec * 1e-9
+
+
+cdef inline bint has_room_soon(int fd, double *waits_from) noexcept nogil:
+    """Whether a full send queue has room before long; `waits_from` is zero at first.
+
+    Packets to neighbours that don't answer ARP fill it for seconds: after a wait in vain it isn't
+    waited for again for a while, or each datagram would hold up all others.
+    """
+    cdef pollfd waiting
+    if monotonic() < waits_from[0]:
+        return False
+    waiting.fd = fd
+    waiting.events = POLLOUT
+    waiting.revents = 0
+    if poll(&waiting, 1, SEND_WAIT_MS) > 0:
+        return True
+    waits_from[0] = monotonic() + SEND_REST_MS / 1000.0
+    return False

@@ -5,6 +5,7 @@ A Downloads object is driven by hand: no event loop, so that each datagram is ac
 # ruff: noqa: N802 - T14 and the like are the numbers of the protocol statements
 
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -61,6 +62,14 @@ class Rig:
             )
         )  # fmt: skip
         return transfer
+
+    def to(self, client: str, terms: Terms) -> Download:
+        """Another transfer of the same file, to nobody in particular."""
+        transfer = Transfer(terms, 100_000, retry_timeout_s=8, give_up_s=60)
+        source = int(IPv4Address(self.server.getsockname()[0]))
+        return Download(
+            transfer, self.file, self.server.fileno(), int(IPv4Address(client)), 9, source, None
+        )
 
     def sent(self) -> list[Data]:
         """What has been sent up to now: on loopback it is there at once."""
@@ -180,6 +189,55 @@ def test_trains_arrive_whatever_the_device_can_do(tmp_path: Path, off: list[str]
         rig.close()
     finally:
         cable.close()
+
+
+@pytest.fixture
+def cabled(tmp_path: Path) -> Iterator[tuple[Cable, Rig]]:
+    cable = Cable()
+    rig = Rig(tmp_path, cable)
+    yield cable, rig
+    rig.close()
+    cable.close()
+
+
+@pytest.mark.netns
+def test_a_client_without_a_route_takes_no_trains_from_the_others(
+    cabled: tuple[Cable, Rig],
+) -> None:
+    cable, rig = cabled
+    cable.server.ip("route add unreachable 10.97.0.9/32")
+    content = pattern(200_000)
+    rig.start("gso", content, 1468, 16)
+    rig.downloads.start(rig.to("10.97.0.9", Terms(blksize=1468, windowsize=4)))
+    assert (rig.sender.unsent, rig.sender.is_gso_refused) == (4, False)
+    assert rig.download() == content
+
+
+@pytest.mark.netns
+def test_a_client_behind_a_smaller_mtu_takes_no_trains_from_the_others(
+    cabled: tuple[Cable, Rig],
+) -> None:
+    cable, rig = cabled
+    cable.server.ip(f"route add {cable.CLIENT}/32 dev eth0 mtu 1000")
+    content = pattern(200_000)
+    rig.start("gso", content, 1468, 16)
+    assert rig.download() == content
+    assert (rig.sender.unsent, rig.sender.is_gso_refused) == (0, False)
+
+
+@pytest.mark.netns
+def test_clients_that_are_not_there_hold_up_nobody(cabled: tuple[Cable, Rig]) -> None:
+    """What waits for ARP fills the socket's buffer, which the worker isn't to wait for each time.
+
+    A wait is a voluntary context switch.
+    """
+    _cable, rig = cabled
+    rig.start("auto", pattern(100_000), 512, 1)
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    for number in range(3, 253):
+        rig.downloads.start(rig.to(f"10.97.0.{number}", Terms(blksize=1468)))
+    assert rig.sender.unsent > 50
+    assert resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before < 20
 
 
 def test_a_full_window_is_more_than_one_train(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """The table of transfers, and which datagram is whose."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -120,6 +121,16 @@ def test_an_ack_moves_the_transfer_of_its_sender(rig: Rig) -> None:
     assert rig.ended == [mine]
     assert mine.transfer.outcome == "done"
     assert rig.others == []
+
+
+def test_a_look_sees_the_timer_that_an_ack_has_brought_forward(rig: Rig) -> None:
+    download = rig.download(rig.client_port)
+    rig.downloads.start(download)
+    rig.downloads.look()  # 8 seconds, it is told: nothing is known of the wire
+    rig.say(bytes(Ack(block=1)))
+    time.sleep(max(0, download.transfer.deadline - time.monotonic()))
+    rig.downloads.look()
+    assert download.transfer.retransmits == 1
 
 
 @pytest.mark.parametrize("datagram", [bytes(Error(code=0)), b"\0\5", b"\0\5\0\3full\0tail"])
