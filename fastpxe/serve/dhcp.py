@@ -17,6 +17,8 @@ from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.sockets import IP_PKTINFO
 from fastpxe.wire import PXE_PORT
 
+HELD_MAX = 20_000  # replies that wait for their time
+
 
 class DhcpSocket(NamedTuple):
     """A bound socket: `port` is its role, 67 or 4011, whatever its number."""
@@ -68,6 +70,9 @@ class DhcpServer:
         for port in (drained, *drained.first):
             while port.delayed:
                 held = port.delayed.pop()
+                if self.held >= HELD_MAX:  # a flood; each is a kilobyte
+                    port.count_unsent()
+                    continue
                 self.held += 1
                 self._loop.call_later(held.delay_s, self._send, port, held)
 

@@ -348,6 +348,20 @@ def test_a_delayed_reply_that_cannot_be_sent_is_counted(wire: Wire) -> None:
     assert +wire.counts() == {"answered": 3, "unsent": 1}
 
 
+def test_of_a_flood_only_so_many_replies_are_held(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastpxe.serve.dhcp.HELD_MAX", 3)
+    wire.serve('[[boot]]\narch = "bios"\nfile = "late"\nreply_delay_s = 0.1\n' + TEXT)
+    client = wire.socket()
+    client.send(*[discover(0, xid=xid) for xid in range(1, 9)])
+    heard = {client.hear().reply.number("xid") for _ in range(3)}
+    client.send(discover(0, xid=9))  # there is room again
+    assert client.hear_up_to(9)[-1] == 9
+    assert len(heard) == 3
+    assert +wire.counts() == {"answered": 9, "unsent": 5}
+
+
 def test_a_client_in_the_middle_of_its_boot_goes_before_a_storm(wire: Wire) -> None:
     wire.serve()
     asking, booting = wire.socket(), wire.socket(port=4011)
