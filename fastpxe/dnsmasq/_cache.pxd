@@ -66,6 +66,6 @@ cdef class AnswerCache(Responder):
     cdef Answer *find(self) noexcept nogil
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil
-    cdef void remember(self, const uint8_t *at, const Arrival *arrival, const uint8_t *reply,
-                       uint32_t reply_size, const Outcome *outcome) noexcept nogil
+    cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
+                       uint8_t target) noexcept nogil
     cdef void forget(self) noexcept nogil

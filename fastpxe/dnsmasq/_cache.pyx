@@ -23,6 +23,8 @@ from fastpxe._codec cimport (
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder, clear_outcome
 
+TARGETS = ("fixed", "giaddr", "ciaddr", "source")   # by the numbers of Target
+
 cdef enum:
     SLOTS = 8192              # answers are forgotten, all at once, when half of these are used
     UUID_SIZE = 17            # option 97: type and GUID
@@ -34,7 +36,8 @@ cdef class AnswerCache(Responder):
 
     ask(datagram, port, source, source_port, address) decides: it returns
       (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-      delay_ms): reason 0 for an answer, addresses as integers, reply b"" for silence.
+      delay_ms, target): reason 0 for an answer, addresses as integers, reply b"" for silence;
+      target, an index into TARGETS, says what `to` is, since values may agree by chance.
     blanked: codes of options whose value no test of the configuration reads.
     macs, identities: masks over chaddr and option 97 as (htype or -1, value, mask): tests whose
       outcome stands in for the bytes. known_macs: MAC addresses that are told apart one by one.
@@ -231,10 +234,11 @@ cdef class AnswerCache(Responder):
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil:
         cdef uint32_t reply_size = 0
+        cdef uint8_t target = TO_FIXED
         with gil:
             try:
                 (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-                 delay_ms) = self.ask(
+                 delay_ms, target) = self.ask(
                     PyBytes_FromStringAndSize(<const char *>at, size), arrival.port,
                     arrival.source, arrival.source_port, arrival.address)
                 outcome.reason = reason
@@ -257,11 +261,11 @@ cdef class AnswerCache(Responder):
                 outcome.reason = TOO_LONG
                 return 0
         if is_plain:
-            self.remember(at, arrival, out, reply_size, outcome)
+            self.remember(out, reply_size, outcome, target)
         return reply_size
 
-    cdef void remember(self, const uint8_t *at, const Arrival *arrival, const uint8_t *reply,
-                       uint32_t reply_size, const Outcome *outcome) noexcept nogil:
+    cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
+                       uint8_t target) noexcept nogil:
         cdef Answer *answer
         cdef uint8_t *block
         if self.count >= self.slots // 2:
@@ -278,7 +282,7 @@ cdef class AnswerCache(Responder):
         memcpy(answer.key, self.key.bytes, self.key.size)
         memcpy(answer.reply, reply, reply_size)
         answer.outcome = outcome[0]
-        answer.target = target_of(at, arrival, outcome)
+        answer.target = target
         answer.identity_at = 0
         answer.copies_ciaddr = False
         answer.gives_ciaddr = False
@@ -355,18 +359,6 @@ cdef uint32_t load_masks(Mask *masks, tests) except? 0xFFFFFFFF:
     return len(tests)
 
 
-cdef uint8_t target_of(const uint8_t *at, const Arrival *arrival,
-                       const Outcome *outcome) noexcept nogil:
-    """Which field of the request the destination came from."""
-    if outcome.to == 0xFFFFFFFFu or outcome.to == 0:
-        return TO_FIXED
-    if outcome.to == get32(at + AT_GIADDR):
-        return TO_GIADDR
-    if outcome.to == get32(at + AT_CIADDR):
-        return TO_CIADDR
-    return TO_SOURCE if outcome.to == arrival.source else TO_FIXED
-
-
 cdef void set_target(uint8_t target, const uint8_t *at, const Arrival *arrival,
                      Outcome *outcome) noexcept nogil:
     if target == TO_GIADDR:
@@ -375,7 +367,7 @@ cdef void set_target(uint8_t target, const uint8_t *at, const Arrival *arrival,
         outcome.to = get32(at + AT_CIADDR)
     elif target == TO_SOURCE:
         outcome.to = arrival.source
-    if arrival.port == 4011:      # dnsmasq answers there to whatever port asked
+    if target != TO_FIXED and arrival.port == 4011:     # to whatever port asked, as dnsmasq does
         outcome.to_port = arrival.source_port
 
 

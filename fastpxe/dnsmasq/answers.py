@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,9 +12,10 @@ from fastpxe._reply import Responder
 from fastpxe.after_offer import NextStep, next_step
 from fastpxe.clients import Client
 from fastpxe.decode import decode
-from fastpxe.dnsmasq._cache import AnswerCache
+from fastpxe.dnsmasq._cache import TARGETS, AnswerCache
 from fastpxe.dnsmasq.cache_rules import cache_rules
 from fastpxe.dnsmasq.decision import Decision as Decided
+from fastpxe.dnsmasq.decision import To
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
 from fastpxe.dnsmasq.logged import lines, mac_text, shown_hardware
 from fastpxe.dnsmasq.message import Message, read
@@ -33,6 +35,7 @@ _REASONS = {
     "bis": "credentials", "unknown-item": "unserved_item", "item-range": "unserved_item",
     "no-destination": "no_destination",
 }  # fmt: skip
+_TARGETS = {To.RELAY: "giaddr", To.HARDWARE: "ciaddr", To.CIADDR: "ciaddr", To.SOURCE: "source"}
 _NUMBERS = {word: number for number, word in enumerate(REASONS)}
 
 
@@ -144,6 +147,23 @@ def _to_nobody(label: Labelled) -> None:
     """Announce to nobody: there is no parent to be told."""
 
 
+class Remembered(NamedTuple):
+    """An answer as AnswerCache wants it from what it asks; see there. It begins as silence."""
+
+    reason: int
+    reply: bytes = b""
+    to: int = 0
+    to_port: int = 0
+    rule: int = 0
+    reply_index: int = 0
+    siaddr: int = 0
+    arch: int = -1
+    message_type: int = 0
+    is_ipxe: bool = False
+    delay_ms: int = 0
+    target: int = 0
+
+
 class Question:
     """What an interface's cache calls when it remembers no answer."""
 
@@ -153,7 +173,7 @@ class Question:
 
     def __call__(
         self, datagram: bytes, port: int, source: int, source_port: int, address: int
-    ) -> tuple[int, bytes, int, int, int, int, int, int, int, bool, int]:
+    ) -> Remembered:
         """Decide; the answer in the terms of AnswerCache."""
         config = self._answers.config
         arrival = Arrival(
@@ -166,17 +186,39 @@ class Question:
         answer = self._answers.engine.answer(datagram, arrival)
         message = _read(datagram)
         label = self._answers.number_of(label_of(config, answer, message))
-        arch = -1 if message is None or message.arch is None else message.arch
-        kind = 0 if message is None else message.message_type
-        is_ipxe = message is not None and _is_ipxe(message)
-        if isinstance(answer, Silence):
-            reason = _NUMBERS[_REASONS.get(answer.reason, "no_rule")]
-            return reason, b"", 0, 0, label, label, 0, arch, kind, is_ipxe, 0
-        siaddr = int.from_bytes(answer.data[20:24])
-        return (
-            0, answer.data, int(answer.to), answer.to_port, label, label, siaddr, arch, kind,
-            is_ipxe, answer.delay_s * 1000,
-        )  # fmt: skip
+        asked = Remembered(
+            reason=reason_of(answer),
+            rule=label,
+            reply_index=label,
+            arch=-1 if message is None or message.arch is None else message.arch,
+            message_type=0 if message is None else message.message_type,
+            is_ipxe=message is not None and _is_ipxe(message),
+        )
+        return asked if isinstance(answer, Silence) else with_reply(asked, answer)
+
+
+def reason_of(answer: Answer | Silence) -> int:
+    """An index into REASONS, 0 for an answer."""
+    return _NUMBERS[_REASONS.get(answer.reason, "no_rule")] if isinstance(answer, Silence) else 0
+
+
+def with_reply(asked: Remembered, answer: Answer) -> Remembered:
+    """Add a reply to what is known of a request."""
+    return asked._replace(
+        reply=answer.data,
+        to=int(answer.to),
+        to_port=answer.to_port,
+        siaddr=int.from_bytes(answer.data[20:24]),
+        delay_ms=answer.delay_s * 1000,
+        target=TARGETS.index(target_of(answer)),
+    )
+
+
+def target_of(answer: Answer) -> str:
+    """Which address of a request its reply goes to."""
+    if answer.decision.reply is None or not int(answer.to):  # of a ciaddr that isn't believed
+        return "fixed"
+    return _TARGETS.get(answer.decision.reply.to, "fixed")
 
 
 def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message | None) -> Label:

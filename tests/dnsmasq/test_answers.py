@@ -104,6 +104,18 @@ def test_tests_by_name_tell_machines_apart(line: str) -> None:
         compare(answers, engine, renamed(DISCOVER.datagram, number), DISCOVER.arrival)
 
 
+def test_an_answer_on_4011_goes_to_the_sender_though_one_was_its_own_relay() -> None:
+    answers = fog("pxe-service=x86PC,A,a\n")
+    engine = Engine(answers.config, interfaces())
+    relay, client = IPv4Address("10.88.0.254"), IPv4Address("10.88.0.77")
+    asked = bytearray(Client(arch=0).request(IPv4Address("10.88.0.1")))
+    for giaddr, ciaddr in (relay, IPv4Address(0)), (relay, relay):
+        asked[24:28], asked[12:16] = giaddr.packed, ciaddr.packed
+        for source in (relay, client, relay):
+            arrival = Arrival(interface="dqs0", port=PXE_PORT, source=source, source_port=4011)
+            compare(answers, engine, bytes(asked), arrival)
+
+
 def test_a_request_cut_short_is_decided_each_time() -> None:
     assert hits(fog(), *[DISCOVER.datagram[:250]] * 5) == 0
 

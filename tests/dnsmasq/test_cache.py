@@ -9,7 +9,7 @@ from dnsmasq_random import RandomConfig, request
 
 from fastpxe._codec import REASONS
 from fastpxe.dnsmasq._cache import AnswerCache
-from fastpxe.dnsmasq.answers import DnsmasqAnswers
+from fastpxe.dnsmasq.answers import DnsmasqAnswers, Remembered
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.files import Disk
 from fastpxe.dnsmasq.read import read_config
@@ -72,7 +72,7 @@ def test_the_cache_says_what_the_engine_says(seed: int) -> None:
             )  # fmt: skip
 
 
-def broken(*_: object) -> tuple[int, bytes, int, int, int, int, int, int, int, bool, int]:
+def broken(*_: object) -> Remembered:
     raise ValueError("a fault of ours")
 
 
