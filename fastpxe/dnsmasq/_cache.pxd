@@ -67,5 +67,5 @@ cdef class AnswerCache(Responder):
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil
     cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
-                       uint8_t target) noexcept nogil
+                       uint8_t target, uint32_t identity_at) noexcept nogil
     cdef void forget(self) noexcept nogil

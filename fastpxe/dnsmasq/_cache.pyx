@@ -36,8 +36,10 @@ cdef class AnswerCache(Responder):
 
     ask(datagram, port, source, source_port, address) decides: it returns
       (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-      delay_ms, target): reason 0 for an answer, addresses as integers, reply b"" for silence;
-      target, an index into TARGETS, says what `to` is, since values may agree by chance.
+      delay_ms, target, identity_at): reason 0 for an answer, addresses as integers, reply b"" for
+      silence. The last two say what is the request's own, since values may agree by chance:
+      target, an index into TARGETS, is what `to` is; identity_at where option 97's value is
+      echoed, 0 = nowhere.
     blanked: codes of options whose value no test of the configuration reads.
     macs, identities: masks over chaddr and option 97 as (htype or -1, value, mask): tests whose
       outcome stands in for the bytes. known_macs: MAC addresses that are told apart one by one.
@@ -233,12 +235,12 @@ cdef class AnswerCache(Responder):
 
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil:
-        cdef uint32_t reply_size = 0
+        cdef uint32_t reply_size = 0, identity_at = 0
         cdef uint8_t target = TO_FIXED
         with gil:
             try:
                 (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-                 delay_ms, target) = self.ask(
+                 delay_ms, target, identity_at) = self.ask(
                     PyBytes_FromStringAndSize(<const char *>at, size), arrival.port,
                     arrival.source, arrival.source_port, arrival.address)
                 outcome.reason = reason
@@ -261,11 +263,11 @@ cdef class AnswerCache(Responder):
                 outcome.reason = TOO_LONG
                 return 0
         if is_plain:
-            self.remember(out, reply_size, outcome, target)
+            self.remember(out, reply_size, outcome, target, identity_at)
         return reply_size
 
     cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
-                       uint8_t target) noexcept nogil:
+                       uint8_t target, uint32_t identity_at) noexcept nogil:
         cdef Answer *answer
         cdef uint8_t *block
         if self.count >= self.slots // 2:
@@ -283,11 +285,10 @@ cdef class AnswerCache(Responder):
         memcpy(answer.reply, reply, reply_size)
         answer.outcome = outcome[0]
         answer.target = target
-        answer.identity_at = 0
+        answer.identity_at = identity_at
         answer.copies_ciaddr = False
         answer.gives_ciaddr = False
         if reply_size:
-            answer.identity_at = find_identity(reply, reply_size)
             answer.copies_ciaddr = get32(reply + AT_CIADDR) != 0
             answer.gives_ciaddr = get32(reply + AT_YIADDR) != 0
         self.count += 1
@@ -386,12 +387,3 @@ cdef void fill(const Answer *answer, const uint8_t *at, uint32_t identity_at,
         memcpy(out + AT_YIADDR, at + AT_CIADDR, 4)
     if answer.identity_at:
         memcpy(out + answer.identity_at, at + identity_at, UUID_SIZE)
-
-
-cdef uint32_t find_identity(const uint8_t *reply, uint32_t size) noexcept nogil:
-    """Where the echo of option 97 starts in a reply, or 0."""
-    cdef Tlv tlv = tlv_over(reply + AT_OPTIONS, size - AT_OPTIONS)
-    while next_tlv(&tlv) == STEP_VALUE:
-        if tlv.code == OPT_UUID and tlv.size == UUID_SIZE:
-            return <uint32_t>(tlv.value - reply)
-    return 0

@@ -20,6 +20,7 @@ from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
 from fastpxe.dnsmasq.logged import lines, mac_text, shown_hardware
 from fastpxe.dnsmasq.message import Message, read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.render import Template
 from fastpxe.errors import MalformedPacket
 from fastpxe.events import Decision, Labelled
 from fastpxe.wire import DHCP_SERVER_PORT, MessageType, Option
@@ -162,6 +163,7 @@ class Remembered(NamedTuple):
     is_ipxe: bool = False
     delay_ms: int = 0
     target: int = 0
+    identity_at: int = 0
 
 
 class Question:
@@ -175,7 +177,7 @@ class Question:
         self, datagram: bytes, port: int, source: int, source_port: int, address: int
     ) -> Remembered:
         """Decide; the answer in the terms of AnswerCache."""
-        config = self._answers.config
+        config, engine = self._answers.config, self._answers.engine
         arrival = Arrival(
             interface=self._interface,
             port=config.network.server_port if port == DHCP_SERVER_PORT else port,
@@ -183,7 +185,7 @@ class Question:
             source_port=source_port,
             destination=IPv4Address(address),
         )
-        answer = self._answers.engine.answer(datagram, arrival)
+        answer = engine.answer(datagram, arrival)
         message = _read(datagram)
         label = self._answers.number_of(label_of(config, answer, message))
         asked = Remembered(
@@ -194,7 +196,9 @@ class Question:
             message_type=0 if message is None else message.message_type,
             is_ipxe=message is not None and _is_ipxe(message),
         )
-        return asked if isinstance(answer, Silence) else with_reply(asked, answer)
+        if isinstance(answer, Silence):
+            return asked
+        return with_reply(asked, answer, engine.template(answer.reply))
 
 
 def reason_of(answer: Answer | Silence) -> int:
@@ -202,7 +206,7 @@ def reason_of(answer: Answer | Silence) -> int:
     return _NUMBERS[_REASONS.get(answer.reason, "no_rule")] if isinstance(answer, Silence) else 0
 
 
-def with_reply(asked: Remembered, answer: Answer) -> Remembered:
+def with_reply(asked: Remembered, answer: Answer, layout: Template) -> Remembered:
     """Add a reply to what is known of a request."""
     return asked._replace(
         reply=answer.data,
@@ -211,14 +215,14 @@ def with_reply(asked: Remembered, answer: Answer) -> Remembered:
         siaddr=int.from_bytes(answer.data[20:24]),
         delay_ms=answer.delay_s * 1000,
         target=TARGETS.index(target_of(answer)),
+        identity_at=layout.uuid_at,
     )
 
 
 def target_of(answer: Answer) -> str:
     """Which address of a request its reply goes to."""
-    if answer.decision.reply is None or not int(answer.to):  # of a ciaddr that isn't believed
-        return "fixed"
-    return _TARGETS.get(answer.decision.reply.to, "fixed")
+    is_believed = int(answer.to) != 0  # a ciaddr that isn't counts as zero
+    return _TARGETS.get(answer.reply.to, "fixed") if is_believed else "fixed"
 
 
 def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message | None) -> Label:

@@ -116,6 +116,19 @@ def test_an_answer_on_4011_goes_to_the_sender_though_one_was_its_own_relay() -> 
             compare(answers, engine, bytes(asked), arrival)
 
 
+STATIC_UUID = "dhcp-option-pxe=97,00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00\n"
+
+
+@pytest.mark.parametrize("arch", [0, 7])
+@pytest.mark.parametrize("has_uuid", [False, True])
+def test_a_uuid_of_the_configuration_stays_as_it_is(arch: int, *, has_uuid: bool) -> None:
+    answers = fog(STATIC_UUID)
+    engine = Engine(answers.config, interfaces())
+    for number in range(3):
+        client = Client(arch=arch, uuid=bytes([number] * 16) if has_uuid else None)
+        compare(answers, engine, client.discover(), DISCOVER.arrival)
+
+
 def test_a_request_cut_short_is_decided_each_time() -> None:
     assert hits(fog(), *[DISCOVER.datagram[:250]] * 5) == 0
 
