@@ -59,6 +59,7 @@ cdef class AnswerCache(Responder):
 
     cdef bint build_key(self, const uint8_t *at, uint32_t size,
                         const Arrival *arrival) noexcept nogil
+    cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef void add_mac(self, const uint8_t *at) noexcept nogil
     cdef bint is_known_mac(self, const uint8_t *at, uint32_t size) noexcept nogil

@@ -164,6 +164,21 @@ cdef class AnswerCache(Responder):
         self.key.hashed = hash_key(&self.key, self.seed)
         return True
 
+    cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil:
+        """Note in `scratch` where what names the machine stands in this datagram, plain or not."""
+        cdef Tlv tlv
+        self.scratch.at = at
+        self.scratch.size = size
+        self.scratch.where[<int>OPT_UUID] = 0
+        self.scratch.is_joined[<int>OPT_UUID >> 6] = 0
+        if size < AT_OPTIONS:
+            return
+        tlv = tlv_over(at + AT_OPTIONS, size - AT_OPTIONS)
+        while next_tlv(&tlv) == STEP_VALUE:
+            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE:    # dnsmasq takes the first so long
+                self.scratch.where[<int>OPT_UUID] = <uint32_t>(tlv.value - at) << 16 | tlv.size
+                return
+
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil:
         cdef Tlv tlv = tlv_over(at, size)
         cdef Step step
@@ -172,7 +187,6 @@ cdef class AnswerCache(Responder):
         cdef uint64_t outcomes
         cdef uint32_t i
         memset(seen, 0, sizeof(seen))
-        self.scratch.where[<int>OPT_UUID] = 0
         while True:
             step = next_tlv(&tlv)
             if step != STEP_VALUE:
@@ -184,10 +198,6 @@ cdef class AnswerCache(Responder):
             about[0] = tlv.code
             about[1] = tlv.size
             add(&self.key, about, 2)
-            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE \
-                    and not self.scratch.where[<int>OPT_UUID]:    # dnsmasq takes the first so long
-                self.scratch.where[<int>OPT_UUID] = \
-                    <uint32_t>(tlv.value - at + AT_OPTIONS) << 16 | tlv.size
             if not self.blanked[tlv.code]:
                 add(&self.key, tlv.value, tlv.size)
                 continue
@@ -219,8 +229,7 @@ cdef class AnswerCache(Responder):
         cdef bint is_plain
         cdef Answer *found
         clear_outcome(outcome)
-        self.scratch.at = at
-        self.scratch.is_joined[<int>OPT_UUID >> 6] = 0
+        self.index_names(at, size)
         is_plain = self.build_key(at, size, arrival)
         if is_plain:
             found = self.find()
