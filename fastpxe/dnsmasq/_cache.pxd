@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastpxe._codec cimport Tlv
 from fastpxe._reply cimport Arrival, Outcome, Responder
 
 cdef enum:
@@ -61,6 +62,7 @@ cdef class AnswerCache(Responder):
                         const Arrival *arrival) noexcept nogil
     cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil
+    cdef void add_end(self, const uint8_t *at, const Tlv *tlv) noexcept nogil
     cdef void add_mac(self, const uint8_t *at) noexcept nogil
     cdef bint is_known_mac(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef void load_macs(self, known) except *

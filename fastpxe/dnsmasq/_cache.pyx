@@ -4,7 +4,8 @@ The engine decides in plain Python, from the whole request. Machines of one kind
 that differ only in what names the machine: xid, secs, MAC, UUID, addresses. So the key of an
 answer is the request with those blanked, plus how they fare in the tests of the configuration;
 and an answer is the reply with those filled in again. Whatever else a decision may depend on is
-in the key because it is in the request.
+in the key because it is in the request, written so that it can be read in one way only. sname and
+file are not in it: the engine looks there only if option 52 says so; such a request isn't plain.
 
 A request that is not plain (cut short, overloaded, an identity given twice) is asked about each
 time, and so are new kinds of clients: at the cost of a decision in Python, never of a wrong one.
@@ -18,7 +19,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpxe._codec cimport (
     AT_CHADDR, AT_CIADDR, AT_FLAGS, AT_GIADDR, AT_HLEN, AT_HTYPE, AT_MAGIC, AT_OP,
-    AT_OPTIONS, AT_SECS, AT_SNAME, AT_XID, AT_YIADDR, CHADDR_SIZE, COOKIE, OPT_OVERLOAD, OPT_UUID,
+    AT_OPTIONS, AT_SECS, AT_XID, AT_YIADDR, CHADDR_SIZE, COOKIE, OPT_END, OPT_OVERLOAD, OPT_UUID,
     Step, Tlv, STEP_END, STEP_VALUE, TOO_LONG, get32, next_tlv, tlv_over,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder, clear_outcome
@@ -119,11 +120,12 @@ cdef class AnswerCache(Responder):
         cdef uint32_t hlen = at[AT_HLEN]
         cdef uint64_t outcomes = 0
         cdef uint32_t i
-        cdef uint8_t marker = 1
+        cdef uint8_t is_kept
         if hlen > CHADDR_SIZE:
             hlen = CHADDR_SIZE
-        if self.keeps_mac or self.is_known_mac(at + AT_CHADDR, hlen):
-            add(&self.key, &marker, 1)
+        is_kept = <uint8_t>(self.keeps_mac or self.is_known_mac(at + AT_CHADDR, hlen))
+        add(&self.key, &is_kept, 1)
+        if is_kept:
             add(&self.key, at + AT_CHADDR, hlen)
             return
         for i in range(self.mac_count):
@@ -157,8 +159,6 @@ cdef class AnswerCache(Responder):
         add(&self.key, at + AT_FLAGS, 2)
         add(&self.key, at + AT_GIADDR, 4)
         self.add_mac(at)
-        if not is_zero(at + AT_SNAME, AT_MAGIC - AT_SNAME):
-            add(&self.key, at + AT_SNAME, AT_MAGIC - AT_SNAME)
         if not self.add_options(at + AT_OPTIONS, size - AT_OPTIONS):
             return False
         self.key.hashed = hash_key(&self.key, self.seed)
@@ -190,8 +190,7 @@ cdef class AnswerCache(Responder):
         while True:
             step = next_tlv(&tlv)
             if step != STEP_VALUE:
-                about[0] = <uint8_t>(tlv.at < tlv.end)    # an END stands there, or none does
-                add(&self.key, about, 1)
+                self.add_end(at, &tlv)
                 return step == STEP_END
             if tlv.code == OPT_OVERLOAD:
                 return False
@@ -211,6 +210,15 @@ cdef class AnswerCache(Responder):
                             and holds(&self.identities[i], tlv.value):
                         outcomes |= <uint64_t>1 << i
                 add(&self.key, <const uint8_t *>&outcomes, sizeof(outcomes))
+
+    cdef void add_end(self, const uint8_t *at, const Tlv *tlv) noexcept nogil:
+        """Where END stands, 0 for nowhere: option 82 is echoed only if that is early enough."""
+        cdef uint8_t end[3]
+        cdef uint32_t end_at = <uint32_t>(tlv.at - at + AT_OPTIONS) if tlv.at < tlv.end else 0
+        end[0] = OPT_END
+        end[1] = <uint8_t>(end_at >> 8)
+        end[2] = <uint8_t>end_at
+        add(&self.key, end, sizeof(end))
 
     cdef Answer *find(self) noexcept nogil:
         """The answer to `key`, or the empty slot where it would be."""
@@ -314,14 +322,6 @@ cdef inline void add(Key *key, const uint8_t *at, uint32_t size) noexcept nogil:
     """Append to the key, which is as large as the largest request and what is added to it."""
     memcpy(key.bytes + key.size, at, size)
     key.size += size
-
-
-cdef bint is_zero(const uint8_t *at, uint32_t size) noexcept nogil:
-    cdef uint32_t i
-    cdef uint8_t every = 0
-    for i in range(size):
-        every |= at[i]
-    return every == 0
 
 
 cdef inline uint64_t packed_mac(const uint8_t *at) noexcept nogil:

@@ -91,9 +91,21 @@ def _mac_tests(config: DnsmasqConfig) -> Iterator[tuple[int | None, bytes, bytes
 
 def _networks(engine: Engine) -> Iterator[tuple[int, int]]:
     """Every subnet that a ciaddr is judged by, and its two addresses that are no host's."""
+    for address, netmask in _subnets(engine):
+        network = address & netmask
+        yield network, netmask
+        yield network, 0xFFFFFFFF
+        yield network | ~netmask & 0xFFFFFFFF, 0xFFFFFFFF
+
+
+def _subnets(engine: Engine) -> Iterator[tuple[int, int]]:
+    """Address and netmask of the ranges: as any request sees them, and as those of an interface do.
+
+    The two may differ: an interface can have addresses of several netmasks in a range's subnet.
+    """
     for line, mask in zip(engine.config.ranges, engine.ranges.masks, strict=True):
         for netmask in {mask, class_mask(line)} - {0}:
-            network = int(line.address) & netmask
-            yield network, netmask
-            yield network, 0xFFFFFFFF
-            yield network | ~netmask & 0xFFFFFFFF, 0xFFFFFFFF
+            yield int(line.address), netmask
+    for place in engine.ranges.places.values():
+        for candidate in place.candidates:
+            yield int(candidate.start), int(candidate.netmask)
