@@ -17,16 +17,17 @@ from fastpxe.dnsmasq.cache_rules import cache_rules
 from fastpxe.dnsmasq.decision import Decision as Decided
 from fastpxe.dnsmasq.decision import To
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
-from fastpxe.dnsmasq.logged import lines, mac_text, shown_hardware
+from fastpxe.dnsmasq.logged import Shown, lines, mac_text
 from fastpxe.dnsmasq.message import Message, read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
-from fastpxe.dnsmasq.render import Template
+from fastpxe.dnsmasq.render import UUID_SIZE, Template
 from fastpxe.errors import MalformedPacket
 from fastpxe.events import Decision, Labelled
 from fastpxe.wire import DHCP_SERVER_PORT, MessageType, Option
 
 LABELS_MAX = 65_536  # beyond, decisions are told without their line
 XID, MAC, UUID = "\0x", "\0m", "\0u"  # in a label's lines, for what differs between clients
+_MARK = re.compile("\0.")
 
 # dnsmasq's reasons for silence, as the counters name them.
 _REASONS = {
@@ -41,7 +42,7 @@ _NUMBERS = {word: number for number, word in enumerate(REASONS)}
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log needs of a decision. `lines` are dnsmasq's, without names of clients."""
+    """What a log needs of a decision. `lines` are dnsmasq's, with marks for names of clients."""
 
     rule: str = ""
     file: str = ""
@@ -78,9 +79,13 @@ class DnsmasqNames:
     def details(self, decision: Decision) -> Iterable[str]:
         """The lines that dnsmasq would log of this client."""
         label = self._labels.get(decision.rule)
+        own = {
+            XID: str(decision.xid),
+            MAC: mac_text(decision.chaddr),
+            UUID: decision.identity[:UUID_SIZE].hex(":"),
+        }
         for line in () if label is None else label.lines:
-            named = line.replace(XID, str(decision.xid), 1).replace(MAC, mac_text(decision.chaddr))
-            yield named.replace(UUID, decision.identity.hex(":"))
+            yield _MARK.sub(lambda mark: own.get(mark[0], ""), line)
 
 
 class DnsmasqAnswers:
@@ -262,13 +267,13 @@ def rule_of(decision: Decided) -> str:
 
 
 def nameless(config: DnsmasqConfig, message: Message, decision: Decided) -> tuple[str, ...]:
-    """What dnsmasq would log, with marks in the place of xid, MAC and UUID."""
-    mac, uuid = mac_text(shown_hardware(message)), (message.uuid or b"").hex(":")
-    found = []
-    for line in lines(config, message, decision):
-        marked = re.sub(rf"^{message.xid} ", f"{XID} ", line).replace(mac, MAC)
-        found.append(marked.replace(uuid, UUID) if uuid else marked)
-    return tuple(found)
+    """What dnsmasq would log, with marks in the place of what names the client.
+
+    The board has no option 97 that stands in file or sname.
+    """
+    is_indexed = message.option(Option.OVERLOAD) is None
+    marks = Shown(xid=XID, mac=MAC, uuid=UUID if is_indexed else None)
+    return tuple(lines(config, message, decision, marks))
 
 
 def _is_ipxe(message: Message) -> bool:

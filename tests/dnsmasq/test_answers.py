@@ -10,6 +10,8 @@ from fastpxe._codec import REASONS
 from fastpxe.clients import Client
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
+from fastpxe.dnsmasq.logged import lines
+from fastpxe.dnsmasq.message import read
 from fastpxe.dnsmasq.read import read_config
 from fastpxe.events import Decision, Labelled
 from fastpxe.wire import PXE_PORT
@@ -147,8 +149,7 @@ def decision(answers: DnsmasqAnswers, datagram: bytes) -> Decision:
     return Decision(
         reason=reason, message_type=1, ipxe=False, arch=0, rule=rule, reply=reply, to=to,
         to_port=to_port, siaddr=0, xid=int.from_bytes(datagram[4:8]), interface=1, port=67,
-        htype=1, chaddr=datagram[28:34], identity=datagram[datagram.find(b"\x61\x11") + 2 :][:17],
-        at_ns=0,
+        htype=1, chaddr=datagram[28:34], identity=read(datagram).uuid or b"", at_ns=0,
     )  # fmt: skip
 
 
@@ -165,6 +166,39 @@ def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> Non
     assert f"{told.xid} PXE(dqs0) {told.chaddr.hex(':')} proxy" in lines
     assert any(told.identity.hex(":") in line for line in lines)
     assert not any("\0" in line for line in lines)
+
+
+def fresh_lines(answers: DnsmasqAnswers, datagram: bytes) -> list[str]:
+    """What dnsmasq would log of a request of its own accord."""
+    message, engine = read(datagram), answers.engine
+    decided = engine.decide(engine.signature(message, DISCOVER.arrival))
+    return list(lines(answers.config, message, decided))
+
+
+MACS = [bytes([2, 0, 0, 0, 0, number]) for number in (0x11, 0x22, 0x33)]
+
+
+@pytest.mark.parametrize(
+    "clients",
+    [
+        [Client(arch=0, mac=m, uuid=bytes([n] * 10) + m) for n, m in enumerate(MACS)],
+        [Client(arch=0, mac=m, uuid=m + bytes([n] * 10)) for n, m in enumerate(MACS)],
+        [Client(arch=0, mac=m, vendor_class=f"PXEClient {MACS[0].hex(':')}") for m in MACS],
+        [Client(arch=0, mac=m, vendor_class=f"PXEClient {bytes(17).hex(':')}") for m in MACS],
+        [Client(arch=0, mac=m, uuid=None) for m in MACS],
+        [Client(arch=0, mac=m, uuid=bytes([n] * 16)) for n, m in enumerate(MACS)],
+    ],
+    ids=["UUID ends in MAC", "begins with it", "class has MAC", "class has UUID", "none", "usual"],
+)
+@pytest.mark.parametrize("line", ["", STATIC_UUID])
+def test_each_client_has_its_own_names_in_the_log(clients: list[Client], line: str) -> None:
+    answers = fog(line)
+    names = answers.names()
+    answers.announce_to(names.learn)
+    for number, client in enumerate([*clients, *clients]):
+        asked = client.discover()
+        asked = asked[:4] + number.to_bytes(4) + asked[8:]
+        assert list(names.details(decision(answers, asked))) == fresh_lines(answers, asked)
 
 
 @pytest.mark.parametrize(
