@@ -24,6 +24,7 @@ cdef struct Answer:
     uint8_t *key              # key and reply in one block
     uint8_t *reply
     uint32_t identity_at      # where option 97's value is in the reply, 0 = nowhere
+    uint32_t relay_at         # the same of option 82
     uint8_t target
     bint copies_ciaddr
     bint gives_ciaddr         # yiaddr is the request's ciaddr (boot-server ACK)
@@ -70,5 +71,5 @@ cdef class AnswerCache(Responder):
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil
     cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
-                       uint8_t target, uint32_t identity_at) noexcept nogil
+                       uint8_t target, uint32_t identity_at, uint32_t relay_at) noexcept nogil
     cdef void forget(self) noexcept nogil

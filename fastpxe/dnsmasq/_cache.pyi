@@ -3,7 +3,7 @@ from typing import TypeAlias, final
 
 from fastpxe._reply import Responder
 
-_Decided: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, bool, int, int, int]
+_Decided: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, bool, int, int, int, int]
 
 TARGETS: tuple[str, ...]
 

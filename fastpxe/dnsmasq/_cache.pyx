@@ -1,7 +1,8 @@
 """dnsmasq's decisions at the speed of the packet path: ask Python once, then remember.
 
 The engine decides in plain Python, from the whole request. Machines of one kind send requests
-that differ only in what names the machine: xid, secs, MAC, UUID, addresses. So the key of an
+that differ only in what names the machine: xid, secs, MAC, UUID, addresses, the port of a relay
+that option 82 tells. So the key of an
 answer is the request with those blanked, plus how they fare in the tests of the configuration;
 and an answer is the reply with those filled in again. Whatever else a decision may depend on is
 in the key because it is in the request, written so that it can be read in one way only. sname and
@@ -19,8 +20,9 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpxe._codec cimport (
     AT_CHADDR, AT_CIADDR, AT_FLAGS, AT_GIADDR, AT_HLEN, AT_HTYPE, AT_MAGIC, AT_OP,
-    AT_OPTIONS, AT_SECS, AT_XID, AT_YIADDR, CHADDR_SIZE, COOKIE, OPT_END, OPT_OVERLOAD, OPT_UUID,
-    Step, Tlv, STEP_END, STEP_VALUE, TOO_LONG, get32, next_tlv, tlv_over,
+    AT_OPTIONS, AT_SECS, AT_XID, AT_YIADDR, CHADDR_SIZE, COOKIE, OPT_END, OPT_OVERLOAD, OPT_RELAY,
+    OPT_UUID, RELAY_LINK, Message, Step, Tlv, STEP_END, STEP_VALUE, TOO_LONG, get32, next_tlv,
+    tlv_over,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder, clear_outcome
 
@@ -37,10 +39,10 @@ cdef class AnswerCache(Responder):
 
     ask(datagram, port, source, source_port, address) decides: it returns
       (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-      delay_ms, target, identity_at): reason 0 for an answer, addresses as integers, reply b"" for
-      silence. The last two say what is the request's own, since values may agree by chance:
-      target, an index into TARGETS, is what `to` is; identity_at where option 97's value is
-      echoed, 0 = nowhere.
+      delay_ms, target, identity_at, relay_at): reason 0 for an answer, addresses as integers,
+      reply b"" for silence. The last three say what is the request's own, since values may agree
+      by chance: target, an index into TARGETS, is what `to` is; identity_at and relay_at are where
+      the values of options 97 and 82 are echoed, 0 = nowhere.
     blanked: codes of options whose value no test of the configuration reads.
     macs, identities: masks over chaddr and option 97 as (htype or -1, value, mask): tests whose
       outcome stands in for the bytes. known_macs: MAC addresses that are told apart one by one.
@@ -165,19 +167,25 @@ cdef class AnswerCache(Responder):
         return True
 
     cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil:
-        """Note in `scratch` where what names the machine stands in this datagram, plain or not."""
+        """Note in `scratch` where what names the machine stands in this datagram, plain or not.
+
+        dnsmasq takes the first instance that is long enough.
+        """
         cdef Tlv tlv
+        cdef uint32_t *where = self.scratch.where
         self.scratch.at = at
         self.scratch.size = size
-        self.scratch.where[<int>OPT_UUID] = 0
+        where[<int>OPT_UUID] = 0
+        where[<int>OPT_RELAY] = 0
         self.scratch.is_joined[<int>OPT_UUID >> 6] = 0
+        self.scratch.is_joined[<int>OPT_RELAY >> 6] = 0
         if size < AT_OPTIONS:
             return
         tlv = tlv_over(at + AT_OPTIONS, size - AT_OPTIONS)
         while next_tlv(&tlv) == STEP_VALUE:
-            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE:    # dnsmasq takes the first so long
-                self.scratch.where[<int>OPT_UUID] = <uint32_t>(tlv.value - at) << 16 | tlv.size
-                return
+            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE or tlv.code == OPT_RELAY and tlv.size:
+                if not where[tlv.code]:
+                    where[tlv.code] = <uint32_t>(tlv.value - at) << 16 | tlv.size
 
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil:
         cdef Tlv tlv = tlv_over(at, size)
@@ -185,7 +193,7 @@ cdef class AnswerCache(Responder):
         cdef uint8_t seen[256]
         cdef uint8_t about[2]
         cdef uint64_t outcomes
-        cdef uint32_t i
+        cdef uint32_t i, link
         memset(seen, 0, sizeof(seen))
         while True:
             step = next_tlv(&tlv)
@@ -203,7 +211,10 @@ cdef class AnswerCache(Responder):
             if seen[tlv.code] or tlv.size == 0:
                 return False
             seen[tlv.code] = 1
-            if tlv.code == OPT_UUID:
+            if tlv.code == OPT_RELAY:     # of which the engine reads but this
+                link = link_of(tlv.value, tlv.size)
+                add(&self.key, <const uint8_t *>&link, sizeof(link))
+            elif tlv.code == OPT_UUID:
                 outcomes = 0
                 for i in range(self.identity_count):
                     if self.identities[i].size <= tlv.size \
@@ -245,19 +256,19 @@ cdef class AnswerCache(Responder):
                 self.hits += 1
                 outcome[0] = found.outcome
                 set_target(found.target, at, arrival, outcome)
-                fill(found, at, self.scratch.where[<int>OPT_UUID] >> 16, out)
+                fill(found, &self.scratch, out)
                 return found.reply_size
         self.misses += 1
         return self.ask_and_remember(at, size, arrival, out, outcome, is_plain)
 
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil:
-        cdef uint32_t reply_size = 0, identity_at = 0
+        cdef uint32_t reply_size = 0, identity_at = 0, relay_at = 0
         cdef uint8_t target = TO_FIXED
         with gil:
             try:
                 (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-                 delay_ms, target, identity_at) = self.ask(
+                 delay_ms, target, identity_at, relay_at) = self.ask(
                     PyBytes_FromStringAndSize(<const char *>at, size), arrival.port,
                     arrival.source, arrival.source_port, arrival.address)
                 outcome.reason = reason
@@ -280,11 +291,11 @@ cdef class AnswerCache(Responder):
                 outcome.reason = TOO_LONG
                 return 0
         if is_plain:
-            self.remember(out, reply_size, outcome, target, identity_at)
+            self.remember(out, reply_size, outcome, target, identity_at, relay_at)
         return reply_size
 
     cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
-                       uint8_t target, uint32_t identity_at) noexcept nogil:
+                       uint8_t target, uint32_t identity_at, uint32_t relay_at) noexcept nogil:
         cdef Answer *answer
         cdef uint8_t *block
         if self.count >= self.slots // 2:
@@ -303,6 +314,7 @@ cdef class AnswerCache(Responder):
         answer.outcome = outcome[0]
         answer.target = target
         answer.identity_at = identity_at
+        answer.relay_at = relay_at
         answer.copies_ciaddr = False
         answer.gives_ciaddr = False
         if reply_size:
@@ -381,9 +393,19 @@ cdef void set_target(uint8_t target, const uint8_t *at, const Arrival *arrival,
         outcome.to_port = arrival.source_port
 
 
-cdef void fill(const Answer *answer, const uint8_t *at, uint32_t identity_at,
-               uint8_t *out) noexcept nogil:
+cdef uint32_t link_of(const uint8_t *relay, uint32_t size) noexcept nogil:
+    """The subnet that option 82 names (82.5, RFC 3527), 0 for none."""
+    cdef Tlv tlv = tlv_over(relay, size)
+    while next_tlv(&tlv) == STEP_VALUE:
+        if tlv.code == RELAY_LINK and tlv.size >= 4:
+            return get32(tlv.value)
+    return 0
+
+
+cdef void fill(const Answer *answer, const Message *message, uint8_t *out) noexcept nogil:
     """The remembered reply with this request's own names in it."""
+    cdef const uint8_t *at = message.at
+    cdef uint32_t relay = message.where[<int>OPT_RELAY]
     if answer.reply_size == 0:
         return
     memcpy(out, answer.reply, answer.reply_size)
@@ -395,4 +417,6 @@ cdef void fill(const Answer *answer, const uint8_t *at, uint32_t identity_at,
     if answer.gives_ciaddr:
         memcpy(out + AT_YIADDR, at + AT_CIADDR, 4)
     if answer.identity_at:
-        memcpy(out + answer.identity_at, at + identity_at, UUID_SIZE)
+        memcpy(out + answer.identity_at, at + (message.where[<int>OPT_UUID] >> 16), UUID_SIZE)
+    if answer.relay_at:           # as long as the one remembered, whose length is in the key
+        memcpy(out + answer.relay_at, at + (relay >> 16), relay & 0xFFFF)

@@ -17,7 +17,7 @@ from fastpxe.dnsmasq.cache_rules import cache_rules
 from fastpxe.dnsmasq.decision import Decision as Decided
 from fastpxe.dnsmasq.decision import To
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
-from fastpxe.dnsmasq.logged import Shown, lines, mac_text
+from fastpxe.dnsmasq.logged import Shown, lines, mac_text, value_text
 from fastpxe.dnsmasq.message import Message, read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
 from fastpxe.dnsmasq.render import UUID_SIZE, Template
@@ -26,7 +26,9 @@ from fastpxe.events import Decision, Labelled
 from fastpxe.wire import DHCP_SERVER_PORT, MessageType, Option
 
 LABELS_MAX = 65_536  # beyond, decisions are told without their line
-XID, MAC, UUID = "\0x", "\0m", "\0u"  # in a label's lines, for what differs between clients
+
+# In a label's lines, for what differs between clients.
+XID, MAC, CIADDR, UUID, RELAY = "\0x", "\0m", "\0c", "\0u", "\0r"
 _MARK = re.compile("\0.")
 
 # dnsmasq's reasons for silence, as the counters name them.
@@ -42,7 +44,11 @@ _NUMBERS = {word: number for number, word in enumerate(REASONS)}
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log needs of a decision. `lines` are dnsmasq's, with marks for names of clients."""
+    """What a log needs of a decision.
+
+    `lines` are dnsmasq's, with marks for what the board tells of each client; its classes and the
+    host name that it gives are in them as they are.
+    """
 
     rule: str = ""
     file: str = ""
@@ -82,7 +88,9 @@ class DnsmasqNames:
         own = {
             XID: str(decision.xid),
             MAC: mac_text(decision.chaddr),
+            CIADDR: str(IPv4Address(decision.ciaddr)),
             UUID: decision.identity[:UUID_SIZE].hex(":"),
+            RELAY: value_text(Option.RELAY_AGENT, decision.relay),
         }
         for line in () if label is None else label.lines:
             yield _MARK.sub(lambda mark: own.get(mark[0], ""), line)
@@ -169,6 +177,7 @@ class Remembered(NamedTuple):
     delay_ms: int = 0
     target: int = 0
     identity_at: int = 0
+    relay_at: int = 0
 
 
 class Question:
@@ -221,6 +230,7 @@ def with_reply(asked: Remembered, answer: Answer, layout: Template) -> Remembere
         delay_ms=answer.delay_s * 1000,
         target=TARGETS.index(target_of(answer)),
         identity_at=layout.uuid_at,
+        relay_at=layout.relay_at + 2 if layout.relay_at else 0,
     )
 
 
@@ -269,10 +279,12 @@ def rule_of(decision: Decided) -> str:
 def nameless(config: DnsmasqConfig, message: Message, decision: Decided) -> tuple[str, ...]:
     """What dnsmasq would log, with marks in the place of what names the client.
 
-    The board has no option 97 that stands in file or sname.
+    The board has no options that stand in file or sname.
     """
-    is_indexed = message.option(Option.OVERLOAD) is None
-    marks = Shown(xid=XID, mac=MAC, uuid=UUID if is_indexed else None)
+    ciaddr = CIADDR if int(message.ciaddr) else str(message.ciaddr)
+    marks = Shown(xid=XID, mac=MAC, ciaddr=ciaddr, uuid=UUID, relay=RELAY)
+    if message.option(Option.OVERLOAD) is not None:
+        marks = msgspec.structs.replace(marks, uuid=None, relay=None)
     return tuple(lines(config, message, decision, marks))
 
 

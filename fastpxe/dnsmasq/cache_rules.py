@@ -16,10 +16,11 @@ HOST_NAME, FQDN = 12, 81
 MASK_MAX = 32  # bytes of a value that the cache compares
 NETWORKS_MAX = 64
 
-# Options that name a machine. Their values differ from client to client.
+# Options that name a machine, or the port it is at. Their values differ from client to client.
 NAMING = frozenset(
-    {Option.CLIENT_UUID, Option.CLIENT_ID, Option.REQUESTED_ADDRESS, HOST_NAME, FQDN}
-)
+    {Option.CLIENT_UUID, Option.CLIENT_ID, Option.REQUESTED_ADDRESS, Option.RELAY_AGENT, HOST_NAME,
+     FQDN}
+)  # fmt: skip
 
 
 class CacheRules(TypedDict):
@@ -61,6 +62,8 @@ def _options_read(config: DnsmasqConfig) -> set[int]:
         is_uuid = match.code == Option.CLIENT_UUID and match.enterprise is None
         if not (is_uuid and _is_mask(match.value)):
             read.add(match.code)
+    if config.relay_matches:
+        read.add(Option.RELAY_AGENT)
     if any(host.client_ids for host in config.hosts):
         read.add(Option.CLIENT_ID)
     if config.log_dhcp or config.name_matches or any(host.name for host in config.hosts):

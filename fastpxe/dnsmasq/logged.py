@@ -24,16 +24,19 @@ WARNED = frozenset({"no-range", "no-address", "bridge"})  # the warning is all t
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """How lines show what names the client. `uuid` None: as the bytes that are sent back."""
+    """How lines show what names the client. `uuid`, `relay` None: as the bytes that are sent."""
 
     xid: str
     mac: str
+    ciaddr: str
     uuid: str | None = None
+    relay: str | None = None
 
 
 def shown(message: Message) -> Shown:
     """As dnsmasq shows it."""
-    return Shown(xid=str(message.xid), mac=mac_text(shown_hardware(message)))
+    mac = mac_text(shown_hardware(message))
+    return Shown(xid=str(message.xid), mac=mac, ciaddr=str(message.ciaddr))
 
 
 def lines(
@@ -55,7 +58,7 @@ def lines(
     layout = template(decision.reply)
     reply = fill(layout, decision.reply, message)
     yield from (*decision.warnings, *layout.warnings)
-    yield f"{xid} PXE({decision.interface}) {client(names, message, decision, reply)}"
+    yield f"{xid} PXE({decision.interface}) {client(names, decision, reply)}"
     yield f"{xid} tags: {', '.join(newest_first(decision))}"
     if decision.reason == "ignored":
         return
@@ -80,12 +83,11 @@ def request_lines(config: DnsmasqConfig, message: Message, decision: Decision) -
         yield f"client provides name: {message.client_name.decode('utf-8', 'replace')}"
 
 
-def client(names: Shown, message: Message, decision: Decision, reply: bytes) -> str:
+def client(names: Shown, decision: Decision, reply: bytes) -> str:
     """Who gets what, as PXE(…) says it."""
-    mac = names.mac
     if decision.item is not None:
-        return f"{message.ciaddr} {mac} {text(reply[FILE])}"
-    return f"{mac} {'proxy-ignored' if decision.reason == 'ignored' else 'proxy'}"
+        return f"{names.ciaddr} {names.mac} {text(reply[FILE])}"
+    return f"{names.mac} {'proxy-ignored' if decision.reason == 'ignored' else 'proxy'}"
 
 
 def shown_hardware(message: Message) -> bytes:
@@ -106,7 +108,8 @@ def newest_first(decision: Decision) -> list[str]:
 
 def own_values(layout: Template, names: Shown) -> dict[int, str]:
     """How values in the reply are shown that are the client's own, by where they stand."""
-    return {} if names.uuid is None else {layout.uuid_at: names.uuid}
+    shown_at = {layout.uuid_at: names.uuid, layout.relay_at + 2: names.relay}
+    return {at: how for at, how in shown_at.items() if how is not None}
 
 
 def reply_lines(reply: bytes, own: Mapping[int, str]) -> Iterator[str]:

@@ -10,11 +10,14 @@ from dnsmasq_random import RandomConfig, request
 from fastpxe._codec import REASONS
 from fastpxe.clients import Client
 from fastpxe.dnsmasq._cache import AnswerCache
-from fastpxe.dnsmasq.answers import DnsmasqAnswers, Remembered
+from fastpxe.dnsmasq.answers import DnsmasqAnswers, DnsmasqNames, Remembered
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.files import Disk
+from fastpxe.dnsmasq.logged import lines
+from fastpxe.dnsmasq.message import read
 from fastpxe.dnsmasq.model import Interface
 from fastpxe.dnsmasq.read import read_config
+from fastpxe.events import Decision
 from fastpxe.wire import PXE_PORT
 
 REPLY_MAX = 1472
@@ -61,9 +64,9 @@ def test_the_cache_says_what_the_engine_says(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a test case, not a secret
     config = RandomConfig(random)
     disk = Disk(lambda _: config.file.encode(), lambda _: None)
-    read = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
-    answers = DnsmasqAnswers(read, INTERFACES, seed=1)
-    engine = Engine(read, INTERFACES)
+    parsed = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
+    answers = DnsmasqAnswers(parsed, INTERFACES, seed=1)
+    engine = Engine(parsed, INTERFACES)
     for xid in range(60):
         asked = request(random, xid, config.interface)
         for _ in range(4):
@@ -72,6 +75,29 @@ def test_the_cache_says_what_the_engine_says(seed: int) -> None:
                 asked.source, asked.source_port, asked.to, asked.to_port,
                 renamed(asked.data, random),
             )  # fmt: skip
+
+
+def check_log(
+    answers: DnsmasqAnswers, names: DnsmasqNames, engine: Engine, asked: Datagram
+) -> None:
+    """The lines of an answer; those of silence are of the same make."""
+    reason, _, to, to_port, rule, _ = answers.responder("dqs0").decide(
+        asked.data, port=asked.to_port, source=int(asked.source), source_port=asked.source_port
+    )
+    if reason:
+        return
+    message = read(asked.data)
+    told = Decision(
+        reason=0, message_type=1, ipxe=False, arch=0, rule=rule, reply=0, to=to, to_port=to_port,
+        siaddr=0, xid=message.xid, interface=1, port=asked.to_port, htype=message.htype,
+        chaddr=message.hardware, identity=message.uuid or b"", at_ns=0,
+        ciaddr=int.from_bytes(asked.data[12:16]), relay=(message.relay or b"")[:15],
+    )  # fmt: skip
+    arrival = Arrival(
+        interface="dqs0", port=asked.to_port, source=asked.source, source_port=asked.source_port
+    )
+    decided = engine.decide(engine.signature(message, arrival))
+    assert list(names.details(told)) == list(lines(answers.config, message, decided))
 
 
 TWO_MASKS = (
@@ -139,18 +165,22 @@ class Kind:
 @pytest.mark.parametrize("seed", range(40))
 def test_a_warm_cache_says_of_related_requests_what_the_engine_says(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a test case, not a secret
-    lines = random.sample(LINES, random.randrange(len(LINES)))
+    some = random.sample(LINES, random.randrange(len(LINES)))
     text = "\n".join((
-        "port=0", "dhcp-range=10.88.0.0,proxy", "dhcp-boot=f", "dhcp-boot=tag:red,red",
-        "pxe-service=x86PC,A,a", "pxe-prompt=P,0", *lines,
+        "port=0", "log-dhcp", "dhcp-range=10.88.0.0,proxy", "dhcp-boot=f", "dhcp-boot=tag:red,red",
+        "pxe-service=x86PC,A,a", "pxe-prompt=P,0", *some,
     ))  # fmt: skip
     disk = Disk(lambda _: text.encode(), lambda _: None)
-    read = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
-    answers = DnsmasqAnswers(read, TWO_MASKS, seed=1)
-    engine = Engine(read, TWO_MASKS)
+    parsed = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
+    answers = DnsmasqAnswers(parsed, TWO_MASKS, seed=1)
+    engine = Engine(parsed, TWO_MASKS)
+    names = answers.names()
+    answers.announce_to(names.learn)
     kinds = [Kind(random) for _ in range(4)]
     for _ in range(400):
-        check(answers, engine, "dqs0", random.choice(kinds).request())
+        asked = random.choice(kinds).request()
+        check(answers, engine, "dqs0", asked)
+        check_log(answers, names, engine, asked)
 
 
 def plain(options: bytes, fields: bytes = b"") -> Datagram:
@@ -178,8 +208,8 @@ def test_a_forged_request_is_not_taken_for_another(
     forger = plain(forged) if isinstance(asked, bytes) else plain(forged, asked[0])
     text = "port=0\ndhcp-range=10.88.0.0,proxy\ndhcp-boot=f\npxe-prompt=P,0\n"
     disk = Disk(lambda _: text.encode(), lambda _: None)
-    read = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
-    answers, engine = DnsmasqAnswers(read, TWO_MASKS, seed=1), Engine(read, TWO_MASKS)
+    parsed = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
+    answers, engine = DnsmasqAnswers(parsed, TWO_MASKS, seed=1), Engine(parsed, TWO_MASKS)
     check(answers, engine, "dqs0", forger)
     check(answers, engine, "dqs0", client)
 
@@ -187,8 +217,8 @@ def test_a_forged_request_is_not_taken_for_another(
 def test_a_ciaddr_is_judged_by_the_netmask_of_the_range_s_own_interface_address() -> None:
     text = "port=0\ndhcp-range=10.88.0.0,proxy\npxe-service=x86PC,A,a\n"
     disk = Disk(lambda _: text.encode(), lambda _: None)
-    read = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
-    answers, engine = DnsmasqAnswers(read, TWO_MASKS, seed=1), Engine(read, TWO_MASKS)
+    parsed = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
+    answers, engine = DnsmasqAnswers(parsed, TWO_MASKS, seed=1), Engine(parsed, TWO_MASKS)
     source, own = IPv4Address("10.88.0.60"), IPv4Address("10.88.0.1")
     for ciaddr in "10.77.0.5", "10.88.0.200":
         client = Client(arch=0, ciaddr=IPv4Address(ciaddr)).choosing(0x8000)

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 import pytest
 from packets import OUR_ADDRESS, discover
@@ -133,6 +134,21 @@ def test_a_decision_has_nothing_of_the_datagram_before(
     assert before.chaddr == b"A" * 6
     assert (told.chaddr, told.identity) == (chaddr, identity)
     assert (told.xid, told.htype) == (before.xid if chaddr else 0, 1 if chaddr else 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(b"", b""), (b"\1\2ab", b"\1\2ab"), (bytes(200), bytes(15))]
+)
+def test_a_decision_has_its_ciaddr_and_what_a_log_shows_of_option_82(
+    wire: Wire, value: bytes, told: bytes
+) -> None:
+    wire.port.policy = asked_each_time()
+    address = IPv4Address("10.0.0.5")
+    client = Client(arch=0, ciaddr=address, extra={82: value or None})
+    wire.send(client.request(IPv4Address("10.0.0.1")))
+    wire.port.drain()
+    (decision,) = wire.board.take(9)
+    assert (IPv4Address(decision.ciaddr), decision.relay) == (address, told)
 
 
 def test_a_port_is_made_once(wire: Wire) -> None:
