@@ -25,7 +25,8 @@ from fastpxe.errors import MalformedPacket
 from fastpxe.events import Decision, Labelled
 from fastpxe.wire import DHCP_SERVER_PORT, MessageType, Option
 
-LABELS_MAX = 65_536  # beyond, decisions are told without their line
+LABELS_MAX = 16_384  # of some 2 KB; beyond, new kinds of decisions are told without lines
+_UNTOLD = frozenset({"bootp", "not-pxe", "message-type"})  # silence that serve._mmsg only counts
 
 # In a label's lines, for what differs between clients.
 XID, MAC, CIADDR, UUID, RELAY = "\0x", "\0m", "\0c", "\0u", "\0r"
@@ -138,11 +139,21 @@ class DnsmasqAnswers:
         return DnsmasqNames()
 
     def number_of(self, label: Label) -> int:
-        """The number under which a label is known; there are as many as kinds of decisions."""
+        """The number under which a label is known; there are as many as kinds of decisions.
+
+        Clients can think of kinds without end, and no label is forgotten, since decisions wait that
+        have its number. So beyond so many, a new kind has no lines; beyond twice as many, no file
+        either: rules are as many as the configuration has lines.
+        """
+        short = msgspec.structs.replace(label, lines=())
+        for most, one in (LABELS_MAX, label), (2 * LABELS_MAX, short):
+            if one in self._numbers or len(self._numbers) < most:
+                return self._numbered(one)
+        return self._numbered(msgspec.structs.replace(short, file=""))
+
+    def _numbered(self, label: Label) -> int:
         number = self._numbers.get(label)
         if number is None:
-            if len(self._numbers) >= LABELS_MAX:
-                return 0
             number = self._numbers[label] = len(self._numbers) + 1
             self._announce(
                 Labelled(
@@ -246,12 +257,13 @@ def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message |
     decision = answer.decision
     if decision is None or message is None:
         return Label(reason=reason)
+    is_logged = config.log_dhcp and reason not in _UNTOLD
     return Label(
         rule=rule_of(decision),
         file="" if decision.reply is None else decision.reply.file.decode("latin-1"),
         next_step="fetch" if isinstance(answer, Silence) else next_step_of(answer, message),
         reason=reason,
-        lines=nameless(config, message, decision) if config.log_dhcp else (),
+        lines=nameless(config, message, decision) if is_logged else (),
     )
 
 

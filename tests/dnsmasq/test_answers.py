@@ -256,6 +256,51 @@ def test_each_client_s_address_is_in_the_line_of_what_it_chose() -> None:
         assert said == [f"{told.xid} PXE(dqs0) {address} 52:54:00:12:34:56 a.0"]
 
 
+def test_labels_are_as_many_as_kinds_of_clients_and_what_is_only_counted_has_none() -> None:
+    answers, said = fog(), list[Labelled]()
+    answers.announce_to(said.append)
+    for number in range(50):
+        decision(answers, behind_a_relay(number))
+    for number in range(50):
+        vendor_class = f"MSFT {number}"
+        decision(answers, Client(arch=0, vendor_class=vendor_class).discover())
+    assert len(said) == 2
+
+
+def test_more_kinds_than_there_are_labels_are_told_by_rule_and_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fastpxe.dnsmasq.answers.LABELS_MAX", 3)
+    answers, said = fog("pxe-service=x86PC,A,a\n"), list[Labelled]()
+    names = answers.names()
+    answers.announce_to(said.append)
+    classes = [Client(arch=0, vendor_class=f"PXEClient {number}") for number in range(20)]
+    told = [decision(answers, client.discover()) for client in classes]
+    again = [decision(answers, client.discover()) for client in classes]
+    for label in said:
+        names.learn(label)
+    assert {(names.rule_of(one), names.file_of(one)) for one in told} == {("fog.conf:4", "b")}
+    assert [bool(list(names.details(one))) for one in told] == [True] * 3 + [False] * 17
+    assert [one.rule for one in again] == [one.rule for one in told]
+    assert len(said) == 4
+
+
+def test_files_that_clients_think_of_leave_their_rule_a_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fastpxe.dnsmasq.answers.LABELS_MAX", 3)
+    answers = fog("pxe-service=x86PC,A,a\n")
+    names = answers.names()
+    answers.announce_to(names.learn)
+    told = []
+    for layer in range(20):
+        item = b"\x47\4\x80\0" + layer.to_bytes(2)
+        client = Client(arch=0, ciaddr=IPv4Address("10.88.0.50"), extra={43: item})
+        told.append(decision(answers, client.request(IPv4Address("10.88.0.1"))))
+    assert {names.rule_of(one) for one in told} == {"fog.conf:6"}
+    assert [names.file_of(one) for one in told] == [*(f"a.{n}" for n in range(6)), *[""] * 14]
+
+
 @pytest.mark.parametrize(
     ("lines", "arch", "step"),
     [
