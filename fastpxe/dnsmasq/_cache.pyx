@@ -1,12 +1,12 @@
 """dnsmasq's decisions at the speed of the packet path: ask Python once, then remember.
 
 The engine decides in plain Python, from the whole request. Machines of one kind send requests
-that differ only in what names the machine: xid, secs, MAC, UUID, addresses, the port of a relay
-that option 82 tells. So the key of an
-answer is the request with those blanked, plus how they fare in the tests of the configuration;
-and an answer is the reply with those filled in again. Whatever else a decision may depend on is
-in the key because it is in the request, written so that it can be read in one way only. sname and
-file are not in it: the engine looks there only if option 52 says so; such a request isn't plain.
+that differ only in what names the machine: xid, secs, MAC, UUID, addresses, the port that a relay
+names in option 82. So the key of an answer is the request with those blanked, plus how they fare
+in the tests of the configuration; and an answer is the reply with those filled in again. Whatever
+else a decision may depend on is in the key because it is in the request, written so that it can be
+read in one way only. sname and file are not in it: the engine looks there only if option 52 says
+so, and such a request is not plain.
 
 A request that is not plain (cut short, overloaded, an identity given twice) is asked about each
 time, and so are new kinds of clients: at the cost of a decision in Python, never of a wrong one.
