@@ -18,7 +18,8 @@ class Decision(NamedTuple):
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
     _codec.REASONS, 0 for answered; `interface` is the interface's index; `at_ns` is when the kernel
     had the datagram, in nanoseconds since 1970; `error` is the errno with which it refused to send
-    the reply, 0 if it didn't.
+    the reply, 0 if it didn't; `ciaddr` is what the client said, and `relay` how option 82 begins,
+    one byte more of it than logs show.
     """
 
     reason: int
@@ -38,6 +39,8 @@ class Decision(NamedTuple):
     identity: bytes
     at_ns: int
     error: int = 0
+    ciaddr: int = 0
+    relay: bytes = b""
 
 
 class Delayed(NamedTuple):

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastpxe._codec cimport Tlv
 from fastpxe._reply cimport Arrival, Outcome, Responder
 
 cdef enum:
@@ -23,6 +24,7 @@ cdef struct Answer:
     uint8_t *key              # key and reply in one block
     uint8_t *reply
     uint32_t identity_at      # where option 97's value is in the reply, 0 = nowhere
+    uint32_t relay_at         # the same of option 82
     uint8_t target
     bint copies_ciaddr
     bint gives_ciaddr         # yiaddr is the request's ciaddr (boot-server ACK)
@@ -59,13 +61,15 @@ cdef class AnswerCache(Responder):
 
     cdef bint build_key(self, const uint8_t *at, uint32_t size,
                         const Arrival *arrival) noexcept nogil
+    cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil
+    cdef void add_end(self, const uint8_t *at, const Tlv *tlv) noexcept nogil
     cdef void add_mac(self, const uint8_t *at) noexcept nogil
     cdef bint is_known_mac(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef void load_macs(self, known) except *
     cdef Answer *find(self) noexcept nogil
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil
-    cdef void remember(self, const uint8_t *at, const Arrival *arrival, const uint8_t *reply,
-                       uint32_t reply_size, const Outcome *outcome) noexcept nogil
+    cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
+                       uint8_t target, uint32_t identity_at, uint32_t relay_at) noexcept nogil
     cdef void forget(self) noexcept nogil

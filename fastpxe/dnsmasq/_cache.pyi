@@ -3,7 +3,9 @@ from typing import TypeAlias, final
 
 from fastpxe._reply import Responder
 
-_Decided: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, bool, int]
+_Decided: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, bool, int, int, int, int]
+
+TARGETS: tuple[str, ...]
 
 @final
 class AnswerCache(Responder):

@@ -1,10 +1,12 @@
 """dnsmasq's decisions at the speed of the packet path: ask Python once, then remember.
 
 The engine decides in plain Python, from the whole request. Machines of one kind send requests
-that differ only in what names the machine: xid, secs, MAC, UUID, addresses. So the key of an
-answer is the request with those blanked, plus how they fare in the tests of the configuration;
-and an answer is the reply with those filled in again. Whatever else a decision may depend on is
-in the key because it is in the request.
+that differ only in what names the machine: xid, secs, MAC, UUID, addresses, the port that a relay
+names in option 82. So the key of an answer is the request with those blanked, plus how they fare
+in the tests of the configuration; and an answer is the reply with those filled in again. Whatever
+else a decision may depend on is in the key because it is in the request, written so that it can be
+read in one way only. sname and file are not in it: the engine looks there only if option 52 says
+so, and such a request is not plain.
 
 A request that is not plain (cut short, overloaded, an identity given twice) is asked about each
 time, and so are new kinds of clients: at the cost of a decision in Python, never of a wrong one.
@@ -18,10 +20,13 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpxe._codec cimport (
     AT_CHADDR, AT_CIADDR, AT_FLAGS, AT_GIADDR, AT_HLEN, AT_HTYPE, AT_MAGIC, AT_OP,
-    AT_OPTIONS, AT_SECS, AT_SNAME, AT_XID, AT_YIADDR, CHADDR_SIZE, COOKIE, OPT_OVERLOAD, OPT_UUID,
-    Step, Tlv, STEP_END, STEP_VALUE, TOO_LONG, get32, next_tlv, tlv_over,
+    AT_OPTIONS, AT_SECS, AT_XID, AT_YIADDR, CHADDR_SIZE, COOKIE, OPT_END, OPT_OVERLOAD, OPT_RELAY,
+    OPT_UUID, RELAY_LINK, Message, Step, Tlv, STEP_END, STEP_VALUE, TOO_LONG, get32, next_tlv,
+    tlv_over,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder, clear_outcome
+
+TARGETS = ("fixed", "giaddr", "ciaddr", "source")   # by the numbers of Target
 
 cdef enum:
     SLOTS = 8192              # answers are forgotten, all at once, when half of these are used
@@ -34,7 +39,10 @@ cdef class AnswerCache(Responder):
 
     ask(datagram, port, source, source_port, address) decides: it returns
       (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-      delay_ms): reason 0 for an answer, addresses as integers, reply b"" for silence.
+      delay_ms, target, identity_at, relay_at): reason 0 for an answer, addresses as integers,
+      reply b"" for silence. The last three say what is the request's own, since values may agree
+      by chance: target, an index into TARGETS, is what `to` is; identity_at and relay_at are where
+      the values of options 97 and 82 are echoed, 0 = nowhere.
     blanked: codes of options whose value no test of the configuration reads.
     macs, identities: masks over chaddr and option 97 as (htype or -1, value, mask): tests whose
       outcome stands in for the bytes. known_macs: MAC addresses that are told apart one by one.
@@ -114,11 +122,12 @@ cdef class AnswerCache(Responder):
         cdef uint32_t hlen = at[AT_HLEN]
         cdef uint64_t outcomes = 0
         cdef uint32_t i
-        cdef uint8_t marker = 1
+        cdef uint8_t is_kept
         if hlen > CHADDR_SIZE:
             hlen = CHADDR_SIZE
-        if self.keeps_mac or self.is_known_mac(at + AT_CHADDR, hlen):
-            add(&self.key, &marker, 1)
+        is_kept = <uint8_t>(self.keeps_mac or self.is_known_mac(at + AT_CHADDR, hlen))
+        add(&self.key, &is_kept, 1)
+        if is_kept:
             add(&self.key, at + AT_CHADDR, hlen)
             return
         for i in range(self.mac_count):
@@ -152,12 +161,31 @@ cdef class AnswerCache(Responder):
         add(&self.key, at + AT_FLAGS, 2)
         add(&self.key, at + AT_GIADDR, 4)
         self.add_mac(at)
-        if not is_zero(at + AT_SNAME, AT_MAGIC - AT_SNAME):
-            add(&self.key, at + AT_SNAME, AT_MAGIC - AT_SNAME)
         if not self.add_options(at + AT_OPTIONS, size - AT_OPTIONS):
             return False
         self.key.hashed = hash_key(&self.key, self.seed)
         return True
+
+    cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil:
+        """Note in `scratch` where what names the machine stands in this datagram, plain or not.
+
+        dnsmasq takes the first instance that is long enough.
+        """
+        cdef Tlv tlv
+        cdef uint32_t *where = self.scratch.where
+        self.scratch.at = at
+        self.scratch.size = size
+        where[<int>OPT_UUID] = 0
+        where[<int>OPT_RELAY] = 0
+        self.scratch.is_joined[<int>OPT_UUID >> 6] = 0
+        self.scratch.is_joined[<int>OPT_RELAY >> 6] = 0
+        if size < AT_OPTIONS:
+            return
+        tlv = tlv_over(at + AT_OPTIONS, size - AT_OPTIONS)
+        while next_tlv(&tlv) == STEP_VALUE:
+            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE or tlv.code == OPT_RELAY and tlv.size:
+                if not where[tlv.code]:
+                    where[tlv.code] = <uint32_t>(tlv.value - at) << 16 | tlv.size
 
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil:
         cdef Tlv tlv = tlv_over(at, size)
@@ -165,37 +193,43 @@ cdef class AnswerCache(Responder):
         cdef uint8_t seen[256]
         cdef uint8_t about[2]
         cdef uint64_t outcomes
-        cdef uint32_t i
+        cdef uint32_t i, link
         memset(seen, 0, sizeof(seen))
-        self.scratch.where[<int>OPT_UUID] = 0
         while True:
             step = next_tlv(&tlv)
             if step != STEP_VALUE:
-                about[0] = <uint8_t>(tlv.at < tlv.end)    # an END stands there, or none does
-                add(&self.key, about, 1)
+                self.add_end(at, &tlv)
                 return step == STEP_END
             if tlv.code == OPT_OVERLOAD:
                 return False
             about[0] = tlv.code
             about[1] = tlv.size
             add(&self.key, about, 2)
-            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE \
-                    and not self.scratch.where[<int>OPT_UUID]:    # dnsmasq takes the first so long
-                self.scratch.where[<int>OPT_UUID] = \
-                    <uint32_t>(tlv.value - at + AT_OPTIONS) << 16 | tlv.size
             if not self.blanked[tlv.code]:
                 add(&self.key, tlv.value, tlv.size)
                 continue
             if seen[tlv.code] or tlv.size == 0:
                 return False
             seen[tlv.code] = 1
-            if tlv.code == OPT_UUID:
+            if tlv.code == OPT_RELAY:     # of which the engine reads but this
+                link = link_of(tlv.value, tlv.size)
+                add(&self.key, <const uint8_t *>&link, sizeof(link))
+            elif tlv.code == OPT_UUID:
                 outcomes = 0
                 for i in range(self.identity_count):
                     if self.identities[i].size <= tlv.size \
                             and holds(&self.identities[i], tlv.value):
                         outcomes |= <uint64_t>1 << i
                 add(&self.key, <const uint8_t *>&outcomes, sizeof(outcomes))
+
+    cdef void add_end(self, const uint8_t *at, const Tlv *tlv) noexcept nogil:
+        """Where END stands, 0 for nowhere: option 82 is echoed only if that is early enough."""
+        cdef uint8_t end[3]
+        cdef uint32_t end_at = <uint32_t>(tlv.at - at + AT_OPTIONS) if tlv.at < tlv.end else 0
+        end[0] = OPT_END
+        end[1] = <uint8_t>(end_at >> 8)
+        end[2] = <uint8_t>end_at
+        add(&self.key, end, sizeof(end))
 
     cdef Answer *find(self) noexcept nogil:
         """The answer to `key`, or the empty slot where it would be."""
@@ -214,8 +248,7 @@ cdef class AnswerCache(Responder):
         cdef bint is_plain
         cdef Answer *found
         clear_outcome(outcome)
-        self.scratch.at = at
-        self.scratch.is_joined[<int>OPT_UUID >> 6] = 0
+        self.index_names(at, size)
         is_plain = self.build_key(at, size, arrival)
         if is_plain:
             found = self.find()
@@ -223,18 +256,19 @@ cdef class AnswerCache(Responder):
                 self.hits += 1
                 outcome[0] = found.outcome
                 set_target(found.target, at, arrival, outcome)
-                fill(found, at, self.scratch.where[<int>OPT_UUID] >> 16, out)
+                fill(found, &self.scratch, out)
                 return found.reply_size
         self.misses += 1
         return self.ask_and_remember(at, size, arrival, out, outcome, is_plain)
 
     cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil:
-        cdef uint32_t reply_size = 0
+        cdef uint32_t reply_size = 0, identity_at = 0, relay_at = 0
+        cdef uint8_t target = TO_FIXED
         with gil:
             try:
                 (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-                 delay_ms) = self.ask(
+                 delay_ms, target, identity_at, relay_at) = self.ask(
                     PyBytes_FromStringAndSize(<const char *>at, size), arrival.port,
                     arrival.source, arrival.source_port, arrival.address)
                 outcome.reason = reason
@@ -257,11 +291,11 @@ cdef class AnswerCache(Responder):
                 outcome.reason = TOO_LONG
                 return 0
         if is_plain:
-            self.remember(at, arrival, out, reply_size, outcome)
+            self.remember(out, reply_size, outcome, target, identity_at, relay_at)
         return reply_size
 
-    cdef void remember(self, const uint8_t *at, const Arrival *arrival, const uint8_t *reply,
-                       uint32_t reply_size, const Outcome *outcome) noexcept nogil:
+    cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
+                       uint8_t target, uint32_t identity_at, uint32_t relay_at) noexcept nogil:
         cdef Answer *answer
         cdef uint8_t *block
         if self.count >= self.slots // 2:
@@ -278,12 +312,12 @@ cdef class AnswerCache(Responder):
         memcpy(answer.key, self.key.bytes, self.key.size)
         memcpy(answer.reply, reply, reply_size)
         answer.outcome = outcome[0]
-        answer.target = target_of(at, arrival, outcome)
-        answer.identity_at = 0
+        answer.target = target
+        answer.identity_at = identity_at
+        answer.relay_at = relay_at
         answer.copies_ciaddr = False
         answer.gives_ciaddr = False
         if reply_size:
-            answer.identity_at = find_identity(reply, reply_size)
             answer.copies_ciaddr = get32(reply + AT_CIADDR) != 0
             answer.gives_ciaddr = get32(reply + AT_YIADDR) != 0
         self.count += 1
@@ -300,14 +334,6 @@ cdef inline void add(Key *key, const uint8_t *at, uint32_t size) noexcept nogil:
     """Append to the key, which is as large as the largest request and what is added to it."""
     memcpy(key.bytes + key.size, at, size)
     key.size += size
-
-
-cdef bint is_zero(const uint8_t *at, uint32_t size) noexcept nogil:
-    cdef uint32_t i
-    cdef uint8_t every = 0
-    for i in range(size):
-        every |= at[i]
-    return every == 0
 
 
 cdef inline uint64_t packed_mac(const uint8_t *at) noexcept nogil:
@@ -355,18 +381,6 @@ cdef uint32_t load_masks(Mask *masks, tests) except? 0xFFFFFFFF:
     return len(tests)
 
 
-cdef uint8_t target_of(const uint8_t *at, const Arrival *arrival,
-                       const Outcome *outcome) noexcept nogil:
-    """Which field of the request the destination came from."""
-    if outcome.to == 0xFFFFFFFFu or outcome.to == 0:
-        return TO_FIXED
-    if outcome.to == get32(at + AT_GIADDR):
-        return TO_GIADDR
-    if outcome.to == get32(at + AT_CIADDR):
-        return TO_CIADDR
-    return TO_SOURCE if outcome.to == arrival.source else TO_FIXED
-
-
 cdef void set_target(uint8_t target, const uint8_t *at, const Arrival *arrival,
                      Outcome *outcome) noexcept nogil:
     if target == TO_GIADDR:
@@ -375,13 +389,23 @@ cdef void set_target(uint8_t target, const uint8_t *at, const Arrival *arrival,
         outcome.to = get32(at + AT_CIADDR)
     elif target == TO_SOURCE:
         outcome.to = arrival.source
-    if arrival.port == 4011:      # dnsmasq answers there to whatever port asked
+    if target != TO_FIXED and arrival.port == 4011:     # to whatever port asked, as dnsmasq does
         outcome.to_port = arrival.source_port
 
 
-cdef void fill(const Answer *answer, const uint8_t *at, uint32_t identity_at,
-               uint8_t *out) noexcept nogil:
+cdef uint32_t link_of(const uint8_t *relay, uint32_t size) noexcept nogil:
+    """The subnet that option 82 names (82.5, RFC 3527), 0 for none."""
+    cdef Tlv tlv = tlv_over(relay, size)
+    while next_tlv(&tlv) == STEP_VALUE:
+        if tlv.code == RELAY_LINK and tlv.size >= 4:
+            return get32(tlv.value)
+    return 0
+
+
+cdef void fill(const Answer *answer, const Message *message, uint8_t *out) noexcept nogil:
     """The remembered reply with this request's own names in it."""
+    cdef const uint8_t *at = message.at
+    cdef uint32_t relay = message.where[<int>OPT_RELAY]
     if answer.reply_size == 0:
         return
     memcpy(out, answer.reply, answer.reply_size)
@@ -393,13 +417,6 @@ cdef void fill(const Answer *answer, const uint8_t *at, uint32_t identity_at,
     if answer.gives_ciaddr:
         memcpy(out + AT_YIADDR, at + AT_CIADDR, 4)
     if answer.identity_at:
-        memcpy(out + answer.identity_at, at + identity_at, UUID_SIZE)
-
-
-cdef uint32_t find_identity(const uint8_t *reply, uint32_t size) noexcept nogil:
-    """Where the echo of option 97 starts in a reply, or 0."""
-    cdef Tlv tlv = tlv_over(reply + AT_OPTIONS, size - AT_OPTIONS)
-    while next_tlv(&tlv) == STEP_VALUE:
-        if tlv.code == OPT_UUID and tlv.size == UUID_SIZE:
-            return <uint32_t>(tlv.value - reply)
-    return 0
+        memcpy(out + answer.identity_at, at + (message.where[<int>OPT_UUID] >> 16), UUID_SIZE)
+    if answer.relay_at:           # as long as the one remembered, whose length is in the key
+        memcpy(out + answer.relay_at, at + (relay >> 16), relay & 0xFFFF)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,19 +12,25 @@ from fastpxe._reply import Responder
 from fastpxe.after_offer import NextStep, next_step
 from fastpxe.clients import Client
 from fastpxe.decode import decode
-from fastpxe.dnsmasq._cache import AnswerCache
+from fastpxe.dnsmasq._cache import TARGETS, AnswerCache
 from fastpxe.dnsmasq.cache_rules import cache_rules
 from fastpxe.dnsmasq.decision import Decision as Decided
+from fastpxe.dnsmasq.decision import To
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
-from fastpxe.dnsmasq.logged import lines, mac_text, shown_hardware
+from fastpxe.dnsmasq.logged import Shown, lines, mac_text, value_text
 from fastpxe.dnsmasq.message import Message, read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.render import UUID_SIZE, Template
 from fastpxe.errors import MalformedPacket
 from fastpxe.events import Decision, Labelled
 from fastpxe.wire import DHCP_SERVER_PORT, MessageType, Option
 
-LABELS_MAX = 65_536  # beyond, decisions are told without their line
-XID, MAC, UUID = "\0x", "\0m", "\0u"  # in a label's lines, for what differs between clients
+LABELS_MAX = 16_384  # of some 2 KB; beyond, new kinds of decisions are told without lines
+_UNTOLD = frozenset({"bootp", "not-pxe", "message-type"})  # silence that serve._mmsg only counts
+
+# In a label's lines, for what differs between clients.
+XID, MAC, CIADDR, UUID, RELAY = "\0x", "\0m", "\0c", "\0u", "\0r"
+_MARK = re.compile("\0.")
 
 # dnsmasq's reasons for silence, as the counters name them.
 _REASONS = {
@@ -33,11 +40,16 @@ _REASONS = {
     "bis": "credentials", "unknown-item": "unserved_item", "item-range": "unserved_item",
     "no-destination": "no_destination",
 }  # fmt: skip
+_TARGETS = {To.RELAY: "giaddr", To.HARDWARE: "ciaddr", To.CIADDR: "ciaddr", To.SOURCE: "source"}
 _NUMBERS = {word: number for number, word in enumerate(REASONS)}
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log needs of a decision. `lines` are dnsmasq's, without names of clients."""
+    """What a log needs of a decision.
+
+    `lines` are dnsmasq's, with marks for what the board tells of each client; its classes and the
+    host name that it gives are in them as they are.
+    """
 
     rule: str = ""
     file: str = ""
@@ -74,9 +86,15 @@ class DnsmasqNames:
     def details(self, decision: Decision) -> Iterable[str]:
         """The lines that dnsmasq would log of this client."""
         label = self._labels.get(decision.rule)
+        own = {
+            XID: str(decision.xid),
+            MAC: mac_text(decision.chaddr),
+            CIADDR: str(IPv4Address(decision.ciaddr)),
+            UUID: decision.identity[:UUID_SIZE].hex(":"),
+            RELAY: value_text(Option.RELAY_AGENT, decision.relay),
+        }
         for line in () if label is None else label.lines:
-            named = line.replace(XID, str(decision.xid), 1).replace(MAC, mac_text(decision.chaddr))
-            yield named.replace(UUID, decision.identity.hex(":"))
+            yield _MARK.sub(lambda mark: own.get(mark[0], ""), line)
 
 
 class DnsmasqAnswers:
@@ -121,11 +139,21 @@ class DnsmasqAnswers:
         return DnsmasqNames()
 
     def number_of(self, label: Label) -> int:
-        """The number under which a label is known; there are as many as kinds of decisions."""
+        """The number under which a label is known; there are as many as kinds of decisions.
+
+        Clients can think of kinds without end, and no label is forgotten, since decisions wait that
+        have its number. So beyond so many, a new kind has no lines; beyond twice as many, no file
+        either: rules are as many as the configuration has lines.
+        """
+        short = msgspec.structs.replace(label, lines=())
+        for most, one in (LABELS_MAX, label), (2 * LABELS_MAX, short):
+            if one in self._numbers or len(self._numbers) < most:
+                return self._numbered(one)
+        return self._numbered(msgspec.structs.replace(short, file=""))
+
+    def _numbered(self, label: Label) -> int:
         number = self._numbers.get(label)
         if number is None:
-            if len(self._numbers) >= LABELS_MAX:
-                return 0
             number = self._numbers[label] = len(self._numbers) + 1
             self._announce(
                 Labelled(
@@ -144,6 +172,25 @@ def _to_nobody(label: Labelled) -> None:
     """Announce to nobody: there is no parent to be told."""
 
 
+class Remembered(NamedTuple):
+    """An answer as AnswerCache wants it from what it asks; see there. It begins as silence."""
+
+    reason: int
+    reply: bytes = b""
+    to: int = 0
+    to_port: int = 0
+    rule: int = 0
+    reply_index: int = 0
+    siaddr: int = 0
+    arch: int = -1
+    message_type: int = 0
+    is_ipxe: bool = False
+    delay_ms: int = 0
+    target: int = 0
+    identity_at: int = 0
+    relay_at: int = 0
+
+
 class Question:
     """What an interface's cache calls when it remembers no answer."""
 
@@ -153,9 +200,9 @@ class Question:
 
     def __call__(
         self, datagram: bytes, port: int, source: int, source_port: int, address: int
-    ) -> tuple[int, bytes, int, int, int, int, int, int, int, bool, int]:
+    ) -> Remembered:
         """Decide; the answer in the terms of AnswerCache."""
-        config = self._answers.config
+        config, engine = self._answers.config, self._answers.engine
         arrival = Arrival(
             interface=self._interface,
             port=config.network.server_port if port == DHCP_SERVER_PORT else port,
@@ -163,20 +210,45 @@ class Question:
             source_port=source_port,
             destination=IPv4Address(address),
         )
-        answer = self._answers.engine.answer(datagram, arrival)
+        answer = engine.answer(datagram, arrival)
         message = _read(datagram)
         label = self._answers.number_of(label_of(config, answer, message))
-        arch = -1 if message is None or message.arch is None else message.arch
-        kind = 0 if message is None else message.message_type
-        is_ipxe = message is not None and _is_ipxe(message)
+        asked = Remembered(
+            reason=reason_of(answer),
+            rule=label,
+            reply_index=label,
+            arch=-1 if message is None or message.arch is None else message.arch,
+            message_type=0 if message is None else message.message_type,
+            is_ipxe=message is not None and _is_ipxe(message),
+        )
         if isinstance(answer, Silence):
-            reason = _NUMBERS[_REASONS.get(answer.reason, "no_rule")]
-            return reason, b"", 0, 0, label, label, 0, arch, kind, is_ipxe, 0
-        siaddr = int.from_bytes(answer.data[20:24])
-        return (
-            0, answer.data, int(answer.to), answer.to_port, label, label, siaddr, arch, kind,
-            is_ipxe, answer.delay_s * 1000,
-        )  # fmt: skip
+            return asked
+        return with_reply(asked, answer, engine.template(answer.reply))
+
+
+def reason_of(answer: Answer | Silence) -> int:
+    """An index into REASONS, 0 for an answer."""
+    return _NUMBERS[_REASONS.get(answer.reason, "no_rule")] if isinstance(answer, Silence) else 0
+
+
+def with_reply(asked: Remembered, answer: Answer, layout: Template) -> Remembered:
+    """Add a reply to what is known of a request."""
+    return asked._replace(
+        reply=answer.data,
+        to=int(answer.to),
+        to_port=answer.to_port,
+        siaddr=int.from_bytes(answer.data[20:24]),
+        delay_ms=answer.delay_s * 1000,
+        target=TARGETS.index(target_of(answer)),
+        identity_at=layout.uuid_at,
+        relay_at=layout.relay_at + 2 if layout.relay_at else 0,
+    )
+
+
+def target_of(answer: Answer) -> str:
+    """Which address of a request its reply goes to."""
+    is_believed = int(answer.to) != 0  # a ciaddr that isn't counts as zero
+    return _TARGETS.get(answer.reply.to, "fixed") if is_believed else "fixed"
 
 
 def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message | None) -> Label:
@@ -185,12 +257,13 @@ def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message |
     decision = answer.decision
     if decision is None or message is None:
         return Label(reason=reason)
+    is_logged = config.log_dhcp and reason not in _UNTOLD
     return Label(
         rule=rule_of(decision),
         file="" if decision.reply is None else decision.reply.file.decode("latin-1"),
         next_step="fetch" if isinstance(answer, Silence) else next_step_of(answer, message),
         reason=reason,
-        lines=nameless(config, message, decision) if config.log_dhcp else (),
+        lines=nameless(config, message, decision) if is_logged else (),
     )
 
 
@@ -216,13 +289,15 @@ def rule_of(decision: Decided) -> str:
 
 
 def nameless(config: DnsmasqConfig, message: Message, decision: Decided) -> tuple[str, ...]:
-    """What dnsmasq would log, with marks in the place of xid, MAC and UUID."""
-    mac, uuid = mac_text(shown_hardware(message)), (message.uuid or b"").hex(":")
-    found = []
-    for line in lines(config, message, decision):
-        marked = re.sub(rf"^{message.xid} ", f"{XID} ", line).replace(mac, MAC)
-        found.append(marked.replace(uuid, UUID) if uuid else marked)
-    return tuple(found)
+    """What dnsmasq would log, with marks in the place of what names the client.
+
+    The board has no options that stand in file or sname.
+    """
+    ciaddr = CIADDR if int(message.ciaddr) else str(message.ciaddr)
+    marks = Shown(xid=XID, mac=MAC, ciaddr=ciaddr, uuid=UUID, relay=RELAY)
+    if message.option(Option.OVERLOAD) is not None:
+        marks = msgspec.structs.replace(marks, uuid=None, relay=None)
+    return tuple(lines(config, message, decision, marks))
 
 
 def _is_ipxe(message: Message) -> bool:

@@ -16,10 +16,11 @@ HOST_NAME, FQDN = 12, 81
 MASK_MAX = 32  # bytes of a value that the cache compares
 NETWORKS_MAX = 64
 
-# Options that name a machine. Their values differ from client to client.
+# Options that name a machine, or the port it is at. Their values differ from client to client.
 NAMING = frozenset(
-    {Option.CLIENT_UUID, Option.CLIENT_ID, Option.REQUESTED_ADDRESS, HOST_NAME, FQDN}
-)
+    {Option.CLIENT_UUID, Option.CLIENT_ID, Option.REQUESTED_ADDRESS, Option.RELAY_AGENT, HOST_NAME,
+     FQDN}
+)  # fmt: skip
 
 
 class CacheRules(TypedDict):
@@ -61,6 +62,8 @@ def _options_read(config: DnsmasqConfig) -> set[int]:
         is_uuid = match.code == Option.CLIENT_UUID and match.enterprise is None
         if not (is_uuid and _is_mask(match.value)):
             read.add(match.code)
+    if config.relay_matches:
+        read.add(Option.RELAY_AGENT)
     if any(host.client_ids for host in config.hosts):
         read.add(Option.CLIENT_ID)
     if config.log_dhcp or config.name_matches or any(host.name for host in config.hosts):
@@ -91,9 +94,21 @@ def _mac_tests(config: DnsmasqConfig) -> Iterator[tuple[int | None, bytes, bytes
 
 def _networks(engine: Engine) -> Iterator[tuple[int, int]]:
     """Every subnet that a ciaddr is judged by, and its two addresses that are no host's."""
+    for address, netmask in _subnets(engine):
+        network = address & netmask
+        yield network, netmask
+        yield network, 0xFFFFFFFF
+        yield network | ~netmask & 0xFFFFFFFF, 0xFFFFFFFF
+
+
+def _subnets(engine: Engine) -> Iterator[tuple[int, int]]:
+    """Address and netmask of the ranges: as any request sees them, and as those of an interface do.
+
+    The two may differ: an interface can have addresses of several netmasks in a range's subnet.
+    """
     for line, mask in zip(engine.config.ranges, engine.ranges.masks, strict=True):
         for netmask in {mask, class_mask(line)} - {0}:
-            network = int(line.address) & netmask
-            yield network, netmask
-            yield network, 0xFFFFFFFF
-            yield network | ~netmask & 0xFFFFFFFF, 0xFFFFFFFF
+            yield int(line.address), netmask
+    for place in engine.ranges.places.values():
+        for candidate in place.candidates:
+            yield int(candidate.start), int(candidate.netmask)

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address
 import msgspec
 
 from fastpxe.dnsmasq import decide as deciding
-from fastpxe.dnsmasq.decision import Decision, To
+from fastpxe.dnsmasq.decision import Decision, Reply, To
 from fastpxe.dnsmasq.facts import Facts, Tests
 from fastpxe.dnsmasq.message import NO_ADDRESS, Message, read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
@@ -56,6 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     hardware: bytes
     delay_s: int
     decision: Decision
+    reply: Reply
 
     @property
     def tags(self) -> TagList:
@@ -115,6 +116,7 @@ class Engine:
             hardware=message.hardware if decision.reply.to is To.HARDWARE else b"",
             delay_s=decision.delay_s,
             decision=decision,
+            reply=decision.reply,
         )
 
     def signature(self, message: Message, arrival: Arrival) -> Facts:

@@ -9,6 +9,7 @@ cdef enum:
     BATCH = 64                # beyond 16 nothing is gained (docs/adr), nothing lost either
     DATAGRAM_MAX = 2048       # a longer one is no DHCP message of any firmware
     IDENTITY_MAX = 255        # option 97 is never cut
+    RELAY_MAX = 15            # of option 82: one byte more than a log shows
     LATENCY_STEPS = 16        # buckets of a histogram between one power of two and the next
     LATENCY_BUCKETS = 1024
 
@@ -16,12 +17,15 @@ cdef struct Record:           # one decision, for people
     Outcome outcome
     uint64_t at_ns            # when the kernel had it, since 1970; 0 = it didn't say
     uint32_t xid
+    uint32_t ciaddr
     uint32_t interface
     uint16_t port
     uint8_t htype
     uint8_t hlen
     int error                 # why the kernel refused to send the reply, 0 if it didn't
     uint8_t chaddr[16]
+    uint8_t relay_size
+    uint8_t relay[RELAY_MAX]  # how option 82 begins
     uint8_t identity_size     # option 97
     uint8_t identity[IDENTITY_MAX]
 

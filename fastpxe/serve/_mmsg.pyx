@@ -15,8 +15,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from fastpxe._codec cimport (
-    AT_CHADDR, AT_HLEN, AT_HTYPE, AT_XID, CHOSE_US, FOR_OTHER_SERVER, HTTP_ON_4011, OPT_UUID,
-    OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
+    AT_CHADDR, AT_CIADDR, AT_HLEN, AT_HTYPE, AT_SNAME, AT_XID, CHOSE_US, FOR_OTHER_SERVER,
+    HTTP_ON_4011, OPT_RELAY, OPT_UUID, OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 from fastpxe.serve._socket cimport (
@@ -51,6 +51,7 @@ cdef enum:
     ROUNDS_MAX = 16           # batches a wake-up, so that TFTP and signals get their turn
 
 cdef uint64_t NOT_TOLD = <uint64_t>-1
+cdef uint8_t[AT_SNAME] NOTHING    # a header that says nothing
 
 cdef struct Slot:
     sockaddr_in peer
@@ -114,24 +115,32 @@ cdef class Board:
         cdef const Message *message = &policy.scratch
         cdef uint64_t head = self.shared.head + self.pending
         cdef Record *record
+        cdef const uint8_t *header = message.at
         cdef const uint8_t *identity
+        cdef const uint8_t *relay
         cdef uint32_t size
+        if message.size < AT_SNAME:       # behind its end lies what came before it
+            header = NOTHING
         if head - read_shared(&self.shared.tail) > self.mask:
             self.shared.lost += 1
             return NOT_TOLD
         record = &self.records[head & self.mask]
         record.outcome = outcome[0]
         record.at_ns = at_ns
-        record.xid = get32(message.at + AT_XID)
+        record.xid = get32(header + AT_XID)
+        record.ciaddr = get32(header + AT_CIADDR)
         record.interface = interface
         record.port = port
         record.error = 0
-        record.htype = message.at[AT_HTYPE]
-        record.hlen = message.at[AT_HLEN]
-        memcpy(record.chaddr, message.at + AT_CHADDR, 16)
+        record.htype = header[AT_HTYPE]
+        record.hlen = header[AT_HLEN]
+        memcpy(record.chaddr, header + AT_CHADDR, 16)
         identity = option(message, OPT_UUID, &size)
         record.identity_size = <uint8_t>min(size, <uint32_t>IDENTITY_MAX)
         memcpy(record.identity, identity, record.identity_size)
+        relay = option(message, OPT_RELAY, &size)
+        record.relay_size = <uint8_t>min(size, <uint32_t>RELAY_MAX)
+        memcpy(record.relay, relay, record.relay_size)
         self.pending += 1
         return head
 
@@ -161,7 +170,8 @@ cdef class Board:
                 record.interface, record.port, record.htype,
                 PyBytes_FromStringAndSize(<char *>record.chaddr, min(<int>record.hlen, 16)),
                 PyBytes_FromStringAndSize(<char *>record.identity, record.identity_size),
-                record.at_ns, record.error,
+                record.at_ns, record.error, record.ciaddr,
+                PyBytes_FromStringAndSize(<char *>record.relay, record.relay_size),
             ))
         write_shared(&self.shared.tail, tail)
         return taken

@@ -10,9 +10,11 @@ from fastpxe._codec import REASONS
 from fastpxe.clients import Client
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
+from fastpxe.dnsmasq.logged import lines
+from fastpxe.dnsmasq.message import read
 from fastpxe.dnsmasq.read import read_config
 from fastpxe.events import Decision, Labelled
-from fastpxe.wire import PXE_PORT
+from fastpxe.wire import PXE_PORT, Option
 
 SEED = 1
 EXCHANGES: dict[tuple[str, str], list[Exchange]] = defaultdict(list)
@@ -104,6 +106,62 @@ def test_tests_by_name_tell_machines_apart(line: str) -> None:
         compare(answers, engine, renamed(DISCOVER.datagram, number), DISCOVER.arrival)
 
 
+def test_an_answer_on_4011_goes_to_the_sender_though_one_was_its_own_relay() -> None:
+    answers = fog("pxe-service=x86PC,A,a\n")
+    engine = Engine(answers.config, interfaces())
+    relay, client = IPv4Address("10.88.0.254"), IPv4Address("10.88.0.77")
+    asked = bytearray(Client(arch=0).request(IPv4Address("10.88.0.1")))
+    for giaddr, ciaddr in (relay, IPv4Address(0)), (relay, relay):
+        asked[24:28], asked[12:16] = giaddr.packed, ciaddr.packed
+        for source in (relay, client, relay):
+            arrival = Arrival(interface="dqs0", port=PXE_PORT, source=source, source_port=4011)
+            compare(answers, engine, bytes(asked), arrival)
+
+
+STATIC_UUID = "dhcp-option-pxe=97,00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00\n"
+
+
+@pytest.mark.parametrize("arch", [0, 7])
+@pytest.mark.parametrize("has_uuid", [False, True])
+def test_a_uuid_of_the_configuration_stays_as_it_is(arch: int, *, has_uuid: bool) -> None:
+    answers = fog(STATIC_UUID)
+    engine = Engine(answers.config, interfaces())
+    for number in range(3):
+        client = Client(arch=arch, uuid=bytes([number] * 16) if has_uuid else None)
+        compare(answers, engine, client.discover(), DISCOVER.arrival)
+
+
+def behind_a_relay(number: int, value: bytes = b"") -> bytes:
+    """The request of a machine at a port of its own, which the relay names."""
+    extra: dict[int, bytes | None] = {Option.RELAY_AGENT: b"\1\6" + number.to_bytes(6) + value}
+    return Client(arch=0, giaddr=IPv4Address("10.88.0.254"), extra=extra).discover()
+
+
+@pytest.mark.parametrize("value", [b"", b"\x0b\4\x0a\x58\0\1", b"z" * 50])
+def test_the_port_that_a_relay_names_needs_no_answer_of_its_own(value: bytes) -> None:
+    answers = fog()
+    engine = Engine(answers.config, interfaces())
+    for number in range(3):
+        compare(answers, engine, behind_a_relay(number, value), DISCOVER.arrival)
+    assert hits(fog(), *(behind_a_relay(number, value) for number in range(50))) == 49
+
+
+@pytest.mark.parametrize("line", ["dhcp-circuitid=set:x,00:00:00:00:00:01", "dhcp-match=set:x,82"])
+def test_ports_are_told_apart_where_a_line_reads_them(line: str) -> None:
+    answers = fog(f"{line}\ndhcp-boot=tag:x,y\n")
+    engine = Engine(answers.config, interfaces())
+    for number in range(5):
+        compare(answers, engine, behind_a_relay(number), DISCOVER.arrival)
+
+
+def test_a_subnet_that_a_relay_names_is_told_apart() -> None:
+    answers = fog("dhcp-range=10.88.5.0,proxy,255.255.255.0\n")
+    engine = Engine(answers.config, interfaces())
+    for link in "10.88.5.0", "10.88.6.0", "0.0.0.0", "10.88.5.0":
+        value = b"\5\4" + IPv4Address(link).packed
+        compare(answers, engine, behind_a_relay(1, value), DISCOVER.arrival)
+
+
 def test_a_request_cut_short_is_decided_each_time() -> None:
     assert hits(fog(), *[DISCOVER.datagram[:250]] * 5) == 0
 
@@ -118,12 +176,13 @@ def test_more_answers_than_there_is_room_for_are_forgotten_together() -> None:
 
 def decision(answers: DnsmasqAnswers, datagram: bytes) -> Decision:
     """As the ring tells it, with this client's names."""
+    message = read(datagram)
     reason, _, to, to_port, rule, reply = answers.responder("dqs0").decide(datagram)
     return Decision(
         reason=reason, message_type=1, ipxe=False, arch=0, rule=rule, reply=reply, to=to,
         to_port=to_port, siaddr=0, xid=int.from_bytes(datagram[4:8]), interface=1, port=67,
-        htype=1, chaddr=datagram[28:34], identity=datagram[datagram.find(b"\x61\x11") + 2 :][:17],
-        at_ns=0,
+        htype=1, chaddr=datagram[28:34], identity=message.uuid or b"", at_ns=0,
+        ciaddr=int.from_bytes(datagram[12:16]), relay=(message.relay or b"")[:15],
     )  # fmt: skip
 
 
@@ -140,6 +199,106 @@ def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> Non
     assert f"{told.xid} PXE(dqs0) {told.chaddr.hex(':')} proxy" in lines
     assert any(told.identity.hex(":") in line for line in lines)
     assert not any("\0" in line for line in lines)
+
+
+def fresh_lines(answers: DnsmasqAnswers, datagram: bytes) -> list[str]:
+    """What dnsmasq would log of a request of its own accord."""
+    message, engine = read(datagram), answers.engine
+    decided = engine.decide(engine.signature(message, DISCOVER.arrival))
+    return list(lines(answers.config, message, decided))
+
+
+MACS = [bytes([2, 0, 0, 0, 0, number]) for number in (0x11, 0x22, 0x33)]
+
+
+@pytest.mark.parametrize(
+    "clients",
+    [
+        [Client(arch=0, mac=m, uuid=bytes([n] * 10) + m) for n, m in enumerate(MACS)],
+        [Client(arch=0, mac=m, uuid=m + bytes([n] * 10)) for n, m in enumerate(MACS)],
+        [Client(arch=0, mac=m, vendor_class=f"PXEClient {MACS[0].hex(':')}") for m in MACS],
+        [Client(arch=0, mac=m, vendor_class=f"PXEClient {bytes(17).hex(':')}") for m in MACS],
+        [Client(arch=0, mac=m, uuid=None) for m in MACS],
+        [Client(arch=0, mac=m, uuid=bytes([n] * 16)) for n, m in enumerate(MACS)],
+        [Client(arch=0, mac=m, extra={82: b"\1\6" + m}) for m in MACS],
+        [Client(arch=0, mac=m, extra={82: b"\1\x0d" + m + bytes(7)}) for m in MACS],
+    ],
+    ids=[
+        "UUID ends in MAC",
+        "begins with it",
+        "class has MAC",
+        "class has UUID",
+        "none",
+        "usual",
+        "82",
+        "a long 82",
+    ],
+)
+@pytest.mark.parametrize("line", ["", STATIC_UUID])
+def test_each_client_has_its_own_names_in_the_log(clients: list[Client], line: str) -> None:
+    answers = fog(line)
+    names = answers.names()
+    answers.announce_to(names.learn)
+    for number, client in enumerate([*clients, *clients]):
+        asked = client.discover()
+        asked = asked[:4] + number.to_bytes(4) + asked[8:]
+        assert list(names.details(decision(answers, asked))) == fresh_lines(answers, asked)
+
+
+def test_each_client_s_address_is_in_the_line_of_what_it_chose() -> None:
+    answers = fog("pxe-service=x86PC,A,a\n")
+    names = answers.names()
+    answers.announce_to(names.learn)
+    for address in "10.88.0.50", "10.88.0.51":
+        client = Client(arch=0, ciaddr=IPv4Address(address)).choosing(0x8000)
+        told = decision(answers, client.request(IPv4Address("10.88.0.1")))
+        said = [line for line in names.details(told) if "PXE(" in line]
+        assert said == [f"{told.xid} PXE(dqs0) {address} 52:54:00:12:34:56 a.0"]
+
+
+def test_labels_are_as_many_as_kinds_of_clients_and_what_is_only_counted_has_none() -> None:
+    answers, said = fog(), list[Labelled]()
+    answers.announce_to(said.append)
+    for number in range(50):
+        decision(answers, behind_a_relay(number))
+    for number in range(50):
+        vendor_class = f"MSFT {number}"
+        decision(answers, Client(arch=0, vendor_class=vendor_class).discover())
+    assert len(said) == 2
+
+
+def test_more_kinds_than_there_are_labels_are_told_by_rule_and_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fastpxe.dnsmasq.answers.LABELS_MAX", 3)
+    answers, said = fog("pxe-service=x86PC,A,a\n"), list[Labelled]()
+    names = answers.names()
+    answers.announce_to(said.append)
+    classes = [Client(arch=0, vendor_class=f"PXEClient {number}") for number in range(20)]
+    told = [decision(answers, client.discover()) for client in classes]
+    again = [decision(answers, client.discover()) for client in classes]
+    for label in said:
+        names.learn(label)
+    assert {(names.rule_of(one), names.file_of(one)) for one in told} == {("fog.conf:4", "b")}
+    assert [bool(list(names.details(one))) for one in told] == [True] * 3 + [False] * 17
+    assert [one.rule for one in again] == [one.rule for one in told]
+    assert len(said) == 4
+
+
+def test_files_that_clients_think_of_leave_their_rule_a_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fastpxe.dnsmasq.answers.LABELS_MAX", 3)
+    answers = fog("pxe-service=x86PC,A,a\n")
+    names = answers.names()
+    answers.announce_to(names.learn)
+    told = []
+    for layer in range(20):
+        item = b"\x47\4\x80\0" + layer.to_bytes(2)
+        client = Client(arch=0, ciaddr=IPv4Address("10.88.0.50"), extra={43: item})
+        told.append(decision(answers, client.request(IPv4Address("10.88.0.1"))))
+    assert {names.rule_of(one) for one in told} == {"fog.conf:6"}
+    assert [names.file_of(one) for one in told] == [*(f"a.{n}" for n in range(6)), *[""] * 14]
 
 
 @pytest.mark.parametrize(

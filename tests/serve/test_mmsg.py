@@ -3,12 +3,17 @@
 import os
 import socket
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 import pytest
 from packets import OUR_ADDRESS, discover
 
 from fastpxe import config, policy
+from fastpxe._codec import REASONS
 from fastpxe._reply import Policy
+from fastpxe.clients import Client
+from fastpxe.dnsmasq._cache import AnswerCache
+from fastpxe.dnsmasq.answers import Remembered
 from fastpxe.serve._mmsg import Board, DhcpPort
 from fastpxe.serve.interfaces import all_interfaces, select_interfaces
 from fastpxe.serve.sockets import open_port
@@ -90,6 +95,60 @@ def test_a_new_policy_answers_from_the_next_drain_on(wire: Wire) -> None:
     other = native('[[boot]]\nfile = "other.efi"\n')
     wire.port.policy = other
     assert wire.port.policy is other
+
+
+def asked_each_time() -> AnswerCache:
+    """A cache in front of something that tells of every datagram, and answers none."""
+    reason = REASONS.index("no_rule")
+    return AnswerCache(
+        lambda *_: Remembered(reason), blanked=[97], macs=[], identities=[], known_macs=[],
+        networks=[], keeps_mac=False, keeps_ciaddr=False, seed=1,
+    )  # fmt: skip
+
+
+def machine(letter: str, tail: bytes = b"") -> bytes:
+    client = Client(mac=letter.encode() * 6, uuid=letter.encode() * 16)
+    return client.discover().removesuffix(b"\xff") + tail + b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("datagram", "chaddr", "identity"),
+    [
+        (machine("B"), b"B" * 6, b"\0" + b"B" * 16),
+        (machine("B", bytes(1650)), b"B" * 6, b"\0" + b"B" * 16),
+        (machine("B")[:236], b"B" * 6, b""),
+        (machine("B")[:236] + b"\x63\x82\x53\x64" + b"@" * 60, b"B" * 6, b""),
+        (machine("B")[:30], b"", b""),
+        (b"", b"", b""),
+    ],
+    ids=["plain", "long", "no options", "another cookie", "a stump", "empty"],
+)
+def test_a_decision_has_nothing_of_the_datagram_before(
+    wire: Wire, datagram: bytes, chaddr: bytes, identity: bytes
+) -> None:
+    wire.port.policy = asked_each_time()
+    for each in machine("A"), datagram:
+        wire.send(each)
+        wire.port.drain()
+    before, told = wire.board.take(9)
+    assert before.chaddr == b"A" * 6
+    assert (told.chaddr, told.identity) == (chaddr, identity)
+    assert (told.xid, told.htype) == (before.xid if chaddr else 0, 1 if chaddr else 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(b"", b""), (b"\1\2ab", b"\1\2ab"), (bytes(200), bytes(15))]
+)
+def test_a_decision_has_its_ciaddr_and_what_a_log_shows_of_option_82(
+    wire: Wire, value: bytes, told: bytes
+) -> None:
+    wire.port.policy = asked_each_time()
+    address = IPv4Address("10.0.0.5")
+    client = Client(arch=0, ciaddr=address, extra={82: value or None})
+    wire.send(client.request(IPv4Address("10.0.0.1")))
+    wire.port.drain()
+    (decision,) = wire.board.take(9)
+    assert (IPv4Address(decision.ciaddr), decision.relay) == (address, told)
 
 
 def test_a_port_is_made_once(wire: Wire) -> None:
