@@ -65,7 +65,8 @@ class Boot(msgspec.Struct, kw_only=True):
     """A machine's boot. Times are in seconds since 1970; sizes in bytes; texts may be empty.
 
     problems: the names of those that it has had, the present one too. is_elsewhere: its file is on
-    another server, so that its download isn't seen. next_step: what it does once it has an address.
+    another server, so that its download isn't seen. is_relayed: it was answered through a relay.
+    next_step: what it does once it has an address.
     """
 
     mac: str
@@ -74,6 +75,7 @@ class Boot(msgspec.Struct, kw_only=True):
     interface: str = ""
     is_ipxe: bool = False
     is_elsewhere: bool = False
+    is_relayed: bool = False
     next_step: NextStep = "fetch"
     stage: Stage = "discover"
     rule: str = ""
@@ -169,7 +171,8 @@ class Journal:
             boot.rule, boot.file = event.rule, event.file
         boot.rule = boot.rule or event.rule
         is_offer = event.sender.message_type == MessageType.DISCOVER
-        if event.to[1] not in (DHCP_CLIENT_PORT, DHCP_SERVER_PORT):  # 67: to a relay
+        boot.is_relayed = event.to[1] == DHCP_SERVER_PORT
+        if event.to[1] not in (DHCP_CLIENT_PORT, DHCP_SERVER_PORT):
             self._has_address(boot, event.to[0])
         if is_offer:
             boot.next_step = event.next_step
@@ -183,6 +186,8 @@ class Journal:
         boot = self._heard(event)
         match event.reason:
             case "for_other_server":  # it takes the address that a DHCP server offered
+                if event.address:
+                    self._has_address(boot, event.address)
                 if boot.stage == "offer":
                     self._step(boot, event.at, "address", "takes an address")
             case "unknown_arch":
@@ -388,15 +393,21 @@ def _loads_so_far(before: Boot, at: float) -> int:
     return before.loads_of_ipxe if is_loop else 0
 
 
+def _fetches_unseen(boot: Boot) -> bool:
+    """Whether its download couldn't be told from others': over a router, nobody tells its MAC."""
+    return boot.is_relayed and not boot.address
+
+
 def _silence(boot: Boot) -> str:
     """What it means that nothing more was heard; "" where that is no problem."""
     match boot.stage:
         case "offer":
             return "no-dhcp" if len(boot.asked) > 1 else ""
         case "address" if not boot.is_elsewhere:
-            return {"4011": "no-4011", "fetch": "no-fetch", "choice": ""}[boot.next_step]
+            name = {"4011": "no-4011", "fetch": "no-fetch", "choice": ""}[boot.next_step]
+            return "" if name == "no-fetch" and _fetches_unseen(boot) else name
         case "ack":
-            return "no-fetch"
+            return "" if _fetches_unseen(boot) else "no-fetch"
         case "probe" | "http":
             return "probe-only"
     return ""

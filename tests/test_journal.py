@@ -71,8 +71,9 @@ def ignored(
     return Ignored(interface="eth0", at=at, sender=sender(kind, arch=arch), reason=reason)
 
 
-def takes_address(at: float) -> Ignored:
-    return ignored(at, "for_other_server", MessageType.REQUEST)
+def takes_address(at: float, address: IPv4Address | None = None) -> Ignored:
+    asked = ignored(at, "for_other_server", MessageType.REQUEST)
+    return msgspec.structs.replace(asked, address=address)
 
 
 def transfer(at: float, outcome: Any = "done", file: str = "a.efi", **more: Any) -> TransferDone:
@@ -375,7 +376,7 @@ def relayed(at: float, mac: str, port: int = 67) -> Answered:
     relay = (IPv4Address("10.9.0.1"), port)
     return Answered(
         interface="eth0", at=at, sender=sender(MessageType.DISCOVER, mac=mac), rule="r",
-        file="a.efi", server=OURS, to=relay,
+        file="a.efi", server=OURS, to=relay, next_step="fetch",
     )  # fmt: skip
 
 
@@ -383,6 +384,26 @@ def test_the_address_of_a_relay_is_nobody_s_own() -> None:
     made = journal(relayed(1, MAC))
     assert only(made).address == ""
     assert made.mac_of(IPv4Address("10.9.0.1")) == ""
+
+
+def test_a_machine_behind_a_relay_is_known_by_the_address_that_it_takes() -> None:
+    """A BIOS or an iPXE asks no port 4011, and no neighbour entry tells its MAC."""
+    made = journal(relayed(1, MAC), takes_address(2, CLIENT[0]), transfer(3))
+    boot = only(made)
+    assert (boot.mac, boot.stage, boot.address) == (MAC, "done", "10.0.0.100")
+    assert problem_of(made, 100) == ""
+
+
+def test_of_a_machine_behind_a_relay_without_an_address_nothing_is_claimed() -> None:
+    """Its file would be fetched by somebody unknown, who has a row of their own."""
+    made = journal(relayed(1, MAC), takes_address(2), transfer(3))
+    assert made.look(100) == []
+    assert {boot.mac: boot.stage for boot in made.boots()} == {MAC: "address", "10.0.0.100": "done"}
+
+
+def test_a_machine_behind_a_relay_whose_address_is_known_may_be_stuck() -> None:
+    made = journal(relayed(1, MAC), takes_address(2, CLIENT[0]))
+    assert problem_of(made, 100) == "no-fetch"
 
 
 OTHER = "52:54:00:00:00:99"

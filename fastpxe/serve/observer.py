@@ -153,15 +153,18 @@ class Observer:
             self._lines.tell(logging.INFO, detail, event)
 
     def _mac_of(self, event: Download) -> str:
-        """The hardware address of a client of files: its neighbour entry, else what DHCP told."""
+        """The hardware address of a client of files: its neighbour entry, else what DHCP told.
+
+        That is asked each time: the address may have gone to another machine just now.
+        """
         address, key = event.client[0], (event.client[0], event.interface)
         mac, until = self._neighbours.get(key, ("", 0.0))
         if not until - NEIGHBOUR_S <= event.at < until:  # the clock may have been set back
-            mac = _neighbour(address, event.interface) or self.journal.mac_of(address)
+            mac = _neighbour(address, event.interface) or ""
             if len(self._neighbours) > NEIGHBOURS_MAX:
                 self._neighbours.clear()
             self._neighbours[key] = (mac, event.at + NEIGHBOUR_S)
-        return mac
+        return mac or self.journal.mac_of(address)
 
 
 def _neighbour(address: IPv4Address, interface: str) -> str | None:
