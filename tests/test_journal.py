@@ -89,6 +89,12 @@ def refused(at: float, code: int, file: str = "a.efi", **more: bool) -> Transfer
     )
 
 
+def progress(at: float, file: str = "a.efi") -> Progress:
+    return Progress(
+        interface="eth0", at=at, client=CLIENT, file=file, fetched_bytes=500, size_bytes=1000
+    )
+
+
 def http(at: float, method: str = "GET", status: int = 200, error: str = "") -> HttpServed:
     return HttpServed(
         interface="eth0", at=at, client=CLIENT, file="/a.efi", method=method, status=status,
@@ -275,6 +281,59 @@ def test_who_looks_for_a_name_that_is_not_there_first_is_not_told() -> None:
     assert made.look(3.6) == made.look(100) == []
     assert not made.problems
     assert "it asked for pxelinux.cfg/0, which isn't there" in [s.what for s in only(made).steps]
+
+
+MISSING = [f"pxelinux.cfg/{n}" for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    "goes_on", [progress(4.5, "vmlinuz"), transfer(4.5, "probe", file="vmlinuz"), http(4.5, "HEAD")]
+)
+def test_who_has_found_a_name_and_goes_on_is_not_told(goes_on: Any) -> None:
+    """PXELINUX has its configuration, and the kernel takes longer than a missing file is held."""
+    made = journal(*(refused(3, 1, name) for name in MISSING))
+    made.saw(transfer(3.5, file="pxelinux.cfg/default"))
+    made.saw(goes_on)
+    assert made.look(3 + SETTLE_S + 1) == []
+    assert not made.problems
+
+
+@pytest.mark.parametrize("found", [progress(3.5), transfer(3.5, "probe"), http(3.5, status=206)])
+def test_a_name_that_is_being_fetched_is_found(found: Any) -> None:
+    made = journal(refused(3, 1, "grub.cfg-01"), found)
+    assert made.look(3 + SETTLE_S + 1) == []
+    assert not made.problems
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_what_is_missing_after_a_name_that_was_there_is_told(order: tuple[int, ...]) -> None:
+    """It was told as the first name that was missing, however long ago; workers tell in any order.
+
+    What was found takes off what was missing before, and nothing after it.
+    """
+    events = (
+        refused(3, 1, MISSING[0]), transfer(3.5, file="pxelinux.cfg/default"),
+        refused(4, 1, "vmlinuz"),
+    )  # fmt: skip
+    made = journal(*(events[n] for n in order))
+    ((_, found),) = made.look(4 + SETTLE_S + 1)
+    assert "vmlinuz" in found.text
+    assert made.problems == {"missing-file": 1}
+
+
+def test_a_clock_that_was_set_back_hides_no_missing_file() -> None:
+    made = journal(transfer(5000))
+    made.look(1000)
+    made.saw(refused(1001, 1))
+    assert [found.name for _, found in made.look(1001 + SETTLE_S + 1)] == ["missing-file"]
+
+
+def test_of_names_that_are_all_missing_the_last_is_told_in_time() -> None:
+    """PXELINUX ends with pxelinux.cfg/default, which is the one to make."""
+    made = journal(*(refused(3 + n / 2, 1, name) for n, name in enumerate(MISSING)))
+    ((_, found),) = made.look(3 + SETTLE_S + 0.1)
+    assert MISSING[-1] in found.text
+    assert made.look(100) == []
 
 
 def test_who_goes_on_to_another_way_of_booting_is_told() -> None:
