@@ -277,15 +277,19 @@ class Journal:
             self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.error}"), event.at)
         elif event.error:
             self._is_stuck(boot, problem("stalled", event.file), event.at)
-        elif event.status == HTTPStatus.PARTIAL_CONTENT:
-            self._found(boot, event.at)
-            self._step(boot, event.at, "http", f"has part of {event.file}")
-        elif event.method == "GET":
-            boot.fetched_bytes = boot.size_bytes = event.size_bytes
-            self._has_file(boot, event.at, event.file, event.size_bytes)
         else:
-            self._found(boot, event.at)
+            self._http_sent(boot, event)
+
+    def _http_sent(self, boot: Boot, event: HttpServed) -> None:
+        if not _is_late(boot, event.at):
+            boot.fetched_bytes = boot.size_bytes = event.size_bytes if event.method == "GET" else 0
+        self._found(boot, event.at)
+        if event.method != "GET":
             self._step(boot, event.at, "http", f"asks for the size of {event.file}")
+        elif event.status == HTTPStatus.PARTIAL_CONTENT:
+            self._step(boot, event.at, "http", f"has part of {event.file}")
+        else:
+            self._has_file(boot, event.at, event.file, event.size_bytes)
 
     def _progress(self, event: Progress, mac: str) -> None:
         boot = self._of(event.client[0], mac, event)
@@ -440,6 +444,8 @@ def _silence(boot: Boot) -> str:
             return "" if name == "no-fetch" and _fetches_unseen(boot) else name
         case "ack":
             return "" if _fetches_unseen(boot) else "no-fetch"
-        case "probe" | "http":
+        case "probe":
             return "probe-only"
+        case "http":  # some take a file in parts, and nobody says which is the last
+            return "" if boot.fetched_bytes else "probe-only"
     return ""

@@ -174,6 +174,10 @@ def test_a_file_over_http_counts_as_one_over_tftp() -> None:
         ([ack(1, "http://10.0.0.2/a.efi")], "no-fetch"),
         ([ack(1), transfer(2, "probe")], "probe-only"),
         ([ack(1), http(2, "HEAD")], "probe-only"),
+        ([ack(1), http(2, "HEAD"), http(3, status=206)], ""),
+        ([ack(1), http(2, status=206), http(3, "HEAD")], "probe-only"),
+        ([ack(1), http(2), http(3, "HEAD")], "probe-only"),
+        ([ack(1), http(2, "HEAD", 206)], "probe-only"),
         ([offer(1, "http://10.0.0.2/a.efi", next_step="fetch"), takes_address(2)], "no-fetch"),
         ([ack(1), transfer(2)], ""),
     ],
@@ -500,6 +504,11 @@ def test_a_part_of_a_file_is_not_the_file() -> None:
     made = journal(ack(1), http(2, status=206), http(3, status=206))
     assert only(made).stage == "http"
     assert [step.what for step in only(made).steps][1:] == ["has part of /a.efi"]
+
+
+def test_a_part_of_a_file_is_fetched_though_the_question_for_its_size_is_told_later() -> None:
+    made = journal(ack(1), http(3, status=206), http(2, "HEAD"))
+    assert problem_of(made, 100) == ""
 
 
 def test_an_answer_that_could_not_be_sent_is_none() -> None:
