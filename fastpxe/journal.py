@@ -276,7 +276,7 @@ class Journal:
         elif event.status >= 400:
             self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.error}"), event.at)
         elif event.error:
-            self._is_stuck(boot, problem("stalled", event.file), event.at)
+            self._is_stuck(boot, problem("broken-off", f"{event.file}: {event.error}"), event.at)
         else:
             self._http_sent(boot, event)
 

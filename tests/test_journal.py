@@ -204,7 +204,8 @@ def test_silence_has_a_likely_cause(events: list[Any], name: str) -> None:
         (transfer(1, "client-error", error="disk full"), "client-error", "disk full"),
         (http(1, status=404), "missing-file", "/a.efi"),
         (http(1, status=403, error="no"), "refused-file", "/a.efi: no"),
-        (http(1, error="the client went away"), "stalled", "/a.efi"),
+        (http(1, error="the client went away"), "broken-off", "/a.efi: the client went away"),
+        (http(1, error="Input/output error"), "broken-off", "/a.efi: Input/output error"),
     ],
 )
 def test_what_went_wrong_is_named_at_once(event: Any, name: str, detail: str) -> None:
