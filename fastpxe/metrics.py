@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from fastpxe import __version__
+from fastpxe.diagnosis import PROBLEMS
 from fastpxe.journal import Boot
 from fastpxe.latency import Histogram
 from fastpxe.tally import Tally
@@ -80,7 +81,7 @@ class _Collector(Collector):
             "fastpxe_tftp_bytes", "Bytes that TFTP clients acknowledged.", tally.tftp_bytes
         )
         yield CounterMetricFamily(
-            "fastpxe_tftp_retransmits", "Windows of TFTP that were sent again.", tally.retransmits
+            "fastpxe_tftp_retransmits", "Datagrams of TFTP that were sent again.", tally.retransmits
         )
         yield _counter(
             "fastpxe_tftp_refused", "TFTP requests that were refused.", "code", tally.refused
@@ -92,7 +93,7 @@ class _Collector(Collector):
         )
         yield _counter(
             "fastpxe_problems", "Boots that got stuck, by what is wrong.", "problem",
-            figures.problems,
+            {**dict.fromkeys(PROBLEMS, 0), **figures.problems},  # from 0, else nothing increased
         )  # fmt: skip
         yield _stages(figures.boots)
 
@@ -111,7 +112,9 @@ def _dhcp(figures: Figures) -> Iterator[Metric]:
         "fastpxe_dhcp_unsent", "DHCP replies that the kernel refused to send.", unsent
     )
     yield CounterMetricFamily(
-        "fastpxe_events_lost", "Answers and downloads that were too many to be told of.", unlogged
+        "fastpxe_events_lost",
+        "Answers and events of files that were too many to be told of.",
+        unlogged,
     )
     yield _counter("fastpxe_rule_answers", "DHCP answers by rule.", "rule", figures.hits)
     latency = HistogramMetricFamily(

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -119,6 +120,24 @@ def test_panels_have_places_of_their_own() -> None:
         taken |= cells
     ids = [panel["id"] for panel in dashboard()["panels"]]
     assert len(ids) == len(set(ids))
+
+
+def expression_of(alert: str) -> str:
+    (found,) = (rule["expr"] for rule in alerts() if rule["alert"] == alert)
+    return str(found)
+
+
+def test_no_alert_counts_the_names_that_loaders_look_for_at_every_boot() -> None:
+    """PXELINUX looks for nine that aren't there, each a refusal with code 1."""
+    assert 'code!="1"' in expression_of("FastpxeTftpRefusals")
+    assert 'problem="missing-file"' in expression_of("FastpxeMissingFiles")
+
+
+def test_a_problem_counts_from_nothing() -> None:
+    """Prometheus sees no increase in a series that begins at 1."""
+    told = exposition(msgspec.structs.replace(figures(), problems={"no-dhcp": 2})).decode()
+    assert 'fastpxe_problems_total{problem="missing-file"} 0.0' in told
+    assert 'fastpxe_problems_total{problem="no-dhcp"} 2.0' in told
 
 
 def test_an_alert_says_what_is_wrong_and_what_to_do() -> None:
