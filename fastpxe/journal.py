@@ -42,6 +42,7 @@ HISTORY_MAX = 500
 TEXT_MAX = 200  # characters of what a client said: with all of the above, 80 MB at the most
 
 SILENT_S = 30.0  # without a word after an answer: stuck. EDK2 gives up after 4 + 8 + 16 + 32 s.
+STUCK_S = 3600.0  # who wasn't seen for longer is stuck no more: it was moved, or switched off
 NEW_BOOT_S = 300.0  # a DISCOVER after such a pause is another boot
 LOOP = 3  # downloads of iPXE's own binary in one boot
 RETRIES, RETRIES_S = 20, 60.0
@@ -394,6 +395,11 @@ class Journal:
         if "://" in event.file:
             return urlsplit(event.file).hostname in {str(one) for one in self.own}
         return event.server in self.own
+
+
+def is_stuck(boot: Boot, now: float) -> bool:
+    """Whether a machine is stuck that somebody may still stand before."""
+    return boot.problem is not None and now - boot.seen_at <= STUCK_S
 
 
 def _is_late(boot: Boot, at: float) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jinja2
 
 from fastpxe.diagnosis import problem
-from fastpxe.journal import Boot
+from fastpxe.journal import Boot, is_stuck
 from fastpxe.metrics import Figures
 from fastpxe.rules import Rule
 from fastpxe.shipped import texts
@@ -65,7 +65,7 @@ def parts(
 
     recent = [boot for boot in figures.boots if reader.now - boot.seen_at <= NOW_S]
     older = [boot for boot in figures.boots if reader.now - boot.seen_at > NOW_S]
-    stuck = [boot for boot in figures.boots if boot.problem]
+    stuck = [boot for boot in figures.boots if is_stuck(boot, reader.now)]
     found = {
         "figures": _figures(figures, recent, len(stuck), per_s),
         "booting": rows(recent),
@@ -73,7 +73,13 @@ def parts(
         "rules": _render(
             "rules", rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
-        "problems": _render("problems", stuck=stuck[:ROWS_MAX], time_of=time_of),
+        "problems": _render(
+            "problems",
+            stuck=stuck[:ROWS_MAX],
+            more=max(0, len(stuck) - ROWS_MAX),
+            time_of=time_of,
+            query=reader.query,
+        ),
         "errors": _render(
             "errors",
             problems=[(problem(name, "…"), count) for name, count in _most(figures.problems)],

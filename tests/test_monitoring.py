@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import HttpServed, TransferDone, TransferRefused
-from fastpxe.journal import Boot, Stage
+from fastpxe.journal import STUCK_S, Boot, Stage
 from fastpxe.metrics import Figures, exposition
 from fastpxe.serve._mmsg import Board
 from fastpxe.tally import Tally
@@ -48,7 +48,10 @@ def figures() -> Figures:
         hits={"one": 1},
         problems=dict.fromkeys(PROBLEMS, 1),
         tally=tally,
-        boots=tuple(Boot(mac=stage, stage=stage) for stage in get_args(Stage)),
+        boots=tuple(
+            Boot(mac=stage, stage=stage, problem=PROBLEMS["no-dhcp"] if stage == "stuck" else None)
+            for stage in get_args(Stage)
+        ),
         workers=2,
         alive=1,
         started_at=1,
@@ -59,7 +62,7 @@ def figures() -> Figures:
 def labels() -> dict[tuple[str, str], set[str]]:
     """The values of each label of each metric; a metric without labels has the label ""."""
     found: dict[tuple[str, str], set[str]] = {}
-    for family in text_string_to_metric_families(exposition(figures()).decode()):
+    for family in text_string_to_metric_families(exposition(figures(), 1).decode()):
         for sample in family.samples:
             found.setdefault((sample.name, ""), set())
             for label, value in sample.labels.items():
@@ -133,9 +136,18 @@ def test_no_alert_counts_the_names_that_loaders_look_for_at_every_boot() -> None
     assert 'problem="missing-file"' in expression_of("FastpxeMissingFiles")
 
 
+def test_a_machine_that_was_not_seen_for_long_is_stuck_no_more() -> None:
+    boots = (Boot(mac="a", stage="stuck", problem=PROBLEMS["no-dhcp"], seen_at=10),)
+    made = msgspec.structs.replace(figures(), boots=boots)
+    stuck = 'fastpxe_machines{stage="stuck"} 1.0'
+    assert stuck in exposition(made, 10 + STUCK_S).decode()
+    assert stuck not in exposition(made, 11 + STUCK_S).decode()
+
+
 def test_a_problem_counts_from_nothing() -> None:
     """Prometheus sees no increase in a series that begins at 1."""
-    told = exposition(msgspec.structs.replace(figures(), problems={"no-dhcp": 2})).decode()
+    made = msgspec.structs.replace(figures(), problems={"no-dhcp": 2})
+    told = exposition(made, 1).decode()
     assert 'fastpxe_problems_total{problem="missing-file"} 0.0' in told
     assert 'fastpxe_problems_total{problem="no-dhcp"} 2.0' in told
 
