@@ -83,7 +83,7 @@ class Observer:
                 f"stuck mac={boot.mac} problem={problem.name} interface={boot.interface}: "
                 f"{printable(problem.text.encode())}; {problem.advice}"
             )
-            self._lines.tell(
+            self._lines.tell_anyway(
                 logging.WARNING, text, Notice(interface=boot.interface, at=now, text=text)
             )
         for name, count in told.items():
@@ -92,7 +92,8 @@ class Observer:
                     f"stuck {count - STUCK_ONE_BY_ONE} more machines, problem={name}: "
                     "`fastpxe watch --stage stuck` shows them"
                 )
-                self._lines.tell(logging.WARNING, text, Notice(interface="", at=now, text=text))
+                notice = Notice(interface="", at=now, text=text)
+                self._lines.tell_anyway(logging.WARNING, text, notice)
 
     def hear(self, event: Event) -> None:
         """Take note of an event, until `see`."""
