@@ -1,6 +1,6 @@
 """The web page of a server, as HTML: whole, or the parts of it that change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -54,10 +54,10 @@ def parts(
     per_s: answers in each of the last seconds.
     """
 
-    def rows(boots: Sequence[Boot]) -> str:
+    def rows(boots: Sequence[Boot], key_of: Callable[[Boot], str]) -> str:
         return _render(
             "boots", boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), time_of=time_of,
-            share=share, query=reader.query,
+            share=share, query=reader.query, key_of=key_of,
         )  # fmt: skip
 
     def time_of(at: float) -> str:
@@ -68,8 +68,9 @@ def parts(
     stuck = [boot for boot in figures.boots if is_stuck(boot, reader.now)]
     found = {
         "figures": _figures(figures, recent, len(stuck), per_s),
-        "booting": rows(recent),
-        "history": rows([*older, *history]),
+        # What a reader opened stays open by this key: a machine's row, or one boot of several.
+        "booting": rows(recent, lambda boot: boot.mac),
+        "history": rows([*older, *history], lambda boot: f"{boot.mac} {boot.began_at}"),
         "rules": _render(
             "rules", rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
