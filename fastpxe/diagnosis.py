@@ -64,6 +64,12 @@ PROBLEMS: dict[str, Problem] = dict(
             "try [tftp] mtu = 1400",
         ),
         _problem(
+            "broken-off", "",
+            "its download over HTTP broke off: {detail}",
+            "a client that went away was reset or switched off, or gave up: its screen may say "
+            "why; any other reason is this machine's own, such as a disk that fails",
+        ),
+        _problem(
             "client-error", "",
             "it broke its download off: {detail}",
             "the firmware's own reason stands in the text; a disk that is full and a file that is "

@@ -15,6 +15,7 @@ Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "repl
 class Decision(NamedTuple):
     """What the packet path decided on one DHCP datagram, as serve._mmsg.Board hands it out.
 
+    `to` is where the reply went; of a REQUEST for an address, that address, 0 if it doesn't say.
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
     _codec.REASONS, 0 for answered; `interface` is the interface's index; `at_ns` is when the kernel
     had the datagram, in nanoseconds since 1970; `error` is the errno with which it refused to send
@@ -111,9 +112,13 @@ class Unsent(Reply, frozen=True, kw_only=True):
 
 
 class Ignored(DhcpEvent, frozen=True, kw_only=True):
-    """A readable DHCP message that gets no answer. `reason` is a word of _codec.REASONS."""
+    """A readable DHCP message that gets no answer. `reason` is a word of _codec.REASONS.
+
+    address: the one that it takes, where it is a REQUEST for one that says so.
+    """
 
     reason: str
+    address: IPv4Address | None = None
 
 
 class TransferDone(Event, frozen=True, kw_only=True):

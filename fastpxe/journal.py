@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from ipaddress import IPv4Address
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -42,6 +42,7 @@ HISTORY_MAX = 500
 TEXT_MAX = 200  # characters of what a client said: with all of the above, 80 MB at the most
 
 SILENT_S = 30.0  # without a word after an answer: stuck. EDK2 gives up after 4 + 8 + 16 + 32 s.
+STUCK_S = 3600.0  # who wasn't seen for longer is stuck no more: it was moved, or switched off
 NEW_BOOT_S = 300.0  # a DISCOVER after such a pause is another boot
 LOOP = 3  # downloads of iPXE's own binary in one boot
 RETRIES, RETRIES_S = 20, 60.0
@@ -64,8 +65,10 @@ class Step(msgspec.Struct, frozen=True):
 class Boot(msgspec.Struct, kw_only=True):
     """A machine's boot. Times are in seconds since 1970; sizes in bytes; texts may be empty.
 
-    problems: the names of those that it has had, the present one too. is_elsewhere: its file is on
-    another server, so that its download isn't seen. next_step: what it does once it has an address.
+    problems: the names of those that it has had, the present one too. found_at: when a file that it
+    asked for was last there, 0 if none was. is_elsewhere: its file is on
+    another server, so that its download isn't seen. is_relayed: it was answered through a relay.
+    next_step: what it does once it has an address.
     """
 
     mac: str
@@ -74,6 +77,7 @@ class Boot(msgspec.Struct, kw_only=True):
     interface: str = ""
     is_ipxe: bool = False
     is_elsewhere: bool = False
+    is_relayed: bool = False
     next_step: NextStep = "fetch"
     stage: Stage = "discover"
     rule: str = ""
@@ -81,6 +85,7 @@ class Boot(msgspec.Struct, kw_only=True):
     address: str = ""
     began_at: float = 0
     seen_at: float = 0
+    found_at: float = 0
     fetched_bytes: int = 0
     size_bytes: int = 0
     problem: Problem | None = None
@@ -88,6 +93,18 @@ class Boot(msgspec.Struct, kw_only=True):
     asked: list[float] = []
     problems: list[str] = []
     loads_of_ipxe: int = 0
+
+
+class Missing(NamedTuple):
+    """A missing file that isn't told yet, for the machine may go on to another name.
+
+    since: when the first name was missing. at: when this one was.
+    """
+
+    boot: Boot
+    problem: Problem
+    since: float
+    at: float
 
 
 class Journal:
@@ -103,7 +120,7 @@ class Journal:
         self.problems: Counter[str] = Counter()
         self._boots: OrderedDict[str, Boot] = OrderedDict()
         self._stuck: list[tuple[Boot, Problem]] = []
-        self._missing: dict[str, tuple[Boot, Problem, float]] = {}
+        self._missing: dict[str, Missing] = {}
         self._macs: dict[IPv4Address, str] = {}
 
     def __len__(self) -> int:
@@ -147,16 +164,17 @@ class Journal:
     def look(self, now: float) -> list[tuple[Boot, Problem]]:
         """Find those that fell silent where they shouldn't; the problems since the last look."""
         for boot in self._boots.values():
-            boot.seen_at = min(boot.seen_at, now)  # the clock may have been set back
+            # The clock may have been set back.
+            boot.seen_at, boot.found_at = min(boot.seen_at, now), min(boot.found_at, now)
             if boot.problem is None and now - boot.seen_at > SILENT_S:
                 name = _silence(boot)
                 if name:
                     self._is_stuck(boot, problem(name), boot.seen_at)
-        for mac, (boot, found, at) in list(self._missing.items()):
-            if not at <= now <= at + SETTLE_S:
+        for mac, one in list(self._missing.items()):
+            if not one.since <= now <= one.since + SETTLE_S:
                 del self._missing[mac]
-                if boot.stage != "done":
-                    self._tell(boot, found)
+                if one.boot.found_at < one.at:
+                    self._tell(one.boot, one.problem)
         told, self._stuck = self._stuck, []
         return told
 
@@ -169,7 +187,8 @@ class Journal:
             boot.rule, boot.file = event.rule, event.file
         boot.rule = boot.rule or event.rule
         is_offer = event.sender.message_type == MessageType.DISCOVER
-        if event.to[1] not in (DHCP_CLIENT_PORT, DHCP_SERVER_PORT):  # 67: to a relay
+        boot.is_relayed = event.to[1] == DHCP_SERVER_PORT
+        if event.to[1] not in (DHCP_CLIENT_PORT, DHCP_SERVER_PORT):
             self._has_address(boot, event.to[0])
         if is_offer:
             boot.next_step = event.next_step
@@ -183,6 +202,8 @@ class Journal:
         boot = self._heard(event)
         match event.reason:
             case "for_other_server":  # it takes the address that a DHCP server offered
+                if event.address:
+                    self._has_address(boot, event.address)
                 if boot.stage == "offer":
                     self._step(boot, event.at, "address", "takes an address")
             case "unknown_arch":
@@ -224,6 +245,7 @@ class Journal:
             boot.file, boot.fetched_bytes = _cut(event.file), event.size_bytes
             boot.size_bytes = event.options.get("tsize", event.size_bytes)
         if event.outcome == "probe":
+            self._found(boot, event.at)
             self._step(boot, event.at, "probe", f"asks for the size of {event.file}")
         elif event.outcome == "done":
             self._has_file(boot, event.at, event.file, event.size_bytes)
@@ -255,24 +277,36 @@ class Journal:
         elif event.status >= 400:
             self._is_stuck(boot, problem("refused-file", f"{event.file}: {event.error}"), event.at)
         elif event.error:
-            self._is_stuck(boot, problem("stalled", event.file), event.at)
+            self._is_stuck(boot, problem("broken-off", f"{event.file}: {event.error}"), event.at)
+        else:
+            self._http_sent(boot, event)
+
+    def _http_sent(self, boot: Boot, event: HttpServed) -> None:
+        if not _is_late(boot, event.at):
+            boot.fetched_bytes = boot.size_bytes = event.size_bytes if event.method == "GET" else 0
+        self._found(boot, event.at)
+        if event.method != "GET":
+            self._step(boot, event.at, "http", f"asks for the size of {event.file}")
         elif event.status == HTTPStatus.PARTIAL_CONTENT:
             self._step(boot, event.at, "http", f"has part of {event.file}")
-        elif event.method == "GET":
-            boot.fetched_bytes = boot.size_bytes = event.size_bytes
-            self._has_file(boot, event.at, event.file, event.size_bytes)
         else:
-            self._step(boot, event.at, "http", f"asks for the size of {event.file}")
+            self._has_file(boot, event.at, event.file, event.size_bytes)
 
     def _progress(self, event: Progress, mac: str) -> None:
         boot = self._of(event.client[0], mac, event)
+        self._found(boot, event.at)
         if _is_late(boot, event.at):
             return
         boot.file, boot.stage, boot.seen_at = _cut(event.file), "tftp", event.at
         boot.fetched_bytes, boot.size_bytes = event.fetched_bytes, event.size_bytes
         boot.problem = None
 
+    def _found(self, boot: Boot, at: float) -> None:
+        """Note that a file is there: what was missing before was but a name that it tried."""
+        boot.found_at = max(boot.found_at, at)
+
     def _has_file(self, boot: Boot, at: float, file: str, size: int) -> None:
+        self._found(boot, at)
         self._step(boot, at, "done", f"has {file}, {size:,} bytes")
         if boot.is_ipxe and is_ipxe_binary(file):
             boot.loads_of_ipxe += 1
@@ -321,13 +355,21 @@ class Journal:
 
     def _is_stuck(self, boot: Boot, found: Problem, at: float) -> None:
         found = msgspec.structs.replace(found, text=_cut(found.text))
-        if found.name == "missing-file":  # it may go on to another name
-            self._missing.setdefault(boot.mac, (boot, found, at))
+        if found.name == "missing-file":
+            self._is_missing(boot, found, at)
         else:
             self._tell(boot, found)
         if not _is_late(boot, at):
             boot.stage, boot.problem = "stuck", found
         self._note(boot, at, found.text)
+
+    def _is_missing(self, boot: Boot, found: Problem, at: float) -> None:
+        """Note a missing file; of several, the last is told, a while after the first."""
+        before = self._missing.get(boot.mac)
+        if before is None or before.boot is not boot or before.at <= boot.found_at:
+            self._missing[boot.mac] = Missing(boot, found, at, at)
+        elif before.at <= at:
+            self._missing[boot.mac] = Missing(boot, found, before.since, at)
 
     def _tell(self, boot: Boot, found: Problem) -> None:
         if found.name not in boot.problems:  # else it goes on and gets stuck by turns
@@ -353,6 +395,11 @@ class Journal:
         if "://" in event.file:
             return urlsplit(event.file).hostname in {str(one) for one in self.own}
         return event.server in self.own
+
+
+def is_stuck(boot: Boot, now: float) -> bool:
+    """Whether a machine is stuck that somebody may still stand before."""
+    return boot.problem is not None and now - boot.seen_at <= STUCK_S
 
 
 def _is_late(boot: Boot, at: float) -> bool:
@@ -388,15 +435,23 @@ def _loads_so_far(before: Boot, at: float) -> int:
     return before.loads_of_ipxe if is_loop else 0
 
 
+def _fetches_unseen(boot: Boot) -> bool:
+    """Whether its download couldn't be told from others': over a router, nobody tells its MAC."""
+    return boot.is_relayed and not boot.address
+
+
 def _silence(boot: Boot) -> str:
     """What it means that nothing more was heard; "" where that is no problem."""
     match boot.stage:
         case "offer":
             return "no-dhcp" if len(boot.asked) > 1 else ""
         case "address" if not boot.is_elsewhere:
-            return {"4011": "no-4011", "fetch": "no-fetch", "choice": ""}[boot.next_step]
+            name = {"4011": "no-4011", "fetch": "no-fetch", "choice": ""}[boot.next_step]
+            return "" if name == "no-fetch" and _fetches_unseen(boot) else name
         case "ack":
-            return "no-fetch"
-        case "probe" | "http":
+            return "" if _fetches_unseen(boot) else "no-fetch"
+        case "probe":
             return "probe-only"
+        case "http":  # some take a file in parts, and nobody says which is the last
+            return "" if boot.fetched_bytes else "probe-only"
     return ""

@@ -18,7 +18,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from fastpxe import __version__
-from fastpxe.journal import Boot
+from fastpxe.diagnosis import PROBLEMS
+from fastpxe.journal import Boot, is_stuck
 from fastpxe.latency import Histogram
 from fastpxe.tally import Tally
 
@@ -47,16 +48,17 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
 
 
-def exposition(figures: Figures) -> bytes:
-    """The figures in Prometheus' text format."""
+def exposition(figures: Figures, now: float) -> bytes:
+    """The figures in Prometheus' text format; `now` is in seconds since 1970."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(figures))
+    registry.register(_Collector(figures, now))
     return generate_latest(registry)
 
 
 class _Collector(Collector):
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Figures, now: float) -> None:
         self._figures = figures
+        self._now = now
 
     def collect(self) -> Iterator[Metric]:
         figures, tally = self._figures, self._figures.tally
@@ -80,7 +82,7 @@ class _Collector(Collector):
             "fastpxe_tftp_bytes", "Bytes that TFTP clients acknowledged.", tally.tftp_bytes
         )
         yield CounterMetricFamily(
-            "fastpxe_tftp_retransmits", "Windows of TFTP that were sent again.", tally.retransmits
+            "fastpxe_tftp_retransmits", "Datagrams of TFTP that were sent again.", tally.retransmits
         )
         yield _counter(
             "fastpxe_tftp_refused", "TFTP requests that were refused.", "code", tally.refused
@@ -92,9 +94,9 @@ class _Collector(Collector):
         )
         yield _counter(
             "fastpxe_problems", "Boots that got stuck, by what is wrong.", "problem",
-            figures.problems,
+            {**dict.fromkeys(PROBLEMS, 0), **figures.problems},  # from 0, else nothing increased
         )  # fmt: skip
-        yield _stages(figures.boots)
+        yield _stages(figures.boots, self._now)
 
 
 def _dhcp(figures: Figures) -> Iterator[Metric]:
@@ -111,7 +113,9 @@ def _dhcp(figures: Figures) -> Iterator[Metric]:
         "fastpxe_dhcp_unsent", "DHCP replies that the kernel refused to send.", unsent
     )
     yield CounterMetricFamily(
-        "fastpxe_events_lost", "Answers and downloads that were too many to be told of.", unlogged
+        "fastpxe_events_lost",
+        "Answers and events of files that were too many to be told of.",
+        unlogged,
     )
     yield _counter("fastpxe_rule_answers", "DHCP answers by rule.", "rule", figures.hits)
     latency = HistogramMetricFamily(
@@ -165,10 +169,11 @@ def _requests(tally: Tally) -> Metric:
     return family
 
 
-def _stages(boots: Iterable[Boot]) -> Metric:
+def _stages(boots: Iterable[Boot], now: float) -> Metric:
     family = GaugeMetricFamily(
         "fastpxe_machines", "Machines by the stage that their last boot reached.", labels=["stage"]
     )
-    for stage, count in Counter(boot.stage for boot in boots).items():
+    counted = (boot.stage for boot in boots if boot.stage != "stuck" or is_stuck(boot, now))
+    for stage, count in Counter(counted).items():
         family.add_metric([stage], count)
     return family

@@ -1,13 +1,13 @@
 """The web page of a server, as HTML: whole, or the parts of it that change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import jinja2
 
 from fastpxe.diagnosis import problem
-from fastpxe.journal import Boot
+from fastpxe.journal import Boot, is_stuck
 from fastpxe.metrics import Figures
 from fastpxe.rules import Rule
 from fastpxe.shipped import texts
@@ -54,10 +54,10 @@ def parts(
     per_s: answers in each of the last seconds.
     """
 
-    def rows(boots: Sequence[Boot]) -> str:
+    def rows(boots: Sequence[Boot], key_of: Callable[[Boot], str]) -> str:
         return _render(
             "boots", boots=boots[:ROWS_MAX], more=max(0, len(boots) - ROWS_MAX), time_of=time_of,
-            share=share, query=reader.query,
+            share=share, query=reader.query, key_of=key_of,
         )  # fmt: skip
 
     def time_of(at: float) -> str:
@@ -65,15 +65,22 @@ def parts(
 
     recent = [boot for boot in figures.boots if reader.now - boot.seen_at <= NOW_S]
     older = [boot for boot in figures.boots if reader.now - boot.seen_at > NOW_S]
-    stuck = [boot for boot in figures.boots if boot.problem]
+    stuck = [boot for boot in figures.boots if is_stuck(boot, reader.now)]
     found = {
         "figures": _figures(figures, recent, len(stuck), per_s),
-        "booting": rows(recent),
-        "history": rows([*older, *history]),
+        # What a reader opened stays open by this key: a machine's row, or one boot of several.
+        "booting": rows(recent, lambda boot: boot.mac),
+        "history": rows([*older, *history], lambda boot: f"{boot.mac} {boot.began_at}"),
         "rules": _render(
             "rules", rules=[(rule, figures.hits.get(rule.name, 0)) for rule in _once(rules)]
         ),
-        "problems": _render("problems", stuck=stuck[:ROWS_MAX], time_of=time_of),
+        "problems": _render(
+            "problems",
+            stuck=stuck[:ROWS_MAX],
+            more=max(0, len(stuck) - ROWS_MAX),
+            time_of=time_of,
+            query=reader.query,
+        ),
         "errors": _render(
             "errors",
             problems=[(problem(name, "…"), count) for name, count in _most(figures.problems)],

@@ -53,23 +53,36 @@ def _add(counts: dict[str, int], key: str) -> None:
 
 
 class Answers(msgspec.Struct, kw_only=True):
-    """How many DHCP answers there were in each of the last seconds, the last one at the end."""
+    """How many DHCP answers there were in each of the last seconds that are over, oldest first.
+
+    total: all answers at the last look, which was at `looked_at`. running: those of the second that
+    isn't over yet.
+    """
 
     per_s: list[int] = []
     total: int = 0
-    at: int = 0
+    looked_at: float = 0
+    running: int = 0
 
     def count(self, total: int, now: float) -> None:
-        """Take note of all answers so far."""
-        second = int(now)
-        if not self.at or second < self.at:  # at the start, or the clock was set back
-            self.at, self.total = second, total
-        while self.at < second:
-            self.at += 1
-            self.per_s.append(0)
-            if second - self.at > CHART_S:
-                self.at = second
+        """Take note of all answers so far.
+
+        What came since the last look is spread over the time between: looks come when they can,
+        and a second without one is no second without answers.
+        """
+        if not self.looked_at or now < self.looked_at:  # at the start, or the clock was set back
+            self.running = 0
+        elif now > self.looked_at + CHART_S:  # the clock was set forward
+            self.per_s, self.running = [], 0
+        else:
+            self._spread(max(0, total - self.total), now)
+        self.total, self.looked_at = total, now
+
+    def _spread(self, came: int, now: float) -> None:
+        given = 0
+        for end in range(int(self.looked_at) + 1, int(now) + 1):
+            by_then = int(came * (end - self.looked_at) / (now - self.looked_at))
+            self.per_s.append(self.running + by_then - given)
+            self.running, given = 0, by_then
+        self.running += came - given
         del self.per_s[:-CHART_S]
-        if self.per_s:
-            self.per_s[-1] += max(0, total - self.total)
-            self.total = total

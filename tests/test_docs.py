@@ -136,7 +136,7 @@ def test_every_metric_is_described() -> None:
         counts=Counter(answered=1), latency=[], hits={}, problems={}, tally=Tally(), boots=(),
         workers=1, alive=1, started_at=0,
     )  # fmt: skip
-    told = set(re.findall(r"^# TYPE (\w+)", exposition(figures).decode(), re.MULTILINE))
+    told = set(re.findall(r"^# TYPE (\w+)", exposition(figures, 1).decode(), re.MULTILINE))
     described = set(re.findall(r"^\| `(\w+)`", METRICS, re.MULTILINE))
     assert described == told
 

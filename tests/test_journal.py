@@ -71,8 +71,9 @@ def ignored(
     return Ignored(interface="eth0", at=at, sender=sender(kind, arch=arch), reason=reason)
 
 
-def takes_address(at: float) -> Ignored:
-    return ignored(at, "for_other_server", MessageType.REQUEST)
+def takes_address(at: float, address: IPv4Address | None = None) -> Ignored:
+    asked = ignored(at, "for_other_server", MessageType.REQUEST)
+    return msgspec.structs.replace(asked, address=address)
 
 
 def transfer(at: float, outcome: Any = "done", file: str = "a.efi", **more: Any) -> TransferDone:
@@ -85,6 +86,12 @@ def transfer(at: float, outcome: Any = "done", file: str = "a.efi", **more: Any)
 def refused(at: float, code: int, file: str = "a.efi", **more: bool) -> TransferRefused:
     return TransferRefused(
         interface="eth0", at=at, client=CLIENT, file=file, code=code, why="no such file", **more
+    )
+
+
+def progress(at: float, file: str = "a.efi") -> Progress:
+    return Progress(
+        interface="eth0", at=at, client=CLIENT, file=file, fetched_bytes=500, size_bytes=1000
     )
 
 
@@ -167,6 +174,10 @@ def test_a_file_over_http_counts_as_one_over_tftp() -> None:
         ([ack(1, "http://10.0.0.2/a.efi")], "no-fetch"),
         ([ack(1), transfer(2, "probe")], "probe-only"),
         ([ack(1), http(2, "HEAD")], "probe-only"),
+        ([ack(1), http(2, "HEAD"), http(3, status=206)], ""),
+        ([ack(1), http(2, status=206), http(3, "HEAD")], "probe-only"),
+        ([ack(1), http(2), http(3, "HEAD")], "probe-only"),
+        ([ack(1), http(2, "HEAD", 206)], "probe-only"),
         ([offer(1, "http://10.0.0.2/a.efi", next_step="fetch"), takes_address(2)], "no-fetch"),
         ([ack(1), transfer(2)], ""),
     ],
@@ -193,7 +204,8 @@ def test_silence_has_a_likely_cause(events: list[Any], name: str) -> None:
         (transfer(1, "client-error", error="disk full"), "client-error", "disk full"),
         (http(1, status=404), "missing-file", "/a.efi"),
         (http(1, status=403, error="no"), "refused-file", "/a.efi: no"),
-        (http(1, error="the client went away"), "stalled", "/a.efi"),
+        (http(1, error="the client went away"), "broken-off", "/a.efi: the client went away"),
+        (http(1, error="Input/output error"), "broken-off", "/a.efi: Input/output error"),
     ],
 )
 def test_what_went_wrong_is_named_at_once(event: Any, name: str, detail: str) -> None:
@@ -274,6 +286,59 @@ def test_who_looks_for_a_name_that_is_not_there_first_is_not_told() -> None:
     assert made.look(3.6) == made.look(100) == []
     assert not made.problems
     assert "it asked for pxelinux.cfg/0, which isn't there" in [s.what for s in only(made).steps]
+
+
+MISSING = [f"pxelinux.cfg/{n}" for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    "goes_on", [progress(4.5, "vmlinuz"), transfer(4.5, "probe", file="vmlinuz"), http(4.5, "HEAD")]
+)
+def test_who_has_found_a_name_and_goes_on_is_not_told(goes_on: Any) -> None:
+    """PXELINUX has its configuration, and the kernel takes longer than a missing file is held."""
+    made = journal(*(refused(3, 1, name) for name in MISSING))
+    made.saw(transfer(3.5, file="pxelinux.cfg/default"))
+    made.saw(goes_on)
+    assert made.look(3 + SETTLE_S + 1) == []
+    assert not made.problems
+
+
+@pytest.mark.parametrize("found", [progress(3.5), transfer(3.5, "probe"), http(3.5, status=206)])
+def test_a_name_that_is_being_fetched_is_found(found: Any) -> None:
+    made = journal(refused(3, 1, "grub.cfg-01"), found)
+    assert made.look(3 + SETTLE_S + 1) == []
+    assert not made.problems
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_what_is_missing_after_a_name_that_was_there_is_told(order: tuple[int, ...]) -> None:
+    """It was told as the first name that was missing, however long ago; workers tell in any order.
+
+    What was found takes off what was missing before, and nothing after it.
+    """
+    events = (
+        refused(3, 1, MISSING[0]), transfer(3.5, file="pxelinux.cfg/default"),
+        refused(4, 1, "vmlinuz"),
+    )  # fmt: skip
+    made = journal(*(events[n] for n in order))
+    ((_, found),) = made.look(4 + SETTLE_S + 1)
+    assert "vmlinuz" in found.text
+    assert made.problems == {"missing-file": 1}
+
+
+def test_a_clock_that_was_set_back_hides_no_missing_file() -> None:
+    made = journal(transfer(5000))
+    made.look(1000)
+    made.saw(refused(1001, 1))
+    assert [found.name for _, found in made.look(1001 + SETTLE_S + 1)] == ["missing-file"]
+
+
+def test_of_names_that_are_all_missing_the_last_is_told_in_time() -> None:
+    """PXELINUX ends with pxelinux.cfg/default, which is the one to make."""
+    made = journal(*(refused(3 + n / 2, 1, name) for n, name in enumerate(MISSING)))
+    ((_, found),) = made.look(3 + SETTLE_S + 0.1)
+    assert MISSING[-1] in found.text
+    assert made.look(100) == []
 
 
 def test_who_goes_on_to_another_way_of_booting_is_told() -> None:
@@ -375,7 +440,7 @@ def relayed(at: float, mac: str, port: int = 67) -> Answered:
     relay = (IPv4Address("10.9.0.1"), port)
     return Answered(
         interface="eth0", at=at, sender=sender(MessageType.DISCOVER, mac=mac), rule="r",
-        file="a.efi", server=OURS, to=relay,
+        file="a.efi", server=OURS, to=relay, next_step="fetch",
     )  # fmt: skip
 
 
@@ -383,6 +448,26 @@ def test_the_address_of_a_relay_is_nobody_s_own() -> None:
     made = journal(relayed(1, MAC))
     assert only(made).address == ""
     assert made.mac_of(IPv4Address("10.9.0.1")) == ""
+
+
+def test_a_machine_behind_a_relay_is_known_by_the_address_that_it_takes() -> None:
+    """A BIOS or an iPXE asks no port 4011, and no neighbour entry tells its MAC."""
+    made = journal(relayed(1, MAC), takes_address(2, CLIENT[0]), transfer(3))
+    boot = only(made)
+    assert (boot.mac, boot.stage, boot.address) == (MAC, "done", "10.0.0.100")
+    assert problem_of(made, 100) == ""
+
+
+def test_of_a_machine_behind_a_relay_without_an_address_nothing_is_claimed() -> None:
+    """Its file would be fetched by somebody unknown, who has a row of their own."""
+    made = journal(relayed(1, MAC), takes_address(2), transfer(3))
+    assert made.look(100) == []
+    assert {boot.mac: boot.stage for boot in made.boots()} == {MAC: "address", "10.0.0.100": "done"}
+
+
+def test_a_machine_behind_a_relay_whose_address_is_known_may_be_stuck() -> None:
+    made = journal(relayed(1, MAC), takes_address(2, CLIENT[0]))
+    assert problem_of(made, 100) == "no-fetch"
 
 
 OTHER = "52:54:00:00:00:99"
@@ -420,6 +505,11 @@ def test_a_part_of_a_file_is_not_the_file() -> None:
     made = journal(ack(1), http(2, status=206), http(3, status=206))
     assert only(made).stage == "http"
     assert [step.what for step in only(made).steps][1:] == ["has part of /a.efi"]
+
+
+def test_a_part_of_a_file_is_fetched_though_the_question_for_its_size_is_told_later() -> None:
+    made = journal(ack(1), http(3, status=206), http(2, "HEAD"))
+    assert problem_of(made, 100) == ""
 
 
 def test_an_answer_that_could_not_be_sent_is_none() -> None:

@@ -57,7 +57,6 @@ TESTED_ELSEWHERE = {
     "serve/http_child": "serve/test_supervisor kills and retires the process",
     "serve/listening": "serve/test_supervisor counts what each worker's sockets answer",
     "metrics": "serve/test_admin reads them as Prometheus does",
-    "page": "serve/test_admin and serve/test_browser read it",
     "serve/vitals": "serve/test_admin asks after a stopped worker",
     "tables": "test_config reads every key of them",
     "serve/observer": "serve/test_supervisor and serve/test_host_keeper see what it tells",

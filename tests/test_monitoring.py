@@ -7,13 +7,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import HttpServed, TransferDone, TransferRefused
-from fastpxe.journal import Boot, Stage
+from fastpxe.journal import STUCK_S, Boot, Stage
 from fastpxe.metrics import Figures, exposition
 from fastpxe.serve._mmsg import Board
 from fastpxe.tally import Tally
@@ -47,7 +48,10 @@ def figures() -> Figures:
         hits={"one": 1},
         problems=dict.fromkeys(PROBLEMS, 1),
         tally=tally,
-        boots=tuple(Boot(mac=stage, stage=stage) for stage in get_args(Stage)),
+        boots=tuple(
+            Boot(mac=stage, stage=stage, problem=PROBLEMS["no-dhcp"] if stage == "stuck" else None)
+            for stage in get_args(Stage)
+        ),
         workers=2,
         alive=1,
         started_at=1,
@@ -58,7 +62,7 @@ def figures() -> Figures:
 def labels() -> dict[tuple[str, str], set[str]]:
     """The values of each label of each metric; a metric without labels has the label ""."""
     found: dict[tuple[str, str], set[str]] = {}
-    for family in text_string_to_metric_families(exposition(figures()).decode()):
+    for family in text_string_to_metric_families(exposition(figures(), 1).decode()):
         for sample in family.samples:
             found.setdefault((sample.name, ""), set())
             for label, value in sample.labels.items():
@@ -119,6 +123,33 @@ def test_panels_have_places_of_their_own() -> None:
         taken |= cells
     ids = [panel["id"] for panel in dashboard()["panels"]]
     assert len(ids) == len(set(ids))
+
+
+def expression_of(alert: str) -> str:
+    (found,) = (rule["expr"] for rule in alerts() if rule["alert"] == alert)
+    return str(found)
+
+
+def test_no_alert_counts_the_names_that_loaders_look_for_at_every_boot() -> None:
+    """PXELINUX looks for nine that aren't there, each a refusal with code 1."""
+    assert 'code!="1"' in expression_of("FastpxeTftpRefusals")
+    assert 'problem="missing-file"' in expression_of("FastpxeMissingFiles")
+
+
+def test_a_machine_that_was_not_seen_for_long_is_stuck_no_more() -> None:
+    boots = (Boot(mac="a", stage="stuck", problem=PROBLEMS["no-dhcp"], seen_at=10),)
+    made = msgspec.structs.replace(figures(), boots=boots)
+    stuck = 'fastpxe_machines{stage="stuck"} 1.0'
+    assert stuck in exposition(made, 10 + STUCK_S).decode()
+    assert stuck not in exposition(made, 11 + STUCK_S).decode()
+
+
+def test_a_problem_counts_from_nothing() -> None:
+    """Prometheus sees no increase in a series that begins at 1."""
+    made = msgspec.structs.replace(figures(), problems={"no-dhcp": 2})
+    told = exposition(made, 1).decode()
+    assert 'fastpxe_problems_total{problem="missing-file"} 0.0' in told
+    assert 'fastpxe_problems_total{problem="no-dhcp"} 2.0' in told
 
 
 def test_an_alert_says_what_is_wrong_and_what_to_do() -> None:

@@ -163,7 +163,8 @@ class Admin:
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         kind = "text/plain; version=0.0.4; charset=utf-8"
-        return web.Response(body=exposition(self.figures()), headers={"Content-Type": kind})
+        body = exposition(self.figures(), time.time())
+        return web.Response(body=body, headers={"Content-Type": kind})
 
     async def _status(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
         figures = self.figures()

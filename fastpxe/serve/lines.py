@@ -36,6 +36,12 @@ class Lines:
             self._left_out[_kind(text)] += 1
             return
         self._written += 1
+        self.tell_anyway(level, text, event)
+
+    def tell_anyway(self, level: int, text: str, event: Event) -> None:
+        """Write a line of a kind that is limited already, and that others must not push aside."""
+        if not log.isEnabledFor(level):
+            return
         record = log.makeRecord(log.name, level, "", 0, text, (), None, extra={"event": event})
         if event.at:
             record.created = event.at

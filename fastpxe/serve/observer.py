@@ -83,7 +83,7 @@ class Observer:
                 f"stuck mac={boot.mac} problem={problem.name} interface={boot.interface}: "
                 f"{printable(problem.text.encode())}; {problem.advice}"
             )
-            self._lines.tell(
+            self._lines.tell_anyway(
                 logging.WARNING, text, Notice(interface=boot.interface, at=now, text=text)
             )
         for name, count in told.items():
@@ -92,7 +92,8 @@ class Observer:
                     f"stuck {count - STUCK_ONE_BY_ONE} more machines, problem={name}: "
                     "`fastpxe watch --stage stuck` shows them"
                 )
-                self._lines.tell(logging.WARNING, text, Notice(interface="", at=now, text=text))
+                notice = Notice(interface="", at=now, text=text)
+                self._lines.tell_anyway(logging.WARNING, text, notice)
 
     def hear(self, event: Event) -> None:
         """Take note of an event, until `see`."""
@@ -153,15 +154,18 @@ class Observer:
             self._lines.tell(logging.INFO, detail, event)
 
     def _mac_of(self, event: Download) -> str:
-        """The hardware address of a client of files: its neighbour entry, else what DHCP told."""
+        """The hardware address of a client of files: its neighbour entry, else what DHCP told.
+
+        That is asked each time: the address may have gone to another machine just now.
+        """
         address, key = event.client[0], (event.client[0], event.interface)
         mac, until = self._neighbours.get(key, ("", 0.0))
         if not until - NEIGHBOUR_S <= event.at < until:  # the clock may have been set back
-            mac = _neighbour(address, event.interface) or self.journal.mac_of(address)
+            mac = _neighbour(address, event.interface) or ""
             if len(self._neighbours) > NEIGHBOURS_MAX:
                 self._neighbours.clear()
             self._neighbours[key] = (mac, event.at + NEIGHBOUR_S)
-        return mac
+        return mac or self.journal.mac_of(address)
 
 
 def _neighbour(address: IPv4Address, interface: str) -> str | None:

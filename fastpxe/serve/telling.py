@@ -198,9 +198,13 @@ class Teller:
         details = tuple(self._names.details(decision))
         at = decision.at_ns / 1e9
         if decision.reason:
-            reason = self._names.reason_of(decision)
             return Ignored(
-                interface=interface, at=at, sender=sender, details=details, reason=reason
+                interface=interface,
+                at=at,
+                sender=sender,
+                details=details,
+                reason=self._names.reason_of(decision),
+                address=IPv4Address(decision.to) if decision.to else None,
             )
         answered = Answered(
             interface=interface,

@@ -21,10 +21,10 @@ events.onerror = () => tell("no connection; trying again", false);
 events.onmessage = (event) => {
   for (const [id, html] of Object.entries(JSON.parse(event.data))) {
     const place = document.getElementById(id);
-    const open = new Set([...place.querySelectorAll("details[open] summary")].map((one) => one.textContent));
+    const open = new Set([...place.querySelectorAll("details[open]")].map((one) => one.dataset.key));
     place.innerHTML = html;
-    for (const summary of place.querySelectorAll("summary")) {
-      if (open.has(summary.textContent)) summary.parentElement.open = true;
+    for (const details of place.querySelectorAll("details")) {
+      if (open.has(details.dataset.key)) details.open = true;
     }
   }
   showOnly();

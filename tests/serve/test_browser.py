@@ -60,6 +60,21 @@ def test_the_page_goes_on_by_itself(wire: Wire, page: Browser) -> None:
     assert page.evaluate("document.querySelectorAll('#booting details[open]').length") == 1
 
 
+def test_of_a_machine_s_boots_before_only_the_one_that_was_opened_is_open(
+    wire: Wire, page: Browser
+) -> None:
+    wire.client.ip("link set eth0 address 52:54:00:00:00:07")
+    for _ in range(3):
+        boot(wire, 7)
+        fetch(wire, "snponly.efi")
+    before = "document.querySelectorAll('#history details')"
+    page.wait_for(f"{before}.length == 2")
+    page.evaluate(f"{before}[0].open = true")
+    boot(wire, 7)
+    page.wait_for(f"{before}.length == 3")
+    assert page.evaluate(f"[...{before}].map(one => one.open)") == [False, True, False]
+
+
 def test_the_page_goes_on_with_a_token(wire: Wire) -> None:
     token = "a long secret & more"  # noqa: S105 - it guards this test alone
     wire.serve(f'{RULES}[admin]\naddress = "{SERVER}"\ntoken = "{token}"\n')

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from ipaddress import IPv4Address
 
 import pytest
-from wire_rig import LIMIT_S, SERVER, Wire
+from packets import discover, request_4011
+from wire_rig import CLIENT, LIMIT_S, SERVER, Wire
 
 pytestmark = pytest.mark.netns
 
@@ -42,8 +45,8 @@ def host(wire: Wire, *arguments: str) -> str:
     return ran.stdout
 
 
-def fetch(wire: Wire, name: str) -> bytes:
-    command = ["curl", "-sS", "--max-time", "10", f"tftp://{SERVER}/{name}"]
+def fetch(wire: Wire, name: str, *options: str) -> bytes:
+    command = ["curl", "-sS", "--max-time", "10", *options, f"tftp://{SERVER}/{name}"]
     return subprocess.run(
         wire.client.command(*command), check=True, capture_output=True, timeout=LIMIT_S
     ).stdout
@@ -74,6 +77,28 @@ def test_a_boot_once_is_forgotten_when_its_file_was_fetched(served: Wire) -> Non
     assert "is as usual" not in process.output()
     assert served.file_offered() == "usual.efi"
     assert "no machine" in host(served, "list")
+
+
+def test_a_boot_once_over_a_router_is_forgotten_too(served: Wire) -> None:
+    """No neighbour entry tells the machine's MAC: only that a relay passed on what it takes."""
+    far, chaddr = IPv4Address("10.55.0.9"), bytes.fromhex("525400aabbcc")
+    served.client.ip(f"addr add {far}/32 dev lo\nlink set lo up")
+    served.server.ip(f"route add {far}/32 via {CLIENT}")
+    process = served.start("-c", str(served.config))
+    host(served, "set", "52:54:00:aa:bb:cc", "--boot", "installer", "--once")
+    served.wait_for(process, "is to boot installer, once")
+    relayed = {"giaddr": IPv4Address(CLIENT), "ciaddr": IPv4Address(0), "chaddr": chaddr}
+    takes = {50: far.packed, 54: IPv4Address(CLIENT).packed}
+    with served.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as relay:
+        relay.settimeout(LIMIT_S)
+        relay.bind((CLIENT, 67))
+        fetch(served, "usual.efi")  # else the far address would be in the question for the server's
+        fetch(served, "usual.efi", "--interface", str(far))  # whose it was before is unknown
+        relay.sendto(discover(0, **relayed), (SERVER, 67))
+        relay.recv(2048)
+        relay.sendto(request_4011(0, options=takes, **relayed), (SERVER, 67))
+        fetch(served, "installer.efi", "--interface", str(far))
+    served.wait_for(process, "host 52:54:00:aa:bb:cc has started 'installer'")
 
 
 def test_a_restart_and_a_reload_forget_nothing(served: Wire) -> None:

@@ -33,6 +33,23 @@ def test_of_too_many_lines_the_rest_is_counted(caplog: pytest.LogCaptureFixture)
     assert caplog.records[-1].getMessage() == "ack a"
 
 
+def test_what_is_limited_elsewhere_is_written_however_many_lines_there_were(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "fastpxe")
+    lines = Lines(per_s=1)
+    for _ in range(20):
+        lines.tell(logging.WARNING, "tftp-refused a", EVENT)
+    lines.tell_anyway(logging.WARNING, "stuck b", EVENT)
+    assert caplog.records[-1].getMessage() == "stuck b"
+    assert caplog.records[-1].created == EVENT.at
+    lines.look(100.0)
+    assert caplog.records[-1].getMessage() == "too many lines, left out: tftp-refused 10"
+    lines.tell_anyway(logging.WARNING, "stuck c", EVENT)
+    lines.tell(logging.INFO, "offer a", EVENT)
+    assert [record.getMessage() for record in caplog.records[-2:]] == ["stuck c", "offer a"]
+
+
 def test_what_nobody_wants_to_read_is_not_counted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "fastpxe")
     lines = Lines(per_s=1)
