@@ -254,7 +254,7 @@ def _receive_buffer(buffers: Buffers) -> Finding:
         saw=f"{buffers.granted:,} bytes of {buffers.wanted:,} wanted: {holds:,} waiting requests",
         advice=(
             f"grant CAP_NET_ADMIN, or: sysctl -w net.core.rmem_max={buffers.wanted} "
-            f"(it is {buffers.rmem_max})"
+            f"net.core.wmem_max={buffers.wanted} (the first is {buffers.rmem_max})"
             if is_short
             else ""
         ),

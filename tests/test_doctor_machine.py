@@ -128,7 +128,8 @@ def test_without_cap_net_admin_the_buffer_s_finding_says_all() -> None:
     assert (found.level, found.saw) == (
         "warning", "212,992 bytes of 67,108,864 wanted: 332 waiting requests"
     )  # fmt: skip
-    assert "net.core.rmem_max=67108864 (it is 212992)" in found.advice
+    assert "net.core.rmem_max=67108864 net.core.wmem_max=67108864" in found.advice
+    assert "(the first is 212992)" in found.advice
 
 
 def test_few_descriptors_are_a_warning() -> None:

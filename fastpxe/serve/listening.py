@@ -166,8 +166,8 @@ class Listening:
         if granted < wanted:
             log.warning(
                 "port %d on %s holds %d waiting packets, not %d: a larger storm loses packets; "
-                "grant CAP_NET_ADMIN, or: sysctl -w net.core.rmem_max=%d",
-                port, interface.name, granted * 2 // 1280, wanted * 2 // 1280, wanted,
+                "grant CAP_NET_ADMIN, or: sysctl -w net.core.rmem_max=%d net.core.wmem_max=%d",
+                port, interface.name, granted * 2 // 1280, wanted * 2 // 1280, wanted, wanted,
             )  # fmt: skip
         return group
 

@@ -153,7 +153,7 @@ def join_group(sock: socket.socket, interface: Interface, group: str) -> None:
 
 
 def enlarge(sock: socket.socket, size: int) -> None:
-    """Have buffers of `size` bytes; without CAP_NET_ADMIN, net.core.rmem_max at most."""
+    """Have buffers of `size` bytes; without CAP_NET_ADMIN, net.core.rmem_max and wmem_max."""
     for force, plain in (
         (SO_RCVBUFFORCE, socket.SO_RCVBUF),
         (SO_SNDBUFFORCE, socket.SO_SNDBUF),
