@@ -41,6 +41,7 @@ _REASONS = {
     "no-destination": "no_destination",
 }  # fmt: skip
 _TARGETS = {To.RELAY: "giaddr", To.HARDWARE: "ciaddr", To.CIADDR: "ciaddr", To.SOURCE: "source"}
+FOR_OTHER_SERVER = "for_other_server"
 _NUMBERS = {word: number for number, word in enumerate(REASONS)}
 
 
@@ -212,23 +213,43 @@ class Question:
         )
         answer = engine.answer(datagram, arrival)
         message = _read(datagram)
-        label = self._answers.number_of(label_of(config, answer, message))
+        requested = requested_of(answer, message, port)
+        label = label_of(config, answer, message)
+        if requested is not None:
+            label = Label(reason=FOR_OTHER_SERVER)
+        number = self._answers.number_of(label)
         asked = Remembered(
             reason=reason_of(answer),
-            rule=label,
-            reply_index=label,
+            rule=number,
+            reply_index=number,
             arch=-1 if message is None or message.arch is None else message.arch,
             message_type=0 if message is None else message.message_type,
             is_ipxe=message is not None and _is_ipxe(message),
         )
         if isinstance(answer, Silence):
-            return asked
+            return asked if requested is None else with_requested(asked, requested)
         return with_reply(asked, answer, engine.template(answer.reply))
 
 
 def reason_of(answer: Answer | Silence) -> int:
     """An index into REASONS, 0 for an answer."""
     return _NUMBERS[_REASONS.get(answer.reason, "no_rule")] if isinstance(answer, Silence) else 0
+
+
+def requested_of(answer: Answer | Silence, message: Message | None, port: int) -> int | None:
+    """The address that a client asks its DHCP server for, as an integer; None if it doesn't."""
+    if not isinstance(answer, Silence) or answer.reason != "message-type" or message is None:
+        return None
+    if message.message_type != MessageType.REQUEST or port != DHCP_SERVER_PORT:
+        return None
+    return int.from_bytes((message.option(Option.REQUESTED_ADDRESS, 4) or b"")[:4])
+
+
+def with_requested(asked: Remembered, requested: int) -> Remembered:
+    """Say that it takes an address, and which: no answer, but what becomes of the boot tells."""
+    return asked._replace(
+        reason=_NUMBERS[FOR_OTHER_SERVER], to=requested, target=TARGETS.index("requested")
+    )
 
 
 def with_reply(asked: Remembered, answer: Answer, layout: Template) -> Remembered:
