@@ -1,6 +1,7 @@
 """`fastpxe serve` at one end of a cable between two namespaces, a client at the other."""
 
 import contextlib
+import contextlib
 import os
 import re
 import socket
@@ -161,8 +162,12 @@ class Downloading:
 
 def workers_of(process: Process) -> list[int]:
     """The worker processes of a running fastpxe, which stands behind timeout(1) and setpriv(1)."""
-    children = psutil.Process(fastpxe_of(process)).children()
-    return [child.pid for child in children if re.fullmatch(r"fastpxe-\d+", child.name())]
+    found = []
+    for child in psutil.Process(fastpxe_of(process)).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # one of before a reload, just gone
+            if re.fullmatch(r"fastpxe-\d+", child.name()):
+                found.append(child.pid)
+    return found
 
 
 def http_of(process: Process) -> int:
