@@ -1,7 +1,6 @@
 """`fastpxe serve` at one end of a cable between two namespaces, a client at the other."""
 
 import contextlib
-import contextlib
 import os
 import re
 import socket
