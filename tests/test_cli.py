@@ -1,10 +1,14 @@
 """The command line: help with an example, and errors that name file, line and key."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
+import dpkt
 import pytest
 from packets import discover
+from started import FASTPXE
 
 from fastpxe import __version__
 from fastpxe.cli import main
@@ -124,13 +128,81 @@ def test_explain_reads_hex_and_captures(tmp_path: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("flags", "error"),
-    [(("--arch", "nix"), "no architecture 'nix'"), (("--mac", "zz"), "'zz' is no MAC address"),
-     (("--hex", "xyz"), "--hex takes hex digits"), (("--hex", "00"), "short"),
-     (("--ipxe-features", "http,bzip"), "no feature 'bzip' of iPXE; known: pxe-ext, "),
-     (("--pcap", "/no/such"), "No such file")],
-)  # fmt: skip
+    [
+        (("--arch", "nix"), "no architecture 'nix'"),
+        (("--mac", "zz"), "'zz' is no MAC address"),
+        (("--mac", "52:54:00:*"), "--mac: '52:54:00:*' leaves some of it open"),
+        (("--uuid", "4c4c*"), "--uuid: '4c4c*' leaves some of it open"),
+        (("--uuid", ""), "'' is no UUID"),
+        (("--vendor-class", "x" * 256), "--vendor-class: an option has 255 bytes at most"),
+        (("--user-class", "x" * 256), "--user-class: an option has 255 bytes at most"),
+        (("--vendor-class", "\N{SNOWMAN}"), "--vendor-class: Latin-1 alone"),
+        (("--vendor-class", "\udcff"), "--vendor-class: Latin-1 alone"),
+        (("--hex", "xyz"), "--hex takes hex digits"),
+        (("--hex", ""), "--hex takes hex digits"),
+        (("--hex", "0101"), "no DHCP message: it has 2 bytes, and one has 240 at least"),
+        (("--hex", "00" * 300), "no DHCP message: it has no magic cookie"),
+        (("--hex", "00"), "no DHCP message: it has 1 byte, and"),
+        (("--ipxe-features", "http,bzip"), "no feature 'bzip' of iPXE; known: pxe-ext, "),
+        (("--pcap", "/no/such"), "No such file"),
+        (("--pcap", ""), "--pcap"),
+    ],
+)
 def test_explain_refuses_a_client_that_is_none(
     flags: tuple[str, ...], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("explain", *flags) == 1
     assert error in capsys.readouterr().err
+
+
+def test_explain_takes_the_longest_class(capsys: pytest.CaptureFixture[str]) -> None:
+    classes = ("--vendor-class", "PXEClient".ljust(255), "--user-class", "\udcff" * 255)
+    assert run("explain", *classes) == 0
+    assert "won" in capsys.readouterr().out
+
+
+def written(path: Path, *payloads: bytes) -> str:
+    with path.open("wb") as file:
+        writer = dpkt.pcap.Writer(file)
+        for payload in payloads:
+            udp = dpkt.udp.UDP(sport=68, dport=67, data=payload, ulen=8 + len(payload))
+            packet = dpkt.ip.IP(dst=b"\xff" * 4, p=17, data=udp, len=28 + len(payload))
+            writer.writepkt(bytes(dpkt.ethernet.Ethernet(data=packet)), ts=0)
+    return str(path)
+
+
+@pytest.mark.parametrize("option", ["--json", "--port=67"])
+def test_a_capture_without_a_request_is_said(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "some.pcap", b"\2 a reply")
+    assert run("explain", "--pcap", path, option) == 1
+    assert capsys.readouterr() == ("", f"fastpxe: {path}: no request in this capture\n")
+
+
+def test_a_request_that_can_t_be_read_hides_none_of_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "some.pcap", b"\1\1\6\0", discover(arch=0))
+    assert run("explain", "--pcap", path) == 0
+    shown = capsys.readouterr().out
+    assert "no answer: no DHCP message: it has 4 bytes, and one has 240 at least" in shown
+    assert "undionly.kkpxe" in shown
+
+
+@pytest.mark.parametrize("command", ["explain", "check", "import"])
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_a_name_that_is_no_text_is_printed_with_escapes(
+    tmp_path: Path, command: str, option: tuple[str, ...]
+) -> None:
+    path = tmp_path / "\udcff.conf"
+    path.write_bytes(b"dhcp-range=10.0.0.0,proxy\npxe-prompt=x,0\ndhcp-boot=\xfe.efi\n")
+    ran = subprocess.run(
+        [*FASTPXE, command, str(path), *option],
+        check=False, capture_output=True, env=os.environ | {"PYTHONUTF8": "1"},
+    )  # fmt: skip
+    assert b"Traceback" not in ran.stderr
+    shown = (ran.stdout + ran.stderr).decode()
+    assert r"\udcff.conf" in shown
+    if option:
+        json.loads(ran.stdout)

@@ -1,6 +1,7 @@
 """The `fastpxe` command: the only reader of arguments, the only printer, the only exit."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,9 @@ EXIT_REFUSED = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status: 0, 1 for what failed, 2 for a refused configuration."""
+    # The names of files and arguments may be no text.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     own, options = split_options(sys.argv[1:] if arguments is None else arguments)
     parsed = parser().parse_args(own)
     if options and "dnsmasq_options" not in parsed:
