@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dpkt
 import pytest
+from netns import Namespace
 from packets import discover
 from started import FASTPXE
 
@@ -206,3 +207,63 @@ def test_a_name_that_is_no_text_is_printed_with_escapes(
     assert r"\udcff.conf" in shown
     if option:
         json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("check",), ("explain",), ("explain", "--json"), ("doctor", "PXE-E55"),
+     ("host", "list", "-c", "PATH"), ("import", "--", "--dhcp-range=10.0.0.0,proxy")],
+)  # fmt: skip
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_what_is_printed_is_said(
+    tmp_path: Path, command: tuple[str, ...], unbuffered: str
+) -> None:
+    config = tmp_path / "f.toml"
+    config.write_text(f'state = "{tmp_path}"\n')
+    words = [str(config) if word == "PATH" else word for word in command]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - it is none of pathlib's
+        ran = subprocess.run(
+            [*FASTPXE, *words], check=False, stdout=full, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert ran.returncode == 1
+    lines = ran.stderr.splitlines()
+    assert lines[-1] == "fastpxe: [Errno 28] No space left on device"
+    assert "Traceback" not in ran.stderr
+
+
+def test_who_has_read_enough_gets_no_complaint() -> None:
+    command = " ".join([*FASTPXE, "explain"])
+    shell = f"set -o pipefail; {command} | true"
+    ran = subprocess.run(["bash", "-c", shell], check=False, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_nothing_to_print_to_is_no_fault() -> None:
+    ran = subprocess.run(
+        ["bash", "-c", " ".join([*FASTPXE, "explain", ">&-"])],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.netns
+def test_an_interrupt_ends_the_doctor_without_a_traceback() -> None:
+    with Namespace() as namespace:
+        namespace.ip("link add eth0 type veth peer name eth1\nlink set eth1 up")
+        namespace.ip("addr add 10.0.0.1/24 dev eth0\nlink set eth0 up")
+        command = ("timeout", "-s", "INT", "--preserve-status", "3", *FASTPXE, "doctor")
+        ran = subprocess.run(
+            namespace.command(*command, "--listen", "20"),
+            check=False, capture_output=True, text=True, timeout=20,
+        )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (130, "")
+
+
+def test_a_fault_of_the_server_s_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fastpxe.cli.serve.run", fail)
+    with pytest.raises(OSError, match="No space"):
+        run("serve")

@@ -2,8 +2,10 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from fastpxe import __version__
 from fastpxe.cli import check, doctor, explain, host, import_, serve, storm, watch
@@ -12,6 +14,7 @@ from fastpxe.errors import ConfigError, FastpxeError
 
 EXIT_FAILED = 1
 EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130  # as a shell has it: 128 and SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +27,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options and "dnsmasq_options" not in parsed:
         parser().error("only commands that take a configuration take dnsmasq's options after --")
     parsed.dnsmasq_options = options
+    try:
+        status = _status_of(parsed)
+        if sys.stdout:  # None where it was closed
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `fastpxe explain … | head`
+        _print_no_more()
+        return EXIT_FAILED
+    except OSError as error:
+        if parsed.run is serve.run:  # it prints nothing, so this is a fault of its own
+            raise
+        _print_no_more()
+        print(f"fastpxe: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return status
+
+
+def _status_of(parsed: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
         return run(parsed)
@@ -33,9 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FastpxeError as error:
         print(f"fastpxe: {error}", file=sys.stderr)
         return EXIT_FAILED
-    except BrokenPipeError:  # `fastpxe explain … | head`
-        sys.stderr.close()
-        return EXIT_FAILED
+
+
+def _print_no_more() -> None:
+    """Have what is still to be printed go nowhere: at its end Python would complain once more."""
+    with suppress(OSError, AttributeError):  # it has no descriptor, or was closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
