@@ -267,3 +267,24 @@ def test_a_fault_of_the_server_s_own_keeps_its_traceback(monkeypatch: pytest.Mon
     monkeypatch.setattr("fastpxe.cli.serve.run", fail)
     with pytest.raises(OSError, match="No space"):
         run("serve")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        ("a.conf", b"\x7fELF\x1b[2J\xff=1\n", r":1: \x7fELF\x1b[2Jÿ: no such keyword"),
+        ("a.toml", b'"\\u001b[2J" = 1\n', r":1: \x1b[2J: unknown key; known: "),
+    ],
+)
+def test_what_a_file_has_for_a_keyword_moves_no_cursor(
+    tmp_path: Path, name: str, content: bytes, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert run("check", str(path)) == 2
+    assert f"{path}{shown}" in capsys.readouterr().err
+
+
+def test_no_user_is_no_name_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("serve", "--user", "", "-c", "/no/such.toml") == 2
+    assert "argument --user: a name, such as nobody" in capsys.readouterr().err

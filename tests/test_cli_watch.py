@@ -13,6 +13,9 @@ from packets import discover
 from started import FASTPXE
 from wire_rig import LIMIT_S, ONE, SERVER, Wire, fastpxe_of
 
+from fastpxe.cli import watch as cli_watch
+from fastpxe.journal import Boot
+
 pytestmark = pytest.mark.netns
 
 MAC = "52:54:00:12:34:56"
@@ -209,3 +212,14 @@ def test_it_shows_its_token(wire: Wire, token: str) -> None:
     assert watch(wire, *url, "--token-file", str(file)).returncode == 0
     said = watch(wire, *url, "--token-file", str(wire.folder / "gone"))
     assert "gone: No such file or directory" in said.stderr
+
+
+def test_it_remembers_no_more_machines_than_a_server_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_watch, "MACHINES_MAX", 2)
+    told = cli_watch.Told()
+
+    def boot(n: int) -> Boot:
+        return Boot(mac=f"52:54:00:00:00:{n:02}", began_at=1, seen_at=1)
+
+    assert [told.is_new(boot(n)) for n in (1, 2, 1, 3, 1)] == [True, True, False, True, False]
+    assert told.is_new(boot(2))  # it was the one told of first

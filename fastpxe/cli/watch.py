@@ -16,7 +16,7 @@ import msgspec
 
 from fastpxe.cli.source import Commands
 from fastpxe.errors import FastpxeError
-from fastpxe.journal import STAGES, Boot
+from fastpxe.journal import MACHINES_MAX, STAGES, Boot
 from fastpxe.paths import printable
 from fastpxe.tables import TOKEN_MIN
 
@@ -110,13 +110,30 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
+class Told:
+    """The last boots that were told of: after a connection that was lost, all come again.
+
+    There are as many as a server remembers; those that were told of first are forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._boots: dict[str, Boot] = {}
+
+    def is_new(self, boot: Boot) -> bool:
+        """Whether it differs from what was told of its machine; it is told now."""
+        before = self._boots.pop(boot.mac, None)
+        self._boots[boot.mac] = boot
+        if len(self._boots) > MACHINES_MAX:
+            del self._boots[next(iter(self._boots))]
+        return before != boot
+
+
 def _print_json(parsed: argparse.Namespace, wanted: "Filter") -> None:
-    told: dict[str, Boot] = {}  # after a connection that was lost, all boots come again
+    told = Told()
     for news in [_first(parsed)] if parsed.once else _followed(parsed):
         for boot in news.boots:
-            if wanted.takes(boot) and told.get(boot.mac) != boot:
+            if told.is_new(boot) and wanted.takes(boot):
                 print(msgspec.json.encode(boot).decode(), flush=True)
-            told[boot.mac] = boot
 
 
 def _show(parsed: argparse.Namespace, wanted: "Filter") -> None:
