@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from fastpxe.json_text import indented
 from fastpxe.pxe_codes import Code
 
 Level = Literal["ok", "warning", "problem", "unknown"]
@@ -61,11 +62,11 @@ def summary(found: Sequence[Finding]) -> str:
 _COUNTED = ("problem", "warning")
 
 
-def json(found: Sequence[Finding]) -> bytes:
+def json(found: Sequence[Finding]) -> str:
     """Findings and their counts, indented."""
     counts = Counter(finding.level for finding in found)
     shown = {"counts": {level: counts[level] for level in LEVELS}, "findings": found}
-    return msgspec.json.format(msgspec.json.encode(shown))
+    return indented(shown)
 
 
 def code_text(code: Code) -> Iterator[str]:

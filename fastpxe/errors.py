@@ -28,7 +28,13 @@ class ConfigError(FastpxeError):
         self.message = message
         self.where = where
         self.key = key
-        super().__init__(f"{where}: {key}: {message}" if key else f"{where}: {message}")
+        text = f"{where}: {key}: {message}" if key else f"{where}: {message}"
+        super().__init__(_escaped(text))
+
+
+def _escaped(text: str) -> str:
+    """Text of a file that may be none of a configuration: nothing in it moves a cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class MalformedPacket(FastpxeError):  # noqa: N818 - a packet is malformed; "Error" adds nothing

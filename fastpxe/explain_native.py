@@ -13,6 +13,7 @@ from fastpxe._codec import REASONS
 from fastpxe._request import Request
 from fastpxe.clients import Client
 from fastpxe.decode import Decoded, arch_name, decode, feature_name
+from fastpxe.errors import MalformedPacket
 from fastpxe.explain import (
     Candidate,
     Explanation,
@@ -84,17 +85,38 @@ def explain_packet(
     source: IPv4Address = _NOBODY,
     source_port: int = 68,
 ) -> Explanation:
-    """Explain one recorded request. Raises MalformedPacket."""
-    step = explain_step(
-        compiled, datagram, place, port=port, title=f"request on port {port}", source=source,
-        source_port=source_port,
-    )  # fmt: skip
+    """Explain one recorded request. Raises MalformedPacket, whose text is a sentence."""
+    try:
+        step = explain_step(
+            compiled, datagram, place, port=port, title=f"request on port {port}", source=source,
+            source_port=source_port,
+        )  # fmt: skip
+    except MalformedPacket as error:
+        raise MalformedPacket(error.reason, _why_malformed(error.reason, datagram)) from None
     uuid = Request(datagram).uuid
     return Explanation(
         client=describe_client(datagram),
         identity=identity(uuid) if uuid else None,
         steps=(step,),
     )
+
+
+def _why_malformed(reason: str, datagram: bytes) -> str:
+    if reason == "short":
+        size = len(datagram)
+        bytes_ = f"{size} byte{'' if size == 1 else 's'}"
+        return f"no DHCP message: it has {bytes_}, and one has 240 at least"
+    return f"no DHCP message: {_MALFORMED.get(reason, reason)}"
+
+
+_MALFORMED = {
+    "too_long": "it is longer than any network carries",
+    "bad_magic": "it has no magic cookie in front of its options",
+    "not_a_request": "it is a server's, not a client's",
+    "bad_hlen": "its hardware address is longer than the field for it",
+    "bad_hops": "more relays have passed it on than there may be",
+    "option_too_long": "one of its options has more parts than any firmware sends",
+}
 
 
 def explain_step(

@@ -53,6 +53,9 @@ def test_help_has_examples_and_says_whose_network_it_is_for(
         (("--wait", "0"), 2, "more than 0, at most 60"),
         (("--downloads-at-once", "0"), 2, "1 to 1000"),
         (("--plot", "a.pdf"), 1, "ends in .svg or .png"),
+        (("--plot", "/no/such/a.svg"), 1, "/no/such/a.svg: No such file or directory"),
+        (("--plot", "/proc/a.svg"), 1, "/proc/a.svg: No such file or directory"),
+        (("--plot", "/dev/null/a.svg"), 1, "/dev/null/a.svg: Not a directory"),
         (("--download", "--arch-mix", "uefi-x64-http"), 1, "not over HTTP"),
         ((), 1, "interface no-such is not up"),
     ],
@@ -94,11 +97,14 @@ def test_a_file_that_can_t_be_fetched_exits_1(lan: Lan) -> None:
 
 
 @pytest.mark.netns
-def test_a_picture_that_can_t_be_saved_is_said(lan: Lan) -> None:
+def test_a_picture_that_finds_no_room_costs_no_report(lan: Lan) -> None:
     lan.serve()
-    ran = storm(lan, "--plot", "/no/such/storm.svg")
+    picture = lan.folder / "storm.svg"
+    picture.symlink_to("/dev/full")
+    ran = storm(lan, "--plot", str(picture))
     assert ran.returncode == 1
-    assert "fastpxe: /no/such/storm.svg: No such file or directory" in ran.stderr
+    assert "answered    100 of 100 clients" in ran.stdout
+    assert f"fastpxe: {picture}: No space left on device" in ran.stderr
 
 
 @pytest.mark.netns

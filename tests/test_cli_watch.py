@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -12,10 +13,40 @@ from packets import discover
 from started import FASTPXE
 from wire_rig import LIMIT_S, ONE, SERVER, Wire, fastpxe_of
 
+from fastpxe.cli import watch as cli_watch
+from fastpxe.journal import Boot
+
 pytestmark = pytest.mark.netns
 
 MAC = "52:54:00:12:34:56"
 TOKEN = "0123456789abcdef-secret"  # noqa: S105 - it guards this test alone
+
+OTHER = """
+import http.server
+
+ANSWERS = {
+    "html": (200, "text/html", b"<html>"),
+    "json": (200, "application/json", b'{"not": "boots"}'),
+    "events": (200, "text/event-stream", b"data: {}\\n\\n"),
+    "nothing": (200, "text/event-stream", b""),
+    "error": (500, "text/html", b"\\x1b[2J\\xff"),
+}
+
+class Other(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        print(self.headers.get("Authorization"), flush=True)
+        name = self.path.split("/")[1]
+        status, kind, body = ANSWERS.get(name, (302, "", b""))
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Location", "http://127.0.0.2:8080/html")
+        self.end_headers()
+        self.wfile.write(body)
+
+server = http.server.HTTPServer(("", 8080), Other)
+print("ready", flush=True)
+server.serve_forever()
+"""
 
 
 def watch(wire: Wire, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -117,22 +148,78 @@ def test_without_a_server_it_says_what_to_do(wire: Wire) -> None:
     assert "is `fastpxe serve` running, and is [admin] enabled there?" in said.stderr
 
 
-@pytest.mark.parametrize("url", ["localhost:8067", "file:///etc"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8067", "file:///etc", "http://[::1", "http://localhost:x", "http://a b",
+     f"http://{'a' * 300}", "http://localhost/\N{SNOWMAN}"],
+)  # fmt: skip
 def test_what_is_no_url_of_a_server_is_refused(wire: Wire, url: str) -> None:
     said = watch(wire, "--url", url)
     assert said.returncode == 1
-    assert (
-        said.stderr
-        == f"fastpxe: {url}: no URL of a server; write one such as http://127.0.0.1:8067\n"
-    )
+    text = f"fastpxe: {url}: no URL of a server; write one such as http://127.0.0.1:8067\n"
+    assert said.stderr == text
 
 
-def test_it_shows_its_token(wire: Wire) -> None:
-    wire.serve(f'{ONE}[admin]\naddress = "{SERVER}"\ntoken = "{TOKEN}"\n')
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("html", "no fastpxe answers there"),
+        ("json", "no fastpxe answers there"),
+        ("events", "no fastpxe answers there"),
+        ("nothing", "no fastpxe answers there"),
+        ("error", r"500: \x1b[2J\xff"),
+        ("elsewhere", "302: "),
+    ],
+)
+def test_another_web_server_is_refused_and_its_words_are_escaped(
+    wire: Wire, name: str, why: str
+) -> None:
+    other = wire.run(sys.executable, "-c", OTHER)
+    file = wire.folder / "token"
+    file.write_text(f"{TOKEN}\n")
+    url = f"http://127.0.0.1:8080/{name}"
+    for option in ("--json", "--once", "--sort=seen"):
+        said = watch(wire, "--url", url, "--token-file", str(file), option)
+        assert (said.returncode, said.stderr) == (1, f"fastpxe: {url}: {why}\n"), option
+    # A redirect is not followed: where it leads may be anybody's.
+    assert other.output().count(f"Bearer {TOKEN}") == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"0123456789abcdef\nsecret-secret", "a token is one line"),
+        (b"0123456789abcdef\xff", "not UTF-8 text"),
+        (b"secret", "a token has 16 characters or more"),
+    ],
+)
+def test_a_token_that_is_none_is_refused_and_not_shown(
+    wire: Wire, content: bytes, why: str
+) -> None:
+    file = wire.folder / "token"
+    file.write_bytes(content)
+    said = watch(wire, "--token-file", str(file))
+    assert (said.returncode, said.stderr) == (1, f"fastpxe: {file}: {why}\n")
+
+
+@pytest.mark.parametrize("token", [TOKEN, "\N{SNOWMAN} beyond Latin-1 \N{SNOWMAN}"])
+def test_it_shows_its_token(wire: Wire, token: str) -> None:
+    wire.serve(f'{ONE}[admin]\naddress = "{SERVER}"\ntoken = "{token}"\n')
     url = ("--once", "--url", f"http://{SERVER}:8067")
     assert "401: a token is needed" in watch(wire, *url).stderr
     file = wire.folder / "token"
-    file.write_text(f"{TOKEN}\n")
+    file.write_text(f"{token}\n")
     assert watch(wire, *url, "--token-file", str(file)).returncode == 0
     said = watch(wire, *url, "--token-file", str(wire.folder / "gone"))
     assert "gone: No such file or directory" in said.stderr
+
+
+def test_it_remembers_no_more_machines_than_a_server_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_watch, "MACHINES_MAX", 2)
+    told = cli_watch.Told()
+
+    def boot(n: int) -> Boot:
+        return Boot(mac=f"52:54:00:00:00:{n:02}", began_at=1, seen_at=1)
+
+    assert [told.is_new(boot(n)) for n in (1, 2, 1, 3, 1)] == [True, True, False, True, False]
+    assert told.is_new(boot(2))  # it was the one told of first

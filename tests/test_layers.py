@@ -32,6 +32,7 @@ TESTED_ELSEWHERE = {
     "cli/watch": "test_cli_watch runs it",
     "cli/import_": "test_cli_import runs it",
     "cli/logs": "test_cli_logs writes in each format",
+    "cli/outlet": "faults/test_log_unread serves with a log that nobody reads",
     "serve/config_sign": "serve/test_config_watch changes files in every way",
     "cli/serve": "serve/test_supervisor runs it as a process",
     "cli/source": "test_cli reads configurations through it",

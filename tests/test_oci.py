@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from overlay import Machine
 from wire_rig import Wire
 
@@ -92,6 +93,21 @@ def test_it_serves_as_its_user_with_what_compose_grants(machine: Machine, wire: 
     children = psutil.Process(process.popen.pid).children(recursive=True)
     assert "fastpxe-log" in {one.name() for one in children}
     assert process.stop(signal.SIGTERM) == 0
+
+
+def test_compose_mounts_a_folder_for_the_configuration_and_one_for_what_it_keeps(
+    machine: Machine,
+) -> None:
+    compose = yaml.safe_load(COMPOSE)
+    volumes = [volume.split(":") for volume in compose["services"]["fastpxe"]["volumes"]]
+    places = {inside: at for at, inside, *_ in volumes}
+    assert places["/var/lib/fastpxe"] in compose["volumes"]
+    state = machine.run("stat", "--format=%A %U", "/var/lib/fastpxe")
+    assert state == "drwxr-x--- fastpxe\n"
+    config = Path(json.loads(last("CMD"))[-1])
+    assert places[str(config.parent)] == "/etc/fastpxe"
+    assert machine.run("stat", "--format=%A %F", config.parent) == "drwxr-xr-x directory\n"
+    assert machine.run("cat", config) == machine.run("cat", "/etc/fastpxe.toml")
 
 
 def test_nobody_else_gets_the_capabilities_of_the_interpreter(machine: Machine) -> None:

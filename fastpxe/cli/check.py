@@ -13,6 +13,7 @@ from fastpxe.dnsmasq import check as check_dnsmasq
 from fastpxe.dnsmasq.model import Interface
 from fastpxe.dnsmasq.tftp import tftp_settings
 from fastpxe.errors import FileRefused, MalformedPacket
+from fastpxe.json_text import indented
 from fastpxe.script import SUFFIX
 from fastpxe.serve.files import Root
 from fastpxe.serve.interfaces import all_interfaces
@@ -64,7 +65,7 @@ def run(parsed: argparse.Namespace) -> int:
         present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]
         found = check_dnsmasq.check(config, present, is_served)
     if parsed.json:
-        print(msgspec.json.format(msgspec.json.encode({"findings": found})).decode())
+        print(indented({"findings": found}))
     else:
         for line in findings.text(found):
             print(line)

@@ -5,13 +5,12 @@ import logging
 import secrets
 from collections.abc import Iterator
 
-import msgspec
-
 from fastpxe import doctor, doctor_machine, doctor_wire, offers
 from fastpxe.cli.source import Commands, add_json, add_source, load, named
 from fastpxe.config import Config
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.doctor import Finding
+from fastpxe.json_text import indented
 from fastpxe.pxe_codes import explain_code
 from fastpxe.wire import Arch
 
@@ -73,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.code is not None:
         code = explain_code(parsed.code)
         if parsed.json:
-            print(msgspec.json.format(msgspec.json.encode(code)).decode())
+            print(indented(code))
         else:
             print("\n".join(doctor.code_text(code)))
         return EXIT_WELL
@@ -86,7 +85,7 @@ def run(parsed: argparse.Namespace) -> int:
         found.append(finding)
         if not parsed.json:  # as it comes: the networks take a while
             print("\n".join(doctor.lines(finding)), flush=True)
-    print(doctor.json(found).decode() if parsed.json else doctor.summary(found))
+    print(doctor.json(found) if parsed.json else doctor.summary(found))
     return EXIT_PROBLEMS if doctor.has_problem(found) else EXIT_WELL
 
 

@@ -1,6 +1,7 @@
 """`fastpxe explain`."""
 
 import argparse
+import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -11,17 +12,21 @@ from fastpxe import capture, explain, explain_native, policy
 from fastpxe.cli.source import Commands, add_json, add_source, load
 from fastpxe.clients import Client
 from fastpxe.config import Config
+from fastpxe.decode import decode
 from fastpxe.dnsmasq import explain as dnsmasq_explain
 from fastpxe.dnsmasq.engine import Arrival, Engine
 from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
-from fastpxe.errors import FastpxeError
-from fastpxe.explain import Explanation
+from fastpxe.errors import FastpxeError, MalformedPacket
+from fastpxe.explain import Explanation, Step
 from fastpxe.explain_native import Place
-from fastpxe.identity import microsoft_order, parse_mac, parse_uuid
+from fastpxe.identity import Pattern, microsoft_order, parse_mac, parse_uuid
+from fastpxe.json_text import indented
 from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.serve.host_store import HostStore
 from fastpxe.serve.interfaces import all_interfaces
 from fastpxe.wire import Option
+
+OPTION_MAX = 255  # bytes; what is longer takes several, and no firmware does that to its class
 
 
 class BadClient(FastpxeError):  # noqa: N818 - what it is
@@ -99,19 +104,45 @@ def add_client(command: argparse.ArgumentParser) -> None:
 def client_of(parsed: argparse.Namespace) -> Client:
     """The client that the flags describe. Raises BadClient."""
     try:
-        mac = parse_mac(parsed.mac)
+        is_ipxe = parsed.ipxe or parsed.user_class == "iPXE" or bool(parsed.ipxe_features)
         return Client(
             arch=_arch(parsed.arch),
-            mac=mac.value,
-            uuid=_uuid(parsed.uuid) if parsed.uuid else bytes(range(16)),
-            vendor_class=parsed.vendor_class,
-            user_class=b"" if parsed.user_class == "iPXE" else parsed.user_class.encode(),
-            ipxe=parsed.ipxe or parsed.user_class == "iPXE" or bool(parsed.ipxe_features),
+            mac=_whole(parse_mac(parsed.mac), "--mac", parsed.mac),
+            uuid=bytes(range(16)) if parsed.uuid is None else _uuid(parsed.uuid),
+            vendor_class=_vendor_class(parsed.vendor_class),
+            user_class=b"" if parsed.user_class == "iPXE" else _user_class(parsed.user_class),
+            ipxe=is_ipxe,
             giaddr=parsed.relay,
             extra=_features(parsed.ipxe_features),
         )
     except ValueError as error:
         raise BadClient(str(error)) from None
+
+
+def _whole(pattern: Pattern, flag: str, text: str) -> bytes:
+    """The bytes of a pattern that leaves none of them open, as one client has them."""
+    if pattern.mask.strip(b"\xff"):
+        raise ValueError(f"{flag}: {text!r} leaves some of it open; write that of one machine")
+    return pattern.value
+
+
+def _vendor_class(text: str) -> str:
+    try:
+        _fits(text.encode("latin-1"), "--vendor-class")
+    except UnicodeEncodeError:
+        raise ValueError("--vendor-class: Latin-1 alone, a byte for each character") from None
+    return text
+
+
+def _user_class(text: str) -> bytes:
+    value = os.fsencode(text)  # as it was typed, whatever the terminal writes
+    _fits(value, "--user-class")
+    return value
+
+
+def _fits(value: bytes, flag: str) -> None:
+    if len(value) > OPTION_MAX:
+        raise ValueError(f"{flag}: an option has {OPTION_MAX} bytes at most, not {len(value)}")
 
 
 def _arch(text: str) -> int:
@@ -124,7 +155,7 @@ def _arch(text: str) -> int:
 
 def _features(text: str) -> dict[int, bytes | None]:
     """Option 175 with the features that are named; nothing where none is."""
-    names = text.split(",") if text else []
+    names = list(dict.fromkeys(text.split(","))) if text else []
     for name in names:
         if name not in FEATURE_NAMES:
             raise ValueError(f"no feature {name!r} of iPXE; known: {', '.join(FEATURE_NAMES)}")
@@ -134,7 +165,7 @@ def _features(text: str) -> dict[int, bytes | None]:
 
 def _uuid(text: str) -> bytes:
     """The wire's bytes: a label's text has its first fields the other way round."""
-    straight = parse_uuid(text)[0].value
+    straight = _whole(parse_uuid(text)[0], "--uuid", text)
     is_wire = len(text.replace(":", "").replace("-", "")) == 34
     return straight if is_wire else microsoft_order(straight)
 
@@ -143,7 +174,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Print the explanation, or several."""
     found = list(explanations(parsed))
     if parsed.json:
-        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        print(indented(found))
         return 0
     for number, explanation in enumerate(found):
         if number:
@@ -161,14 +192,31 @@ def explanations(parsed: argparse.Namespace) -> Iterator[Explanation]:
         if isinstance(config, Config)
         else _Dnsmasq(config, parsed.address)
     )
-    if parsed.pcap:
-        for request in capture.requests(_read(parsed.pcap)):
-            yield asked.packet(request.payload, request.port, request.source, request.source_port)
-    elif parsed.hex:
+    if parsed.pcap is not None:
+        requests = list(capture.requests(_read(parsed.pcap)))
+        if not requests:
+            raise BadClient(f"{parsed.pcap}: no request in this capture")
+        for request in requests:
+            yield _explained(asked, request)
+    elif parsed.hex is not None:
         source_port = 68 if parsed.port == 67 else 4011
         yield asked.packet(_bytes(parsed.hex), parsed.port, IPv4Address(0), source_port)
     else:
         yield asked.boot(client_of(parsed))
+
+
+def _explained(asked: "_Native | _Dnsmasq", request: capture.Captured) -> Explanation:
+    """One of a capture; one that can't be read gets no answer, and is in nobody's way."""
+    try:
+        return asked.packet(request.payload, request.port, request.source, request.source_port)
+    except MalformedPacket as error:
+        step = Step(
+            title=f"request on port {request.port}",
+            request=decode(request.payload),
+            silence=str(error),
+        )
+        client = explain.describe_client(request.payload)
+        return Explanation(client=client, identity=None, steps=(step,))
 
 
 class _Native:
@@ -216,11 +264,14 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise BadClient(f"{path}: {error.strerror}") from None
+        raise BadClient(f"--pcap {path}: {error.strerror}") from None
 
 
 def _bytes(digits: str) -> bytes:
     try:
-        return bytes.fromhex(digits.replace(":", ""))
+        found = bytes.fromhex(digits.replace(":", ""))
     except ValueError:
-        raise BadClient("--hex takes hex digits, such as 0101060012345678…") from None
+        found = b""
+    if not found:
+        raise BadClient("--hex takes hex digits, such as 0101060012345678…")
+    return found

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fastpxe import config as native
 from fastpxe.cli.source import DISK, Commands, add_json, add_source, load
 from fastpxe.dnsmasq.comments import Comments, comments
@@ -15,6 +13,7 @@ from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.dnsmasq.proof import Proof, prove
 from fastpxe.dnsmasq.translate import Translation, files_of, translate
 from fastpxe.errors import ConfigError, FastpxeError
+from fastpxe.json_text import indented
 
 EXIT_SAME, EXIT_DIFFERENT = 0, 1
 
@@ -56,7 +55,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.output:
         _write(parsed.output, translation.text)
     if parsed.json:
-        print(msgspec.json.format(msgspec.json.encode(_as_json(translation, proof))).decode())
+        print(indented(_as_json(translation, proof)))
     else:
         if not parsed.output:
             print(translation.text, end="")

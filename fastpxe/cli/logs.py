@@ -13,6 +13,7 @@ from typing import Any, Literal, TextIO
 
 import msgspec
 
+from fastpxe.cli.outlet import Outlet
 from fastpxe.events import Event
 
 Format = Literal["text", "json", "journal"]
@@ -24,12 +25,19 @@ _PRIORITIES = {
 
 def begin(level: str, chosen: Format | None) -> None:
     """Write the log to standard error; without a choice as whoever reads it can take it."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _handler(sys.stderr)
     handler.setFormatter(formatter(chosen or _fitting(sys.stderr, os.environ)))
     # Of the libraries no more than what went wrong: watchfiles would tell of each line of a log
     # beside the configuration.
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("fastpxe").setLevel(level.upper())
+
+
+def _handler(stream: TextIO) -> logging.Handler:
+    try:
+        return Outlet(stream)
+    except OSError:  # it has no descriptor
+        return logging.StreamHandler(stream)
 
 
 def formatter(chosen: Format) -> logging.Formatter:

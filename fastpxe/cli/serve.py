@@ -53,6 +53,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--user",
+        type=_user,
         metavar="NAME",
         help=(
             "whom root becomes, root to stay root; default: user= of a dnsmasq configuration, "
@@ -67,6 +68,12 @@ def _workers(text: str) -> int:
     if not 1 <= number <= WORKERS_MAX:
         raise argparse.ArgumentTypeError(f"1 to {WORKERS_MAX}")
     return number
+
+
+def _user(text: str) -> str:
+    if not text:  # of a variable that is not set, maybe: nobody else is meant by that
+        raise argparse.ArgumentTypeError("a name, such as nobody")
+    return text
 
 
 def run(parsed: argparse.Namespace) -> int:

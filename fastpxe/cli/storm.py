@@ -131,18 +131,19 @@ class NotWritten(FastpxeError):  # noqa: N818 - what became of it
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Rehearse, draw, and print the report."""
+    """Rehearse, print the report, and draw."""
     plan = plan_of(parsed)
     if parsed.plot is not None:
         storm_plot.check(parsed.plot.suffix)
+        check_place(parsed.plot)
     result = rehearsed(plan, parsed)
-    if parsed.plot is not None:
-        save(storm_plot.picture(result, parsed.plot.suffix), parsed.plot)
     if parsed.json:
         print(storm_report.json(result).decode())
     else:
         for line in storm_report.text(result):
             print(line)
+    if parsed.plot is not None:  # last: what it fails by costs nobody the report
+        save(storm_plot.picture(result, parsed.plot.suffix), parsed.plot)
     return EXIT_CLEAN if result.is_clean else EXIT_NOT_CLEAN
 
 
@@ -177,6 +178,17 @@ def rehearsed(plan: Plan, parsed: argparse.Namespace) -> Result:
     with Progress(len(offers), "downloaded") as fetched:
         downloads = download(offers, interface, parsed.downloads_at_once, fetched.show)
     return msgspec.structs.replace(result, downloads=downloads)
+
+
+def check_place(path: Path) -> None:
+    """Raise NotWritten where no file can be written, before a storm is made for it."""
+    try:
+        is_new = not path.exists()
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise NotWritten(f"{path}: {error.strerror}") from None
 
 
 def save(picture: bytes, path: Path) -> None:

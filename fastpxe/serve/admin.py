@@ -2,7 +2,8 @@
 
 It runs in the recorder's process, never in the packet path, and changes nothing: GET alone.
 
-Sources: the HTML standard's server-sent events; RFC 6750 section 2.1 (bearer tokens).
+Sources: the HTML standard's server-sent events; RFC 6750 section 2.1 (bearer tokens); RFC 9110
+sections 9.3.2 (HEAD) and 11.1 (the case of a scheme).
 """
 
 import asyncio
@@ -123,8 +124,9 @@ class Admin:
     def _may(self, request: web.BaseRequest) -> bool:
         if self._token is None:
             return True
-        kind, _, given = request.headers.get("Authorization", "").partition(" ")
-        if kind != "Bearer":
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        given = given.lstrip(" ")
+        if scheme.lower() != "bearer":
             given = request.query.get("token", "")
         return compare_digest(given.encode(errors="surrogateescape"), self._token.encode())
 
@@ -220,14 +222,15 @@ class Admin:
         self._streams += 1
         try:
             await response.prepare(request)
-            while True:
+            while request.method != "HEAD":
                 text = news()
                 await response.write(f"data: {text}\n\n".encode() if text else b":\n\n")
                 await asyncio.sleep(PUSH_S)
         except ConnectionResetError:
-            return response
+            pass
         finally:
             self._streams -= 1
+        return response
 
     def figures(self) -> Figures:
         """What there is to tell by now."""

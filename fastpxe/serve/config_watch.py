@@ -38,9 +38,9 @@ def begin(paths: Sequence[str], seen: Sign, parent: int, stack: AsyncExitStack) 
 
 
 async def _watch(paths: Sequence[str], seen: Sign, parent: int, stopped: asyncio.Event) -> None:
-    # Folders: editors put a new file in place of the old one, and a watch on that sees no more.
-    folders = {str(path if path.is_dir() else path.parent) for path in map(Path, paths)}
     try:
+        # Folders: editors put a new file in place of the old one, and a watch on that sees no more.
+        folders = {str(path if path.is_dir() else path.parent) for path in map(Path, paths)}
         async for _ in awatch(
             *folders, debounce=DEBOUNCE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True,
             stop_event=stopped, recursive=False,
@@ -49,5 +49,5 @@ async def _watch(paths: Sequence[str], seen: Sign, parent: int, stopped: asyncio
             if now != seen:
                 seen = now
                 os.kill(parent, signal.SIGHUP)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - watchfiles has errors of its own for the kernel's
         log.warning("the configuration is not watched, SIGHUP reloads it: %s", error)

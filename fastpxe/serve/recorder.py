@@ -75,6 +75,23 @@ async def _record(recording: Recording) -> None:
     def answered() -> int:
         return recording.counts()["answered"]
 
+    try:
+        await _go_on(recording, stopped, tell, answered)
+    finally:  # whatever became of that: what the workers did last is told and kept
+        while tell():
+            pass
+        observer.look(time.time(), answered)
+        recording.notebook.write(observer.keep())
+
+
+async def _go_on(
+    recording: Recording,
+    stopped: asyncio.Event,
+    tell: Callable[[], int],
+    answered: Callable[[], int],
+) -> None:
+    """Tell of what happens, and do what runs beside, until stopped."""
+    observer, tellers = recording.observer, recording.tellers
     before, kept_at = 0, time.monotonic()
     async with AsyncExitStack() as stack:
         for begin in () if stopped.is_set() else recording.beside:
@@ -93,10 +110,6 @@ async def _record(recording: Recording) -> None:
                 kept_at = time.monotonic()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), LOOK_S)
-    while tell():
-        pass
-    observer.look(time.time(), answered)
-    recording.notebook.write(observer.keep())
 
 
 def _is_enough(tellers: Sequence[Teller], before: int, end: float) -> bool:

@@ -1,6 +1,7 @@
 """The image, built by its recipe on a Debian, and run as compose.yaml says."""
 
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ def options(service: dict[str, Any], places: dict[str, Path]) -> list[str]:
     found += [f"--cap-add={name}" for name in service["cap_add"]]
     for volume in service["volumes"]:
         at, rest = volume.split(":", maxsplit=1)
-        found.append(f"--volume={places[at]}:{rest}")
+        found.append(f"--volume={places.get(at, at)}:{rest}")  # else it is the name of a volume
     return found
 
 
@@ -59,17 +60,27 @@ def test_it_serves_what_compose_mounts_and_stops_when_told(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        boot, config = folder / "tftpboot", folder / "fastpxe.toml"
+        boot, etc = folder / "tftpboot", folder / "etc"
         boot.mkdir()
+        etc.mkdir()
+        config = etc / "fastpxe.toml"
         (boot / "one.bin").write_text(CONTENT)
         config.write_text(CONFIG)
         wire = Wire(folder)
-        places = {"/etc/fastpxe.toml": config, "/tftpboot": boot}
-        process = wire.run(*engine.running(*options(service, places), image))
+        places = {"/etc/fastpxe": etc, "/tftpboot": boot}
+        process = wire.run(*engine.running(*options(service, places), "--name=fastpxe", image))
         assert wire.file_offered() == "one.bin"
         for scheme in ("tftp", "http"):
             got = wire.client.run("curl", "--silent", f"{scheme}://{SERVER}/one.bin")
             assert got == CONTENT, scheme
+        # As an editor does it, and as install.md has it.
+        (etc / "new").write_text(f'{CONFIG}name = "one"\n')
+        (etc / "new").replace(config)
+        wire.wait_for(process, "reloaded: ")
+        command = ("/usr/lib/fastpxe/python3", "-I", "/usr/bin/fastpxe", "host", "set")
+        host = ("52:54:00:12:34:56", "--boot", "one", "-c", "/etc/fastpxe/fastpxe.toml")
+        subprocess.run(engine.command("exec", "fastpxe", *command, *host), check=True)
+        wire.wait_for(process, "host 52:54:00:12:34:56 is to boot one")
         assert process.stop(signal.SIGTERM) == 0
         assert "; user fastpxe\n" in process.output()
         assert "WARNING" not in process.output()

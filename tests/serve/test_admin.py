@@ -179,7 +179,9 @@ def test_elsewhere_it_wants_its_token(wire: Wire) -> None:
     for path in ("/", "/metrics", "/api/boots", "/healthz", "/events", "/page.css"):
         assert look.get(path).status == 401
         assert look.get(path, Authorization="Bearer wrong").status == 401
-    assert look.get("/api/boots", Authorization=f"Bearer {TOKEN}").status == 200
+    for scheme in ("Bearer", "bearer", "BEARER "):
+        assert look.get("/api/boots", Authorization=f"{scheme} {TOKEN}").status == 200
+    assert look.get("/api/boots", Authorization=f"Basic {TOKEN}").status == 401
     assert look.get(f"/?token={TOKEN}").status == 200
 
 
@@ -276,3 +278,21 @@ def test_only_get_and_head_are_answered(wire: Wire) -> None:
         with connection.getresponse() as answer:
             assert answer.status == status
             answer.read()
+
+
+@pytest.mark.parametrize("path", ["/events", "/api/events"])
+def test_head_of_a_stream_is_its_headers_alone(wire: Wire, path: str) -> None:
+    wire.serve(ONE)
+    sock = Looking(wire).connect().sock
+    sock.sendall(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    read = b""
+    limit = time.monotonic() + LIMIT_S
+    while (more := sock.recv(4000)) and time.monotonic() < limit:
+        read += more
+    first, second, third = read.split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nContent-Type: text/event-stream" in first
+    assert b"Content-Length" not in first
+    assert second.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert json.loads(third)["silent"] == []

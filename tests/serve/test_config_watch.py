@@ -1,16 +1,26 @@
 """A changed configuration is in force by itself, however it was written."""
 
-import sys
+import asyncio
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from netns import Process
+from started import FASTPXE
+from watchfiles._rust_notify import WatchfilesRustInternalError
 from wire_rig import ONE, SERVER, Wire
+
+from fastpxe.serve import config_watch
 
 pytestmark = pytest.mark.netns
 
 TWO = '[[boot]]\nname = "two"\nfile = "two.efi"\n'
-COMMAND = (sys.executable, "-m", "fastpxe", "serve", "--user", "root")
+COMMAND = (*FASTPXE, "serve", "--user", "root")
 
 
 def serving(wire: Wire, text: str) -> Process:
@@ -73,3 +83,40 @@ def test_a_folder_of_dnsmasq_s_is_watched_as_a_whole(wire: Wire, tmp_path: Path)
     (folder / "b.conf").write_text("dhcp-boot=b.efi\n")
     wire.wait_for(process, "reloaded:")
     assert wire.file_offered() == "b.efi"
+
+
+def test_a_folder_that_its_user_may_not_enter_is_said_at_once_and_costs_no_line(
+    wire: Wire,
+) -> None:
+    with tempfile.TemporaryDirectory() as private:  # mode 0700
+        wire.config = Path(private) / "fastpxe.toml"
+        wire.config.write_text(f"[tftp]\nenabled = false\n{ONE}")
+        process = wire.run(*FASTPXE, "serve", "-c", wire.config, "--user", "nobody")
+        wire.wait_for(process, "the configuration is not watched, SIGHUP reloads it: ")
+        wire.ask()
+        assert process.stop(signal.SIGTERM) == 0
+    assert process.output().count(" offer ") == 1
+    assert "Traceback" not in process.output()
+    assert "reloads it: [Errno 13] Permission denied" in process.output()
+
+
+def test_a_kernel_that_has_no_watch_left_is_said_and_the_end_is_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(*_: object, **__: object) -> AsyncIterator[object]:
+        raise WatchfilesRustInternalError("too many open files")
+        yield
+
+    monkeypatch.setattr(config_watch, "awatch", refuse)
+
+    async def watch() -> None:
+        async with AsyncExitStack() as stack:
+            config_watch.begin([str(tmp_path / "fastpxe.toml")], (), os.getpid(), stack)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    with caplog.at_level(logging.WARNING, "fastpxe"):
+        asyncio.run(watch())
+    (record,) = caplog.records
+    said = "the configuration is not watched, SIGHUP reloads it: too many open files"
+    assert record.getMessage() == said
