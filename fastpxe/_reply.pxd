@@ -44,7 +44,7 @@ cdef struct Outcome:          # what was decided on one datagram
     int32_t arch              # -1 = none given
     int32_t rule              # -1 = none
     int32_t reply
-    uint32_t to               # of FOR_OTHER_SERVER: the address that it takes, 0 = not said
+    uint32_t to
     uint16_t to_port
     uint32_t siaddr
     uint32_t delay_ms         # how long the reply is held back

@@ -438,8 +438,6 @@ cdef class Policy(Responder):
         if self.honour_override and message.override:
             server_id = message.override
         outcome.reason = <uint8_t>self.refuse(message, arrival, server_id)
-        if outcome.reason == FOR_OTHER_SERVER:
-            outcome.to = message.requested
         if outcome.reason:
             return 0
 

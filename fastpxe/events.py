@@ -15,12 +15,11 @@ Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "repl
 class Decision(NamedTuple):
     """What the packet path decided on one DHCP datagram, as serve._mmsg.Board hands it out.
 
-    `to` is where the reply went; of a REQUEST for an address, that address, 0 if it doesn't say.
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
     _codec.REASONS, 0 for answered; `interface` is the interface's index; `at_ns` is when the kernel
     had the datagram, in nanoseconds since 1970; `error` is the errno with which it refused to send
-    the reply, 0 if it didn't; `ciaddr` is what the client said, and `relay` how option 82 begins,
-    one byte more of it than logs show.
+    the reply, 0 if it didn't; `ciaddr` and `requested` (option 50) are what the client said, and
+    `relay` is how option 82 begins, one byte more of it than logs show.
     """
 
     reason: int
@@ -41,6 +40,7 @@ class Decision(NamedTuple):
     at_ns: int
     error: int = 0
     ciaddr: int = 0
+    requested: int = 0
     relay: bytes = b""
 
 
@@ -112,13 +112,14 @@ class Unsent(Reply, frozen=True, kw_only=True):
 
 
 class Ignored(DhcpEvent, frozen=True, kw_only=True):
-    """A readable DHCP message that gets no answer. `reason` is a word of _codec.REASONS.
+    """A readable DHCP message that gets no answer.
 
-    address: the one that it takes, where it is a REQUEST for one that says so.
+    reason: a word of _codec.REASONS, or of the dnsmasq engine. requested: the address that a
+    REQUEST asks its DHCP server for (option 50), None if it doesn't say.
     """
 
     reason: str
-    address: IPv4Address | None = None
+    requested: IPv4Address | None = None
 
 
 class TransferDone(Event, frozen=True, kw_only=True):

@@ -66,9 +66,9 @@ class Boot(msgspec.Struct, kw_only=True):
     """A machine's boot. Times are in seconds since 1970; sizes in bytes; texts may be empty.
 
     problems: the names of those that it has had, the present one too. found_at: when a file that it
-    asked for was last there, 0 if none was. is_elsewhere: its file is on
-    another server, so that its download isn't seen. is_relayed: it was answered through a relay.
-    next_step: what it does once it has an address.
+    asked for was last there, 0 if none was. is_elsewhere: its file is on another server, so that
+    its download isn't seen. is_relayed: it was answered through a relay. next_step: what it does
+    once it has an address.
     """
 
     mac: str
@@ -202,8 +202,8 @@ class Journal:
         boot = self._heard(event)
         match event.reason:
             case "for_other_server":  # it takes the address that a DHCP server offered
-                if event.address:
-                    self._has_address(boot, event.address)
+                if event.requested:
+                    self._has_address(boot, event.requested)
                 if boot.stage == "offer":
                     self._step(boot, event.at, "address", "takes an address")
             case "unknown_arch":

@@ -71,9 +71,9 @@ def ignored(
     return Ignored(interface="eth0", at=at, sender=sender(kind, arch=arch), reason=reason)
 
 
-def takes_address(at: float, address: IPv4Address | None = None) -> Ignored:
+def takes_address(at: float, requested: IPv4Address | None = None) -> Ignored:
     asked = ignored(at, "for_other_server", MessageType.REQUEST)
-    return msgspec.structs.replace(asked, address=address)
+    return msgspec.structs.replace(asked, requested=requested)
 
 
 def transfer(at: float, outcome: Any = "done", file: str = "a.efi", **more: Any) -> TransferDone:

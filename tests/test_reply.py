@@ -323,13 +323,6 @@ def test_P10_the_main_servers_request_is_not_ours(code: int) -> None:
     assert EVERY.hear(asked).reason == "for_other_server"
 
 
-def test_the_main_servers_request_says_which_address_a_machine_takes() -> None:
-    asked = request_4011(options={50: CLIENT.packed, 54: DHCP_SERVER.packed}, ciaddr=NOWHERE)
-    assert EVERY.hear(asked).to == CLIENT
-    without = request_4011(options={54: DHCP_SERVER.packed}, ciaddr=NOWHERE)
-    assert EVERY.hear(without).to == NOWHERE
-
-
 def test_P10_a_renewal_is_not_ours() -> None:
     assert EVERY.hear(request_4011(), source=CLIENT).reason == "for_other_server"
 

@@ -11,7 +11,6 @@ cdef enum:
 
 cdef enum Target:             # how the destination follows from the request
     TO_FIXED, TO_GIADDR, TO_CIADDR, TO_SOURCE
-    TO_REQUESTED              # no destination: the address that is asked for, to be told of
 
 cdef struct Key:              # everything that an answer depends on
     uint32_t size

@@ -26,7 +26,7 @@ from fastpxe._codec cimport (
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder, clear_outcome
 
-TARGETS = ("fixed", "giaddr", "ciaddr", "source", "requested")   # by the numbers of Target
+TARGETS = ("fixed", "giaddr", "ciaddr", "source")   # by the numbers of Target
 
 cdef enum:
     SLOTS = 8192              # answers are forgotten, all at once, when half of these are used
@@ -180,6 +180,7 @@ cdef class AnswerCache(Responder):
         where[<int>OPT_REQUESTED] = 0
         self.scratch.is_joined[<int>OPT_UUID >> 6] = 0
         self.scratch.is_joined[<int>OPT_RELAY >> 6] = 0
+        self.scratch.is_joined[<int>OPT_REQUESTED >> 6] = 0
         if size < AT_OPTIONS:
             return
         tlv = tlv_over(at + AT_OPTIONS, size - AT_OPTIONS)
@@ -258,7 +259,7 @@ cdef class AnswerCache(Responder):
             if found.hashed:
                 self.hits += 1
                 outcome[0] = found.outcome
-                set_target(found.target, &self.scratch, arrival, outcome)
+                set_target(found.target, at, arrival, outcome)
                 fill(found, &self.scratch, out)
                 return found.reply_size
         self.misses += 1
@@ -384,18 +385,14 @@ cdef uint32_t load_masks(Mask *masks, tests) except? 0xFFFFFFFF:
     return len(tests)
 
 
-cdef void set_target(uint8_t target, const Message *message, const Arrival *arrival,
+cdef void set_target(uint8_t target, const uint8_t *at, const Arrival *arrival,
                      Outcome *outcome) noexcept nogil:
-    cdef const uint8_t *at = message.at
-    cdef uint32_t requested = message.where[<int>OPT_REQUESTED] >> 16
     if target == TO_GIADDR:
         outcome.to = get32(at + AT_GIADDR)
     elif target == TO_CIADDR:
         outcome.to = get32(at + AT_CIADDR)
     elif target == TO_SOURCE:
         outcome.to = arrival.source
-    elif target == TO_REQUESTED:
-        outcome.to = get32(at + requested) if requested else 0
     if target != TO_FIXED and arrival.port == 4011:     # to whatever port asked, as dnsmasq does
         outcome.to_port = arrival.source_port
 

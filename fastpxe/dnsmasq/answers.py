@@ -26,7 +26,7 @@ from fastpxe.events import Decision, Labelled
 from fastpxe.wire import DHCP_SERVER_PORT, MessageType, Option
 
 LABELS_MAX = 16_384  # of some 2 KB; beyond, new kinds of decisions are told without lines
-_UNTOLD = frozenset({"bootp", "not-pxe", "message-type"})  # silence that serve._mmsg only counts
+_UNTOLD = frozenset({"bootp", "not-pxe", "message-type", "for_other_server"})  # without lines
 
 # In a label's lines, for what differs between clients.
 XID, MAC, CIADDR, UUID, RELAY = "\0x", "\0m", "\0c", "\0u", "\0r"
@@ -38,10 +38,9 @@ _REASONS = {
     "cookie": "bad_magic", "bootp": "not_pxe", "not-pxe": "not_pxe", "no-arch": "unknown_arch",
     "message-type": "wrong_type", "ignored": "denied", "item-ignored": "denied",
     "bis": "credentials", "unknown-item": "unserved_item", "item-range": "unserved_item",
-    "no-destination": "no_destination",
+    "no-destination": "no_destination", "for_other_server": "for_other_server",
 }  # fmt: skip
 _TARGETS = {To.RELAY: "giaddr", To.HARDWARE: "ciaddr", To.CIADDR: "ciaddr", To.SOURCE: "source"}
-FOR_OTHER_SERVER = "for_other_server"
 _NUMBERS = {word: number for number, word in enumerate(REASONS)}
 
 
@@ -213,11 +212,7 @@ class Question:
         )
         answer = engine.answer(datagram, arrival)
         message = _read(datagram)
-        requested = requested_of(answer, message, port)
-        label = label_of(config, answer, message)
-        if requested is not None:
-            label = Label(reason=FOR_OTHER_SERVER)
-        number = self._answers.number_of(label)
+        number = self._answers.number_of(label_of(config, answer, message))
         asked = Remembered(
             reason=reason_of(answer),
             rule=number,
@@ -227,29 +222,13 @@ class Question:
             is_ipxe=message is not None and _is_ipxe(message),
         )
         if isinstance(answer, Silence):
-            return asked if requested is None else with_requested(asked, requested)
+            return asked
         return with_reply(asked, answer, engine.template(answer.reply))
 
 
 def reason_of(answer: Answer | Silence) -> int:
     """An index into REASONS, 0 for an answer."""
     return _NUMBERS[_REASONS.get(answer.reason, "no_rule")] if isinstance(answer, Silence) else 0
-
-
-def requested_of(answer: Answer | Silence, message: Message | None, port: int) -> int | None:
-    """The address that a client asks its DHCP server for, as an integer; None if it doesn't."""
-    if not isinstance(answer, Silence) or answer.reason != "message-type" or message is None:
-        return None
-    if message.message_type != MessageType.REQUEST or port != DHCP_SERVER_PORT:
-        return None
-    return int.from_bytes((message.option(Option.REQUESTED_ADDRESS, 4) or b"")[:4])
-
-
-def with_requested(asked: Remembered, requested: int) -> Remembered:
-    """Say that it takes an address, and which: no answer, but what becomes of the boot tells."""
-    return asked._replace(
-        reason=_NUMBERS[FOR_OTHER_SERVER], to=requested, target=TARGETS.index("requested")
-    )
 
 
 def with_reply(asked: Remembered, answer: Answer, layout: Template) -> Remembered:

@@ -18,6 +18,7 @@ cdef struct Record:           # one decision, for people
     uint64_t at_ns            # when the kernel had it, since 1970; 0 = it didn't say
     uint32_t xid
     uint32_t ciaddr
+    uint32_t requested        # option 50, 0 = none
     uint32_t interface
     uint16_t port
     uint8_t htype

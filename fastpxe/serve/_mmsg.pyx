@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 
 from fastpxe._codec cimport (
     AT_CHADDR, AT_CIADDR, AT_HLEN, AT_HTYPE, AT_SNAME, AT_XID, CHOSE_US, FOR_OTHER_SERVER,
-    HTTP_ON_4011, OPT_RELAY, OPT_UUID, OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
+    HTTP_ON_4011, OPT_RELAY, OPT_REQUESTED, OPT_UUID, OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 from fastpxe.serve._socket cimport (
@@ -118,6 +118,7 @@ cdef class Board:
         cdef const uint8_t *header = message.at
         cdef const uint8_t *identity
         cdef const uint8_t *relay
+        cdef const uint8_t *requested
         cdef uint32_t size
         if message.size < AT_SNAME:       # behind its end lies what came before it
             header = NOTHING
@@ -138,6 +139,8 @@ cdef class Board:
         identity = option(message, OPT_UUID, &size)
         record.identity_size = <uint8_t>min(size, <uint32_t>IDENTITY_MAX)
         memcpy(record.identity, identity, record.identity_size)
+        requested = option(message, OPT_REQUESTED, &size)
+        record.requested = get32(requested) if size >= 4 else 0
         relay = option(message, OPT_RELAY, &size)
         record.relay_size = <uint8_t>min(size, <uint32_t>RELAY_MAX)
         memcpy(record.relay, relay, record.relay_size)
@@ -170,7 +173,7 @@ cdef class Board:
                 record.interface, record.port, record.htype,
                 PyBytes_FromStringAndSize(<char *>record.chaddr, min(<int>record.hlen, 16)),
                 PyBytes_FromStringAndSize(<char *>record.identity, record.identity_size),
-                record.at_ns, record.error, record.ciaddr,
+                record.at_ns, record.error, record.ciaddr, record.requested,
                 PyBytes_FromStringAndSize(<char *>record.relay, record.relay_size),
             ))
         write_shared(&self.shared.tail, tail)

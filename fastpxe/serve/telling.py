@@ -204,7 +204,7 @@ class Teller:
                 sender=sender,
                 details=details,
                 reason=self._names.reason_of(decision),
-                address=IPv4Address(decision.to) if decision.to else None,
+                requested=IPv4Address(decision.requested) if decision.requested else None,
             )
         answered = Answered(
             interface=interface,

@@ -21,6 +21,7 @@ from netns import CLONE_NEWNET, Namespace, check, in_a_thread, libc
 from packets import Reply, discover, discovery, request_4011, tlv
 
 from fastpxe import config, policy
+from fastpxe._codec import REASONS
 from fastpxe.answers import NativeAnswers
 from fastpxe.events import Answered, Event, Ignored
 from fastpxe.serve._mmsg import Board, DhcpPort
@@ -315,6 +316,19 @@ def test_P24_a_request_that_is_not_ours_gets_no_reply(
     client.send(silent, discover(xid=1))
     assert client.hear_up_to(1) == [1]
     assert +wire.counts() == {"answered": 1, reason: 1}
+
+
+def test_the_address_that_a_machine_takes_is_told(wire: Wire) -> None:
+    wire.serve()
+    client = wire.socket()
+    takes = {50: CLIENT.packed, 54: OTHER_CLIENT.packed}
+    client.send(request_4011(options=takes, ciaddr=IPv4Address(0)))
+    client.send(request_4011(options={54: OTHER_CLIENT.packed}, ciaddr=IPv4Address(0)))
+    client.send(discover(xid=1))
+    assert client.hear_up_to(1) == [1]
+    told = [(one.reason, one.requested) for one in wire.board.take(9)]
+    takes_one = REASONS.index("for_other_server")
+    assert told == [(takes_one, int(CLIENT)), (takes_one, 0), (0, 0)]
 
 
 def test_a_delayed_reply_keeps_nobody_waiting(wire: Wire) -> None:

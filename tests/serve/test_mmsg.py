@@ -97,11 +97,11 @@ def test_a_new_policy_answers_from_the_next_drain_on(wire: Wire) -> None:
     assert wire.port.policy is other
 
 
-def asked_each_time() -> AnswerCache:
+def asked_once() -> AnswerCache:
     """A cache in front of something that tells of every datagram, and answers none."""
     reason = REASONS.index("no_rule")
     return AnswerCache(
-        lambda *_: Remembered(reason), blanked=[97], macs=[], identities=[], known_macs=[],
+        lambda *_: Remembered(reason), blanked=[50, 97], macs=[], identities=[], known_macs=[],
         networks=[], keeps_mac=False, keeps_ciaddr=False, seed=1,
     )  # fmt: skip
 
@@ -126,7 +126,7 @@ def machine(letter: str, tail: bytes = b"") -> bytes:
 def test_a_decision_has_nothing_of_the_datagram_before(
     wire: Wire, datagram: bytes, chaddr: bytes, identity: bytes
 ) -> None:
-    wire.port.policy = asked_each_time()
+    wire.port.policy = asked_once()
     for each in machine("A"), datagram:
         wire.send(each)
         wire.port.drain()
@@ -136,13 +136,25 @@ def test_a_decision_has_nothing_of_the_datagram_before(
     assert (told.xid, told.htype) == (before.xid if chaddr else 0, 1 if chaddr else 0)
 
 
+def test_a_decision_has_the_address_that_a_machine_takes(wire: Wire) -> None:
+    wire.port.policy = asked_once()
+    addresses = [IPv4Address("10.0.0.5"), IPv4Address("10.0.0.6"), None]
+    for address in addresses:
+        extra = {50: address and address.packed, 54: bytes([10, 0, 0, 9])}
+        client = Client(ciaddr=IPv4Address(0), extra=extra)
+        wire.send(client.request(IPv4Address(0)))
+    wire.port.drain()
+    told = [decision.requested for decision in wire.board.take(9)]
+    assert told == [int(address or 0) for address in addresses]
+
+
 @pytest.mark.parametrize(
     ("value", "told"), [(b"", b""), (b"\1\2ab", b"\1\2ab"), (bytes(200), bytes(15))]
 )
 def test_a_decision_has_its_ciaddr_and_what_a_log_shows_of_option_82(
     wire: Wire, value: bytes, told: bytes
 ) -> None:
-    wire.port.policy = asked_each_time()
+    wire.port.policy = asked_once()
     address = IPv4Address("10.0.0.5")
     client = Client(arch=0, ciaddr=address, extra={82: value or None})
     wire.send(client.request(IPv4Address("10.0.0.1")))
