@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from fastpxe.decode import tlvs
+from fastpxe.decode import Decoded, tlvs
 from fastpxe.menu import LOCAL_BOOT
 from fastpxe.wire import Arch
 
@@ -27,6 +27,12 @@ def next_step(arch: int | None, vendor: bytes, *, ipxe: bool, names_file: bool) 
         return "fetch" if names_file else "4011"
     control = int.from_bytes(dict(tlvs(vendor)).get(_DISCOVERY_CONTROL, b"\0")[:1])
     return "fetch" if control & _USE_THE_OFFER else "4011"
+
+
+def step_after(offer: Decoded, arch: int | None, *, ipxe: bool) -> NextStep:
+    """The same of an offer as it went out."""
+    names_file = offer.has_server and bool(offer.file)
+    return next_step(arch, offer.vendor, ipxe=ipxe, names_file=names_file)
 
 
 def menu_entries(vendor: bytes) -> Iterator[tuple[int, str]]:

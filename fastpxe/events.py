@@ -176,18 +176,25 @@ class HttpServed(Event, frozen=True, kw_only=True):
     is_question: bool = False
 
 
-class Labelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the numbers of a worker's decisions mean: told once, before the first of them.
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What a log needs of a decision.
 
-    A decision whose rule is `number` has this rule, file, next step, reason and log lines.
+    `lines` are dnsmasq's, with marks for what the board tells of each client; its classes and the
+    host name that it gives are in them as they are.
     """
 
-    number: int
-    rule: str
-    file: str
-    reason: str
-    lines: tuple[str, ...]
+    rule: str = ""
+    file: str = ""
     next_step: NextStep = "fetch"
+    reason: str = ""
+    lines: tuple[str, ...] = ()
+
+
+class Labelled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a number in a worker's decisions means: told once, before the first that has it."""
+
+    number: int
+    label: Label
 
 
 class Notice(Event, frozen=True, kw_only=True):

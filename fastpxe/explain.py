@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from fastpxe.after_offer import NextStep, menu_entries, next_step
+from fastpxe.after_offer import NextStep, menu_entries, step_after
 from fastpxe.clients import Client
 from fastpxe.decode import Decoded, decode
 from fastpxe.identity import format_uuid, microsoft_order
@@ -90,8 +90,7 @@ def after(client: Client, offer: Decoded) -> NextStep:
     """What this client does when it has that offer."""
     if client.class_text.startswith("HTTPClient"):
         return "fetch"
-    names_file = offer.has_server and bool(offer.file)
-    return next_step(client.arch, offer.vendor, ipxe=client.ipxe, names_file=names_file)
+    return step_after(offer, client.arch, ipxe=client.ipxe)
 
 
 def describe_client(datagram: bytes) -> str:

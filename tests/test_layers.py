@@ -50,6 +50,7 @@ TESTED_ELSEWHERE = {
     "diagnosis": "texts: test_journal sees each problem found",
     "events": "records; test_journal and test_log ask which are routine",
     "errors": "holds no logic: test_config and others see its classes raised",
+    "dnsmasq/labels": "dnsmasq/test_answers and test_cache read the log of each decision",
     "dnsmasq/cache_rules": "dnsmasq/test_cache and test_answers hold its rules against the engine",
     "serve/boot_files": "serve/test_examine and serve/test_supervisor look files up",
     "serve/children": "faults/test_children kills them, and has none forked",

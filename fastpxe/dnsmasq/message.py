@@ -183,6 +183,11 @@ class Message(msgspec.Struct, frozen=True):
         return None if value is None else without_counts(value)
 
     @property
+    def is_ipxe(self) -> bool:
+        """Whether it says so; what dnsmasq makes of it is the configuration's business."""
+        return b"iPXE" in (self.user_class or b"")
+
+    @property
     def client_name(self) -> bytes:
         """The name of option 81 or 12 if it is a legal one, else empty."""
         fqdn = self.option(81, 3)

@@ -16,7 +16,8 @@ from libc.string cimport memcpy, memset
 
 from fastpxe._codec cimport (
     AT_CHADDR, AT_CIADDR, AT_HLEN, AT_HTYPE, AT_SNAME, AT_XID, CHOSE_US, FOR_OTHER_SERVER,
-    HTTP_ON_4011, OPT_RELAY, OPT_REQUESTED, OPT_UUID, OTHER_SERVER_ID, TOO_LONG, Message, get32, option,
+    HTTP_ON_4011, OPT_RELAY, OPT_REQUESTED, OPT_UUID, OTHER_SERVER_ID, TOO_LONG, Message, get32,
+    option,
 )
 from fastpxe._reply cimport REPLY_MAX, Arrival, Outcome, Responder
 from fastpxe.serve._socket cimport (

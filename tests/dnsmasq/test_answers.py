@@ -270,7 +270,7 @@ def test_labels_are_as_many_as_kinds_of_clients_and_what_is_only_counted_has_non
 def test_more_kinds_than_there_are_labels_are_told_by_rule_and_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fastpxe.dnsmasq.answers.LABELS_MAX", 3)
+    monkeypatch.setattr("fastpxe.dnsmasq.labels.LABELS_MAX", 3)
     answers, said = fog("pxe-service=x86PC,A,a\n"), list[Labelled]()
     names = answers.names()
     answers.announce_to(said.append)
@@ -288,7 +288,7 @@ def test_more_kinds_than_there_are_labels_are_told_by_rule_and_file(
 def test_files_that_clients_think_of_leave_their_rule_a_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fastpxe.dnsmasq.answers.LABELS_MAX", 3)
+    monkeypatch.setattr("fastpxe.dnsmasq.labels.LABELS_MAX", 3)
     answers = fog("pxe-service=x86PC,A,a\n")
     names = answers.names()
     answers.announce_to(names.learn)

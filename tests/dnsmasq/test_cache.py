@@ -10,9 +10,10 @@ from dnsmasq_random import RandomConfig, request
 from fastpxe._codec import REASONS
 from fastpxe.clients import Client
 from fastpxe.dnsmasq._cache import AnswerCache
-from fastpxe.dnsmasq.answers import DnsmasqAnswers, DnsmasqNames, Remembered
+from fastpxe.dnsmasq.answers import DnsmasqAnswers, Remembered
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.files import Disk
+from fastpxe.dnsmasq.labels import DnsmasqNames
 from fastpxe.dnsmasq.logged import lines
 from fastpxe.dnsmasq.message import read
 from fastpxe.dnsmasq.model import Interface

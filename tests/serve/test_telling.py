@@ -9,7 +9,7 @@ import pytest
 
 from fastpxe import config, policy
 from fastpxe.answers import NativeAnswers
-from fastpxe.events import Event, Labelled, Notice, TransferDone, TransferRefused
+from fastpxe.events import Event, Label, Labelled, Notice, TransferDone, TransferRefused
 from fastpxe.serve._mmsg import Board
 from fastpxe.serve.telling import EventPipe, Teller
 
@@ -27,7 +27,7 @@ REFUSED = TransferRefused(
     interface="eth0", client=(IPv4Address("10.0.0.9"), 2070), file="a", code=1, why="no such file"
 )
 NOTICE = Notice(interface="eth0", text="look")
-LABEL = Labelled(number=1, rule="f:1", file="a", reason="", lines=("x",))
+LABEL = Labelled(number=1, label=Label(rule="f:1", file="a", lines=("x",)))
 
 
 @pytest.fixture
