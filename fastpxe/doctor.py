@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from fastpxe.json_text import indented
+from fastpxe.printable import escaped
 from fastpxe.pxe_codes import Code
 
 Level = Literal["ok", "warning", "problem", "unknown"]
@@ -39,14 +40,9 @@ def has_problem(found: Sequence[Finding]) -> bool:
 
 def lines(finding: Finding) -> Iterator[str]:
     """One finding for a terminal."""
-    yield _printable(f"{finding.level:8}{finding.about}: {finding.saw}")
+    yield escaped(f"{finding.level:8}{finding.about}: {finding.saw}")
     if finding.advice:
         yield f"        {finding.advice}  [{finding.name}]"
-
-
-def _printable(text: str) -> str:
-    """Names come off the wire: control characters are shown, not obeyed."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def summary(found: Sequence[Finding]) -> str:

@@ -12,6 +12,8 @@ FastpxeError
     └── FileForbidden  outside the root, or not a regular file
 """
 
+from fastpxe.printable import escaped
+
 
 class FastpxeError(Exception):
     """Anything that fastpxe raises on purpose."""
@@ -29,12 +31,7 @@ class ConfigError(FastpxeError):
         self.where = where
         self.key = key
         text = f"{where}: {key}: {message}" if key else f"{where}: {message}"
-        super().__init__(_escaped(text))
-
-
-def _escaped(text: str) -> str:
-    """Text of a file that may be none of a configuration: nothing in it moves a cursor."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        super().__init__(escaped(text))  # the file may be no configuration at all
 
 
 class MalformedPacket(FastpxeError):  # noqa: N818 - a packet is malformed; "Error" adds nothing

@@ -94,9 +94,3 @@ def _path_of(text: str) -> bytes:
         return relative_path(text.encode())
     except (FileRefused, MalformedPacket) as error:
         raise ValueError(f'{text!r}: {error}; write a path below the root: "a/b.efi"') from None
-
-
-def printable(name: bytes) -> str:
-    """Return a name as text for a log line: UTF-8 where it is, escapes for everything else."""
-    text = name.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

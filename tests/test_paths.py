@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpxe.errors import FileForbidden, MalformedPacket
-from fastpxe.paths import MAX_NAME, Renaming, printable, read_renaming, relative_path
+from fastpxe.paths import MAX_NAME, Renaming, read_renaming, relative_path
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,3 @@ def test_T40_no_renaming_makes_a_path_that_leaves(old: str, new: str, name: byte
     except (FileForbidden, MalformedPacket, ValueError):
         return
     assert all(part not in {b"", b".", b".."} for part in path.split(b"/"))
-
-
-@given(st.binary(max_size=300))
-def test_shown_names_are_printable(name: bytes) -> None:
-    assert printable(name).isprintable()
-
-
-def test_shown_names_escape_what_is_not_text() -> None:
-    assert printable(b"caf\xc3\xa9\xff\n") == "caf\u00e9\\xff\\n"

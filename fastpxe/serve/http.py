@@ -24,7 +24,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from fastpxe.errors import FileNotFound, FileRefused, MalformedPacket, ScriptFailed
 from fastpxe.events import Event, HttpServed, Notice
-from fastpxe.paths import printable
+from fastpxe.printable import printable
 from fastpxe.serve.files import OpenFile
 from fastpxe.serve.http_child import HttpSocket
 from fastpxe.serve.http_limits import LimitedServer, Limits, end_stalled

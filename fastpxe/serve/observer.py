@@ -19,7 +19,7 @@ from fastpxe.events import (
 )
 from fastpxe.journal import Boot, Journal
 from fastpxe.log import Repeats, describe
-from fastpxe.paths import printable
+from fastpxe.printable import printable
 from fastpxe.serve.front import Front
 from fastpxe.serve.host_keeper import HostKeeper
 from fastpxe.serve.lines import Lines

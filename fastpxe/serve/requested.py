@@ -11,7 +11,8 @@ from typing import Protocol
 
 from fastpxe.dnsmasq import tftp as dnsmasq
 from fastpxe.errors import FileForbidden, FileNotFound, FileRefused
-from fastpxe.paths import printable, relative_path
+from fastpxe.paths import relative_path
+from fastpxe.printable import printable
 from fastpxe.serve.files import OpenFile
 from fastpxe.tftp import Error, TftpSettings, error
 from fastpxe.wire import TftpError

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from fastpxe._transfer import Transfer
 from fastpxe.errors import FileRefused, FileTruncated, MalformedPacket
 from fastpxe.events import Event, Notice, Progress, TransferDone, TransferRefused
-from fastpxe.paths import printable
+from fastpxe.printable import printable
 from fastpxe.serve._blocks import BlockSender
 from fastpxe.serve._downloads import Download, Downloads
 from fastpxe.serve.files import OpenFile
