@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
     "cli/doctor": "test_cli_doctor runs it",
     "cli/explain": "test_cli runs it",
     "cli/host": "test_cli_host runs it",
+    "cli/admin_client": "test_cli_watch has it ask real servers",
     "cli/watch": "test_cli_watch runs it",
     "cli/import_": "test_cli_import runs it",
     "cli/logs": "test_cli_logs writes in each format",

@@ -1,51 +1,21 @@
 """`fastpxe watch`."""
 
 import argparse
-import http.client
 import os
-import re
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from fastpxe.cli.admin_client import URL, AdminClient, News
 from fastpxe.cli.source import Commands
-from fastpxe.errors import FastpxeError
 from fastpxe.journal import MACHINES_MAX, STAGES, Boot
-from fastpxe.paths import printable
-from fastpxe.tables import TOKEN_MIN
 
 if TYPE_CHECKING:
     from fastpxe.watching import Filter, Order
 
-URL = "http://127.0.0.1:8067"
-TIMEOUT_S = 10.0  # the server says something every second
-AGAIN_S = 1.0
 NO_TERMINAL_COLUMNS = 160
-NO_FASTPXE = "no fastpxe answers there"
-TEXT_MAX = 200  # bytes of what a server says to its refusal
-JSON, EVENTS = "application/json", "text/event-stream"
-
-
-class NoServer(FastpxeError):  # noqa: N818 - what there isn't
-    """No server to watch; the text says what to do."""
-
-
-class Refused(NoServer):
-    """A server that doesn't want to be watched; another try wouldn't help."""
-
-
-class News(NamedTuple):
-    """The boots that changed, or all of them; `is_lost`: none, for there is no connection."""
-
-    boots: list[Boot]
-    is_all: bool = False
-    is_lost: bool = False
 
 
 def add(commands: Commands) -> None:
@@ -130,7 +100,8 @@ class Told:
 
 def _print_json(parsed: argparse.Namespace, wanted: "Filter") -> None:
     told = Told()
-    for news in [_first(parsed)] if parsed.once else _followed(parsed):
+    server = AdminClient(parsed.url, parsed.token_file)
+    for news in [News(server.boots())] if parsed.once else server.news():
         for boot in news.boots:
             if told.is_new(boot) and wanted.takes(boot):
                 print(msgspec.json.encode(boot).decode(), flush=True)
@@ -146,14 +117,14 @@ def _show(parsed: argparse.Namespace, wanted: "Filter") -> None:
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=NO_TERMINAL_COLUMNS)
-    watched = Watched()
+    server, watched = AdminClient(parsed.url, parsed.token_file), Watched()
     order: Order = parsed.sort
     if parsed.once or not console.is_terminal or console.is_dumb_terminal:
-        watched.take(_first(parsed).boots)
+        watched.take(server.boots())
         console.print(table(watched.boots(wanted, order), time.time(), console.width))
         return
     with Live(console=console, auto_refresh=False, screen=True) as live:
-        for news in _followed(parsed):
+        for news in server.news():
             if news.is_all:
                 watched = Watched()
             watched.take(news.boots)
@@ -163,107 +134,3 @@ def _show(parsed: argparse.Namespace, wanted: "Filter") -> None:
                 head = f"no connection to {parsed.url}, trying again; before: {head}"
             shown = table(found[: max(1, console.height - 3)], time.time(), console.width)
             live.update(Group(Text(head), Text(), shown), refresh=True)
-
-
-def _first(parsed: argparse.Namespace) -> News:
-    """All boots that there are now."""
-    for news in _changes(parsed):
-        return news
-    raise Refused(f"{parsed.url}: {NO_FASTPXE}")
-
-
-def _followed(parsed: argparse.Namespace) -> Iterator[News]:
-    """The changes for ever: a server that reloads or is started again ends each connection."""
-    was_there = False
-    while True:
-        try:
-            for news in _changes(parsed):
-                was_there = True
-                yield news
-        except Refused:
-            raise
-        except NoServer:
-            if not was_there:
-                raise
-            yield News([], is_lost=True)
-        if not was_there:
-            raise Refused(f"{parsed.url}: {NO_FASTPXE}")
-        time.sleep(AGAIN_S)
-
-
-def _changes(parsed: argparse.Namespace) -> Iterator[News]:
-    """The boots that changed, about once a second; with `once` or at first, all of them."""
-    url = parsed.url
-    token = _token(parsed.token_file) if parsed.token_file else None
-    try:
-        yield from _asked(url, token, once=parsed.once)
-    except urllib.error.HTTPError as error:
-        raise Refused(f"{url}: {error.code}: {_text_of(error)}") from None
-    except msgspec.MsgspecError:
-        raise Refused(f"{url}: {NO_FASTPXE}") from None
-    except (ValueError, http.client.InvalidURL):  # a host's name may be none, too
-        raise Refused(f"{url}: no URL of a server; write one such as {URL}") from None
-    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise NoServer(
-            f"{url}: {reason}; is `fastpxe serve` running, and is [admin] enabled there?"
-        ) from None
-
-
-def _asked(url: str, token: str | None, *, once: bool) -> Iterator[News]:
-    """What a server says. Raises ValueError for no URL, MsgspecError for what is no news."""
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(url)
-    path, kind = ("/api/boots", JSON) if once else ("/api/events", EVENTS)
-    request = urllib.request.Request(f"{url.rstrip('/')}{path}")  # noqa: S310 - see _opener
-    if token is not None:
-        # As the server reads it; http.client would write Latin-1.
-        request.add_header("Authorization", f"Bearer {token}".encode().decode("latin-1"))
-    is_all = True
-    with _opener().open(request, timeout=TIMEOUT_S) as response:
-        if response.headers.get_content_type() != kind:
-            raise msgspec.DecodeError(kind)
-        if once:
-            yield News(msgspec.json.decode(response.read(), type=list[Boot]), is_all)
-            return
-        for line in response:
-            if line.startswith(b"data: "):
-                yield News(msgspec.json.decode(line[6:], type=list[Boot]), is_all)
-            elif line.startswith(b":"):
-                yield News([], is_all)
-            is_all = False
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Another address is an error: whoever is there is to see no token."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """HTTP alone, and by no proxy: the token goes to the server and nowhere else."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
-
-
-def _text_of(error: urllib.error.HTTPError) -> str:
-    """What a server says to its refusal, for a terminal."""
-    try:
-        return printable(error.read(TEXT_MAX).strip())
-    except (OSError, http.client.HTTPException):
-        return ""
-
-
-def _token(path: str) -> str:
-    """A token, which is not to be seen in any message. Raises Refused."""
-    try:
-        token = Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{path}: not UTF-8 text") from None
-    if re.search(r"[\x00-\x1f\x7f]", token):
-        raise Refused(f"{path}: a token is one line")
-    if len(token) < TOKEN_MIN:
-        raise Refused(f"{path}: a token has {TOKEN_MIN} characters or more")
-    return token
