@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import IO, Self, TypeVar
 
 CLONE_NEWNET = 0x40000000
 LIFE_LIMIT_S = 300
@@ -81,13 +81,7 @@ class Process:
     def __init__(self, namespace: Namespace, *command: str | Path, log: Path) -> None:
         self.log = log
         with log.open("wb") as output:
-            self.popen = subprocess.Popen(
-                [*GUARD, *namespace.command(*command)],
-                process_group=0,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            self.popen = start(namespace, *command, output=output)
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
@@ -108,6 +102,19 @@ class Process:
         if self.is_running():  # else its number may be another's by now
             os.killpg(self.popen.pid, signal.SIGKILL)
             self.popen.wait()
+
+
+def start(
+    namespace: Namespace, *command: str | Path, output: IO[bytes] | int
+) -> subprocess.Popen[bytes]:
+    """Start a program inside, as a Process is; what it prints goes to an open file."""
+    return subprocess.Popen(
+        [*GUARD, *namespace.command(*command)],
+        process_group=0,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def make_namespace() -> int:

@@ -5,14 +5,13 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fault_rig import get, wait_until
-from netns import GUARD, Namespace, Process
+from netns import Namespace, Process, start
 from started import SERVE
 from wire_rig import LIMIT_S, ONE, Wire
 
@@ -28,13 +27,7 @@ class Talker(Process):
     """A program inside a namespace that writes to an open file."""
 
     def __init__(self, namespace: Namespace, *command: str | Path, output: int) -> None:
-        self.popen = subprocess.Popen(
-            [*GUARD, *namespace.command(*command)],
-            process_group=0,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        self.popen = start(namespace, *command, output=output)
 
 
 class Reader:
