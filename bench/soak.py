@@ -26,8 +26,8 @@ import psutil
 from lab import ADDRESS, CLIENT, Server, network
 from report import table
 
-from fastpxe.clients import Client
-from fastpxe.tftp import Ack, Data, Oack, Rrq, parse
+from fastpxe.firmware.requests import Client
+from fastpxe.tftp.packets import Ack, Data, Oack, Rrq, parse
 
 CONFIG = """
 [tftp]

@@ -1,0 +1,260 @@
+"""From what was heard on a network to findings: who answers boot clients there, and how it goes.
+
+Sources: EDK2 and iPXE, for which of two servers' offers they take, and how long they wait.
+"""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
+
+import msgspec
+
+from fastpxe.dhcp.constants import Option
+from fastpxe.doctor.report import Finding, Level
+from fastpxe.firmware.offers import BIOS, FIRMWARE, IPXE, NOWHERE, UEFI, Heard, proxy_offers
+from fastpxe.storm.report import duration
+
+ARCH = {BIOS: "bios", UEFI: "uefi-x64"}
+
+IPXE_WAITS_S = 3
+"""iPXE goes on without a proxy whose offer comes later."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a boot that went well: what came, and how long it took if that says something."""
+
+    text: str
+    took_s: float | None = None
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """A boot that was tried, up to the file. `failure` says what the step after the last lacked.
+
+    is_local: the server is on this machine, so that nothing went by the wire.
+    """
+
+    kind: str
+    server: IPv4Address
+    is_local: bool
+    steps: tuple[Step, ...]
+    failure: str = ""
+    advice: str = ""
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """What was heard on an interface in `listened_s`. `failure`: why one couldn't ask there.
+
+    own: addresses of this machine. mac: of the client that asked.
+    """
+
+    interface: str
+    listened_s: float
+    mac: str
+    own: tuple[IPv4Address, ...]
+    heard: tuple[Heard, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    failure: str = ""
+    advice: str = ""
+
+
+def findings(wire: Wire, *, is_served: bool) -> Iterator[Finding]:
+    """What was heard, explained; `is_served`: a fastpxe runs on this machine."""
+    about = f"network at {wire.interface}"
+    if wire.failure:
+        yield Finding(
+            level="unknown", name="wire", about=about, saw=wire.failure, advice=wire.advice
+        )
+        return
+    yield _dhcp(wire, about)
+    yield _proxies(wire, about, is_served=is_served)
+    yield from _unanswered(wire, about)
+    yield from _conflicts(wire, about)
+    yield from _late(wire, about)
+    yield from _ipxe(wire, about)
+    for trial in wire.trials:
+        yield _trial(trial, wire)
+
+
+def _dhcp(wire: Wire, about: str) -> Finding:
+    servers = _servers(one for one in wire.heard if one.gives_address)
+    level: Level = "ok"
+    advice = ""
+    saw = f"addresses come from {_names(servers, wire)}"
+    if not servers:
+        level = "problem"
+        saw = f"no DHCP server answered in {wire.listened_s:g} s: clients get no address"
+        advice = (
+            "start it, or its relay; if clients do get addresses, it is slow (--listen 10), or a "
+            f"switch drops what the unknown {wire.mac} asks here (DHCP snooping)"
+        )
+    elif len(servers) > 1:
+        level = "warning"
+        advice = "two that don't know of each other give addresses twice: switch one off"
+    return Finding(level=level, name="dhcp-server", about=about, saw=saw, advice=advice)
+
+
+def _proxies(wire: Wire, about: str, *, is_served: bool) -> Finding:
+    proxies = _servers(one for one in wire.heard if one.says_pxe and not one.gives_address)
+    both = _servers(one for one in wire.heard if one.says_pxe and one.gives_address)
+    themselves = _servers(one for one in wire.heard if one.gives_address and one.offer)
+    level: Level = "ok"
+    advice = ""
+    saw = f"boot clients are answered by {_names(proxies or both, wire)}"
+    if len(proxies) > 1:
+        level = "warning"
+        advice = (
+            "which of them a client takes is chance: switch one off, unless both say the same "
+            "(two fastpxe of one configuration)"
+        )
+    elif not proxies and not both and themselves and not is_served:
+        saw = (
+            f"no proxyDHCP server; {_names(themselves, wire)} names a boot file with its addresses"
+        )
+    elif not proxies and not both:
+        level = "problem"
+        saw = "nobody answers boot clients"
+        advice = "start fastpxe: sudo fastpxe serve"
+        if is_served:
+            saw += ", though fastpxe runs on this machine"
+            advice = (
+                "see that it serves this interface, that a firewall here lets UDP 67 in, and "
+                f"what it logs for {wire.mac}; fastpxe explain says which rule would answer"
+            )
+    return Finding(level=level, name="proxy", about=about, saw=saw, advice=advice)
+
+
+def _unanswered(wire: Wire, about: str) -> Iterator[Finding]:
+    """Kinds of firmware that a proxy leaves out while it answers others."""
+    answered = {one.kind for one in wire.heard if one.says_pxe}
+    for kind in FIRMWARE:
+        if answered and kind not in answered:
+            yield Finding(
+                level="warning",
+                name="firmware-unanswered",
+                about=about,
+                saw=f"{kind} clients get no answer, others do",
+                advice=f'if you have such machines: a rule with arch = "{ARCH[kind]}"',
+            )
+
+
+def _conflicts(wire: Wire, about: str) -> Iterator[Finding]:
+    """DHCP servers that say things which are the proxy's to say."""
+    proxies = _servers(one for one in wire.heard if one.says_pxe and not one.gives_address)
+    given = [one for one in wire.heard if one.gives_address]
+    for server in _servers(one for one in given if one.says_pxe):
+        if proxies:
+            yield Finding(
+                level="problem",
+                name="dhcp-says-pxe",
+                about=about,
+                saw=f'the DHCP server {server} says "PXEClient" (option 60) with its addresses, so '
+                f"that much firmware asks it for the file, and not {_names(proxies, wire)}",
+                advice="take option 60 out of its configuration; where fastpxe is on the same "
+                "machine and option 60 must stay: [dhcp] ports = [4011]",
+            )
+    for server in _servers(one for one in given if one.offer and not one.says_pxe):
+        files = {one.offer.file for one in given if one.server == server and one.offer}
+        yield Finding(
+            level="warning" if proxies else "ok",
+            name="dhcp-names-file",
+            about=about,
+            saw=f"the DHCP server {server} names a boot file itself: {', '.join(sorted(files))}",
+            advice="some firmware then takes that one: take next-server and filename (66, 67) out "
+            "of its configuration"
+            if proxies
+            else "",
+        )
+    plain = _servers(
+        one
+        for one in wire.heard
+        if not one.gives_address and not one.options.get(Option.VENDOR_CLASS)
+    )
+    for server in plain:
+        yield Finding(
+            level="warning",
+            name="no-class",
+            about=about,
+            saw=f"{server} offers neither an address nor a class (option 60), so nobody heeds it",
+            advice="if it is meant to be a proxyDHCP server, have it send option 60 PXEClient",
+        )
+
+
+def _late(wire: Wire, about: str) -> Iterator[Finding]:
+    for one in wire.heard:
+        if one.says_pxe and not one.gives_address and one.after_s >= IPXE_WAITS_S:
+            yield Finding(
+                level="warning",
+                name="proxy-late",
+                about=about,
+                saw=f"{one.server} answered {one.kind} after {one.after_s:.1f} s",
+                advice=f"iPXE waits {IPXE_WAITS_S} s: lower reply_delay_s, or look at its load",
+            )
+
+
+def _ipxe(wire: Wire, about: str) -> Iterator[Finding]:
+    """What iPXE, once loaded, would make of the same servers."""
+    asked = proxy_offers(wire.heard, IPXE)
+    firmware = {
+        one.offer.file for kind in FIRMWARE for one in proxy_offers(wire.heard, kind) if one.offer
+    }
+    for one in asked:
+        offer = one.offer
+        if offer and offer.file in firmware and _is_ipxe(offer.file):
+            yield Finding(
+                level="problem",
+                name="ipxe-loop",
+                about=about,
+                saw=f"{one.server} tells iPXE to load iPXE, for ever: {offer.file}",
+                advice="give iPXE a script: a rule with ipxe = true; dnsmasq: a tag for option 175",
+            )
+        elif offer and one.next_server == NOWHERE:
+            yield Finding(
+                level="problem",
+                name="ipxe-siaddr",
+                about=about,
+                saw=f"{one.server} names {offer.file} without a server (siaddr 0): iPXE ignores it",
+                advice="have it send siaddr too, not options 66 and 67 alone",
+            )
+    if not asked and any(map(_is_ipxe, firmware)):
+        yield Finding(
+            level="warning",
+            name="ipxe-unanswered",
+            about=about,
+            saw=f"firmware is given iPXE ({', '.join(sorted(filter(_is_ipxe, firmware)))}), "
+            "and iPXE then gets no answer",
+            advice="unless a script is built into it, add a rule with ipxe = true",
+        )
+
+
+def _is_ipxe(file: str) -> bool:
+    name = PurePosixPath(file.replace("\\", "/")).name.lower()
+    return name.startswith(("ipxe", "undionly", "snponly", "snp.", "netboot.xyz")) and (
+        name.endswith((".efi", ".pxe", ".kpxe", ".kkpxe", ".0"))
+    )
+
+
+def _trial(trial: Trial, wire: Wire) -> Finding:
+    done = "; ".join(
+        step.text if step.took_s is None else f"{step.text} in {duration(step.took_s * 1e6)}"
+        for step in trial.steps
+    )
+    saw = "; ".join(part for part in (done, trial.failure) if part)
+    if trial.is_local:
+        saw += " (within this machine: cable, switch and firewall have no part in it)"
+    return Finding(
+        level="problem" if trial.failure else "ok",
+        name="boot",
+        about=f"{trial.kind} boot at {wire.interface}",
+        saw=saw,
+        advice=trial.advice,
+    )
+
+
+def _servers(heard: Iterator[Heard]) -> list[IPv4Address]:
+    return list(dict.fromkeys(one.server for one in heard))
+
+
+def _names(servers: Sequence[IPv4Address], wire: Wire) -> str:
+    return " and ".join(
+        f"{server} (this machine)" if server in wire.own else str(server) for server in servers
+    )
