@@ -204,7 +204,7 @@ class Supervisor:
         return recorder.start(
             Recording(
                 observer=observer,
-                tellers=[one for each in self._living for one in each.tellers(observer.hear)],
+                readers=[one for each in self._living for one in each.readers(observer.hear)],
                 notebook=self._notebook,
                 counts=self.counts,
                 beside=self._beside(self._living),

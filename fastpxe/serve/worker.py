@@ -13,7 +13,7 @@ from fastpxe.serve.dhcp._port import Board
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
-from fastpxe.serve.ipc.event_channel import EventPipe
+from fastpxe.serve.ipc.event_channel import EventChannel
 from fastpxe.serve.ipc.heartbeat import Pulse
 from fastpxe.serve.system.fork import fork, take_signals
 from fastpxe.serve.system.privileges import give_up_all
@@ -33,7 +33,7 @@ class Tools(NamedTuple):
     dhcp: list[DhcpSocket]
     tftp: list[DhcpSocket]
     board: Board
-    pipe: EventPipe
+    pipe: EventChannel
     scripts: ScriptMaker | None
     pulse: Pulse
 

@@ -15,7 +15,7 @@ from fastpxe.serve.files.client_roots import Shares
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.http import process as http_process
-from fastpxe.serve.ipc.event_channel import EventPipe, Teller
+from fastpxe.serve.ipc.event_channel import EventChannel, EventReader
 from fastpxe.serve.ipc.heartbeat import Pulse
 from fastpxe.serve.listeners import Listening
 from fastpxe.service import Front
@@ -28,7 +28,7 @@ class HttpTools(msgspec.Struct, kw_only=True):
 
     sockets: list[http_process.HttpSocket]
     board: Board
-    pipe: EventPipe
+    pipe: EventChannel
     pulse: Pulse
 
 
@@ -56,7 +56,7 @@ class Generation:
                         dhcp=dhcp,
                         tftp=tftp if front.tftp.enabled else [],
                         board=Board(max(len(dhcp), 1), BOARD_SIZE),
-                        pipe=stack.enter_context(closing(EventPipe())),
+                        pipe=stack.enter_context(closing(EventChannel())),
                         scripts=scripts,
                         pulse=Pulse(f"worker {index}", beat_s),
                     )
@@ -64,7 +64,7 @@ class Generation:
             self._http = HttpTools(
                 sockets=_http_sockets(front, listening, self.roots, scripts),
                 board=Board(1, 1),
-                pipe=stack.enter_context(closing(EventPipe())),
+                pipe=stack.enter_context(closing(EventChannel())),
                 pulse=Pulse("the HTTP server", beat_s),
             )
             self._stack = stack.pop_all()
@@ -100,12 +100,12 @@ class Generation:
         pairs = zip(self.pulses, self.children, strict=True)
         return [pulse for pulse, child in pairs if child.pid]
 
-    def tellers(self, saw: Callable[[Event], None]) -> Iterator[Teller]:
+    def readers(self, saw: Callable[[Event], None]) -> Iterator[EventReader]:
         """What reads the events of its processes."""
         for tools in self._tools:
             names = {socket.interface.index: socket.interface.name for socket in tools.dhcp}
-            yield Teller(tools.board, tools.pipe, names, self.front.answers.names(), saw)
-        yield Teller(self._http.board, self._http.pipe, {}, self.front.answers.names(), saw)
+            yield EventReader(tools.board, tools.pipe, names, self.front.answers.names(), saw)
+        yield EventReader(self._http.board, self._http.pipe, {}, self.front.answers.names(), saw)
 
     def counts(self) -> Counter[str]:
         """How many datagrams ended how, and how many events were lost."""

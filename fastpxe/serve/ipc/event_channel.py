@@ -55,7 +55,7 @@ _COUNT = struct.Struct("=Q")
 _COUNTS = struct.Struct("=QQQ")
 
 
-class EventPipe:
+class EventChannel:
     """A pair of sockets: the worker sends events, the parent receives them.
 
     Labels are kept beside, for whoever receives next to know them too. `lost` counts the events
@@ -131,13 +131,13 @@ class EventPipe:
         self._stack.close()
 
 
-class Teller:
+class EventReader:
     """Reads what one worker tells, and calls `saw` with an Event for each thing."""
 
     def __init__(
         self,
         board: Board,
-        pipe: EventPipe,
+        pipe: EventChannel,
         interfaces: dict[int, str],
         names: Names,
         saw: Callable[[Event], None],
@@ -155,8 +155,8 @@ class Teller:
         """Decisions of the worker so far, told or not, or lost."""
         return self._board.pushed + self._board.lost
 
-    def tell(self, most: int) -> int:
-        """Tell up to `most` decisions, and as many events; how many there were."""
+    def read(self, most: int) -> int:
+        """Handle up to `most` decisions and as many events; returns how many there were."""
         decisions = self._board.take(most)
         # Labels come before the decisions that refer to them.
         labels, self._labels_end = self._pipe.labels(self._labels_end)

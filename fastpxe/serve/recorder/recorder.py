@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import NamedTuple
 
-from fastpxe.serve.ipc.event_channel import Teller
+from fastpxe.serve.ipc.event_channel import EventReader
 from fastpxe.serve.ipc.handover import Notebook
 from fastpxe.serve.recorder.observer import Observer
 from fastpxe.serve.system.fork import fork, take_signals
@@ -38,7 +38,7 @@ class Recording(NamedTuple):
     """
 
     observer: Observer
-    tellers: Sequence[Teller]
+    readers: Sequence[EventReader]
     notebook: Notebook
     counts: Callable[[], Counter[str]]
     beside: Sequence[Beside]
@@ -65,10 +65,10 @@ async def _record(recording: Recording) -> None:
     if signal.SIGTERM in signal.sigpending():  # it was replaced while it waited for the one before
         stopped.set()
     take_signals()
-    observer, tellers = recording.observer, recording.tellers
+    observer, readers = recording.observer, recording.readers
 
     def tell() -> int:
-        told = sum(teller.tell(AT_ONCE) for teller in tellers)
+        told = sum(reader.read(AT_ONCE) for reader in readers)
         observer.see()
         return told
 
@@ -91,18 +91,18 @@ async def _go_on(
     answered: Callable[[], int],
 ) -> None:
     """Tell of what happens, and do what runs beside, until stopped."""
-    observer, tellers = recording.observer, recording.tellers
+    observer, readers = recording.observer, recording.readers
     before, kept_at = 0, time.monotonic()
     async with AsyncExitStack() as stack:
         for begin in () if stopped.is_set() else recording.beside:
             await begin(observer, stack)
         while not stopped.is_set():
             observer.look(time.time(), answered)
-            now = sum(teller.pushed for teller in tellers)
+            now = sum(reader.pushed for reader in readers)
             if now - before <= STORM_PER_S * LOOK_S:
                 end = time.monotonic() + LOOK_S
                 # Nothing is waited for in here: the web page gets its turn.
-                while not stopped.is_set() and tell() and not _is_enough(tellers, now, end):  # noqa: ASYNC110
+                while not stopped.is_set() and tell() and not _is_enough(readers, now, end):  # noqa: ASYNC110
                     await asyncio.sleep(0)
             before = now
             if time.monotonic() - kept_at > KEEP_S:
@@ -112,7 +112,7 @@ async def _go_on(
                 await asyncio.wait_for(stopped.wait(), LOOK_S)
 
 
-def _is_enough(tellers: Sequence[Teller], before: int, end: float) -> bool:
+def _is_enough(readers: Sequence[EventReader], before: int, end: float) -> bool:
     """Whether a storm began while events were told, or it is time to look."""
-    is_storm = sum(teller.pushed for teller in tellers) - before > STORM_PER_S * LOOK_S
+    is_storm = sum(reader.pushed for reader in readers) - before > STORM_PER_S * LOOK_S
     return is_storm or time.monotonic() >= end

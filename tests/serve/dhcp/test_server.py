@@ -28,7 +28,7 @@ from fastpxe.net.sockets import join_group, open_port
 from fastpxe.policy import compiler, config
 from fastpxe.serve.dhcp._port import Board, DhcpPort
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
-from fastpxe.serve.ipc.event_channel import EventPipe, Teller
+from fastpxe.serve.ipc.event_channel import EventChannel, EventReader
 
 pytestmark = pytest.mark.netns
 
@@ -123,7 +123,7 @@ class Wire:
         self.told: list[Event] = []
         self.sockets: list[DhcpSocket] = []
         self.clients: list[Client] = []
-        self.pipes: list[EventPipe] = []
+        self.pipes: list[EventChannel] = []
         self.running: DhcpServer | None = None
 
     def serve(self, text: str = TEXT, *, group: str | None = None) -> DhcpServer:
@@ -148,8 +148,8 @@ class Wire:
         answers = compiled(text)
         self.board = Board(len(self.sockets))
         names = {s.interface.index: s.interface.name for s in self.sockets}
-        self.pipes.append(EventPipe())
-        self.teller = Teller(self.board, self.pipes[-1], names, answers, self.told.append)
+        self.pipes.append(EventChannel())
+        self.reader = EventReader(self.board, self.pipes[-1], names, answers, self.told.append)
         self.running = DhcpServer(self.loop, self.sockets, answers, self.board)
         return self.running
 
@@ -168,7 +168,7 @@ class Wire:
     def stop(self) -> None:
         if self.running is not None:
             self.running.close()
-            self.teller.tell(100_000)
+            self.reader.read(100_000)
             self.running = None
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ def end_beside(begin: recorder.Beside) -> tuple[int, bytes]:
     pid = recorder.start(
         recorder.Recording(
             observer=Watcher(),  # type: ignore[arg-type] - as much of one as is asked here
-            tellers=[],
+            readers=[],
             notebook=notebook,
             counts=Counter[str],
             beside=[begin],
