@@ -17,17 +17,17 @@ from fastpxe.dnsmasq.syntax.model import Interface as Addresses
 from fastpxe.errors import ConfigError, StartError
 from fastpxe.net.interfaces import Interface, select_interfaces
 from fastpxe.policy import compiler
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.config import Config
 from fastpxe.policy.rules import Rule
 from fastpxe.policy.schema import AdminSettings, HttpSettings
-from fastpxe.serve.recorder.host_boots import HostBoots
+from fastpxe.serve.recorder.host_boots import HostBootConfig
 from fastpxe.tftp.packets import TftpSettings
 
 RECEIVE_BUFFER = 64 << 20
 
 
-class Front(msgspec.Struct, frozen=True, kw_only=True):
+class Service(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be served.
 
     config: what this was made of. source: where that came from; `size` what is in it, for people.
@@ -55,7 +55,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     admin: AdminSettings = AdminSettings()
     rules: tuple[Rule, ...] = ()
     files: tuple[tuple[str, str], ...]
-    hosts: HostBoots | None = None
+    hosts: HostBootConfig | None = None
     user: str | None = None
     group: str | None = None
     notices: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 Load = Callable[[], Config | DnsmasqConfig]
 
 
-def front_of(config: Config | DnsmasqConfig, present: Sequence[Interface]) -> Front:
+def build_service(config: Config | DnsmasqConfig, present: Sequence[Interface]) -> Service:
     """Compile a configuration for a machine with these interfaces.
 
     Raises ConfigError and StartError.
@@ -95,14 +95,14 @@ def own_addresses(present: Iterable[Interface]) -> tuple[IPv4Address, ...]:
     return tuple(network.ip for interface in present for network in interface.networks)
 
 
-def _native(config: Config, present: Sequence[Interface]) -> Front:
+def _native(config: Config, present: Sequence[Interface]) -> Service:
     room = compiler.room_for(config)
-    shared = Hosts(mmap.mmap(-1, Hosts.size_for(room)), room)
+    shared = HostBootTable(mmap.mmap(-1, HostBootTable.size_for(room)), room)
     try:
         compiled = compiler.build(config, own_addresses(present), shared)
     except ValueError as error:
         raise ConfigError(str(error), where=config.source) from error
-    return Front(
+    return Service(
         config=config,
         source=config.source,
         size=_count(len(config.rules), "rule"),
@@ -118,7 +118,7 @@ def _native(config: Config, present: Sequence[Interface]) -> Front:
         admin=config.admin,
         rules=config.rules,
         files=tuple(_files_of(config)),
-        hosts=HostBoots(
+        hosts=HostBootConfig(
             table=shared,
             boots=compiled.boots,
             hosts=config.hosts,
@@ -136,7 +136,7 @@ def _files_of(config: Config) -> Iterator[tuple[str, str]]:
                 yield one.file, f"rule {rule.name!r}"
 
 
-def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Front:
+def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Service:
     answers = DnsmasqAnswers(
         config,
         [Addresses(name=i.name, networks=i.networks) for i in present],
@@ -148,7 +148,7 @@ def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Front:
     ports = [(DHCP_SERVER_PORT, network.server_port)]
     if config.is_pxe_enabled:
         ports.append((PXE_PORT, PXE_PORT))
-    return Front(
+    return Service(
         config=config,
         source=_source(config),
         size=_count(lines, "boot line"),

@@ -7,7 +7,7 @@ import msgspec
 from fastpxe.monitor.journal import Boot
 
 
-class News:
+class ChangeFeed:
     """What one who watches was told. Machines that are forgotten are forgotten here too."""
 
     def __init__(self) -> None:

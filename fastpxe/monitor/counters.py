@@ -8,7 +8,7 @@ CHART_S = 600  # seconds that are remembered one by one
 KINDS_MAX = 64  # different sizes that are told apart; clients choose them
 
 
-class Tally(msgspec.Struct, kw_only=True):
+class Counters(msgspec.Struct, kw_only=True):
     """Counts since the server was started.
 
     transfers: TFTP transfers by outcome. sizes: by "blksize windowsize" as negotiated. refused: by
@@ -52,7 +52,7 @@ def _add(counts: dict[str, int], key: str) -> None:
     counts[key] = counts.get(key, 0) + 1
 
 
-class Answers(msgspec.Struct, kw_only=True):
+class AnswerRate(msgspec.Struct, kw_only=True):
     """How many DHCP answers there were in each of the last seconds that are over, oldest first.
 
     total: all answers at the last look, which was at `looked_at`. running: those of the second that

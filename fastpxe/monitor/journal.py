@@ -95,7 +95,7 @@ class Boot(msgspec.Struct, kw_only=True):
     loads_of_ipxe: int = 0
 
 
-class Missing(NamedTuple):
+class PendingMissingFile(NamedTuple):
     """A missing file that isn't told yet, for the machine may go on to another name.
 
     since: when the first name was missing. at: when this one was.
@@ -120,7 +120,7 @@ class Journal:
         self.problems: Counter[str] = Counter()
         self._boots: OrderedDict[str, Boot] = OrderedDict()
         self._stuck: list[tuple[Boot, Problem]] = []
-        self._missing: dict[str, Missing] = {}
+        self._missing: dict[str, PendingMissingFile] = {}
         self._macs: dict[IPv4Address, str] = {}
 
     def __len__(self) -> int:
@@ -367,9 +367,9 @@ class Journal:
         """Note a missing file; of several, the last is told, a while after the first."""
         before = self._missing.get(boot.mac)
         if before is None or before.boot is not boot or before.at <= boot.found_at:
-            self._missing[boot.mac] = Missing(boot, found, at, at)
+            self._missing[boot.mac] = PendingMissingFile(boot, found, at, at)
         elif before.at <= at:
-            self._missing[boot.mac] = Missing(boot, found, before.since, at)
+            self._missing[boot.mac] = PendingMissingFile(boot, found, before.since, at)
 
     def _tell(self, boot: Boot, found: Problem) -> None:
         if found.name not in boot.problems:  # else it goes on and gets stuck by turns

@@ -18,7 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from fastpxe import __version__
-from fastpxe.monitor.counters import Tally
+from fastpxe.monitor.counters import Counters
 from fastpxe.monitor.histogram import Histogram
 from fastpxe.monitor.journal import Boot, is_stuck
 from fastpxe.monitor.problems import PROBLEMS
@@ -41,7 +41,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     latency: Histogram
     hits: Mapping[str, int]
     problems: Mapping[str, int]
-    tally: Tally
+    tally: Counters
     boots: tuple[Boot, ...]
     workers: int
     alive: int
@@ -148,7 +148,7 @@ def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Met
     return family
 
 
-def _sizes(tally: Tally) -> Metric:
+def _sizes(tally: Counters) -> Metric:
     family = CounterMetricFamily(
         "fastpxe_tftp_negotiated", "Downloads by block and window size.",
         labels=["blksize", "windowsize"],
@@ -159,7 +159,7 @@ def _sizes(tally: Tally) -> Metric:
     return family
 
 
-def _requests(tally: Tally) -> Metric:
+def _requests(tally: Counters) -> Metric:
     family = CounterMetricFamily(
         "fastpxe_http_requests", "HTTP requests.", labels=["method", "status"]
     )

@@ -20,7 +20,7 @@ FETCHES_MAX = 4096  # machines whose last download is remembered
 FETCH_S = 60.0  # how long a client may take from an offer to the file, which another server has
 
 
-class Waiting(msgspec.Struct, kw_only=True):
+class PendingBoot(msgspec.Struct, kw_only=True):
     """A host that was told its file, at `since`; at `due` it counts as started anyway."""
 
     host: Host
@@ -29,7 +29,7 @@ class Waiting(msgspec.Struct, kw_only=True):
     due: float | None
 
 
-class Starts:
+class OneShotTracker:
     """Follows the hosts whose boot is to be forgotten once it has started.
 
     rules: those of the configuration. own: this machine's addresses. Times are in seconds since
@@ -40,7 +40,7 @@ class Starts:
         self._for_ipxe = {rule.name for rule in rules if rule.match.ipxe}
         self._own = frozenset(own)
         self._by_key: dict[Key, Host] = {}
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, PendingBoot] = {}
         self._fetches: dict[str, float] = {}
 
     def follow(self, hosts: Iterable[Host]) -> None:
@@ -68,7 +68,7 @@ class Starts:
         if not is_here and not is_offer:
             return host
         mac, due = event.sender.mac, None if is_here else event.at + FETCH_S
-        waiting = Waiting(host=host, mac=mac, since=event.at, due=due)
+        waiting = PendingBoot(host=host, mac=mac, since=event.at, due=due)
         before = self._waiting.setdefault(host.name, waiting)
         # Earlier than the first: told late, or the clock was set back, and `since` was never.
         before.since = min(before.since, event.at)

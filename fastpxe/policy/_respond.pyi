@@ -3,7 +3,7 @@ from typing import TypeAlias, final
 
 from typing_extensions import disjoint_base
 
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
 _Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int], int, bool]
@@ -37,6 +37,6 @@ class Policy(Responder):
         min_secs: int = 0,
         mac_limit: int = 0,
         relay_limit: int = 0,
-        hosts: Hosts | None = None,
+        hosts: HostBootTable | None = None,
     ) -> None: ...
     def find(self, datagram: bytes, *, address: int = 0) -> int: ...

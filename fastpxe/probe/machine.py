@@ -32,7 +32,7 @@ from fastpxe.net.sockets import enlarge, listen_on, open_port, privileged, recei
 from fastpxe.policy.config import Config
 from fastpxe.serve.files.boot_files import file_interfaces, look_up
 from fastpxe.serve.files.roots import DEFAULT_ROOT, FALLBACK_ROOT, Roots
-from fastpxe.service import RECEIVE_BUFFER, Front, front_of
+from fastpxe.service import RECEIVE_BUFFER, Service, build_service
 from fastpxe.tftp.packets import TftpSettings
 
 SMALL_BUFFER = 4096
@@ -60,9 +60,9 @@ def examine(
     )
 
 
-def _front(config: Config | DnsmasqConfig) -> tuple[Front | None, str]:
+def _front(config: Config | DnsmasqConfig) -> tuple[Service | None, str]:
     try:
-        return front_of(config, all_interfaces()), ""
+        return build_service(config, all_interfaces()), ""
     except StartError as error:
         return None, str(error)
 
@@ -78,7 +78,7 @@ def probed(config: Config | DnsmasqConfig, names: Sequence[str]) -> list[Interfa
     return [interface for interface in present if not interface.address.is_loopback]
 
 
-def _wanted(front: Front | None) -> Iterator[Wanted]:
+def _wanted(front: Service | None) -> Iterator[Wanted]:
     """The ports that serving takes, and on which interfaces."""
     if front is None:
         present = [one for one in all_interfaces() if not one.address.is_loopback]
@@ -173,7 +173,7 @@ def _sysctl(path: str) -> int:
     return int(Path("/proc/sys", path).read_text())
 
 
-def _links(named: Sequence[str], front: Front | None) -> Iterator[Link]:
+def _links(named: Sequence[str], front: Service | None) -> Iterator[Link]:
     """Those named; else those served; else all that might be."""
     states, addresses = psutil.net_if_stats(), psutil.net_if_addrs()
     served = [interface.name for interface in front.interfaces] if front else []
@@ -211,7 +211,7 @@ def buffers(wanted: int) -> Buffers:
     )
 
 
-def _roots(front: Front, *, is_default: bool) -> Iterator[RootFiles]:
+def _roots(front: Service, *, is_default: bool) -> Iterator[RootFiles]:
     """Look for the boot files in each root as the server does when it starts."""
     names = [interface.name for interface in file_interfaces(front)]
     if not (front.tftp.enabled or front.http.enabled) or not names:

@@ -28,18 +28,18 @@ from fastpxe.serve.dhcp.server import DhcpSocket
 from fastpxe.serve.files.boot_files import file_interfaces, look_up
 from fastpxe.serve.files.resolve import Files
 from fastpxe.serve.files.roots import Roots, make_default_root
-from fastpxe.service import Front
+from fastpxe.service import Service
 
 log = logging.getLogger("fastpxe")
 
 
-class Listening:
+class Listeners:
     """Every port on every interface, bound once for each worker; `stack` closes them.
 
     Raises StartError.
     """
 
-    def __init__(self, front: Front, workers: int, stack: ExitStack) -> None:
+    def __init__(self, front: Service, workers: int, stack: ExitStack) -> None:
         self._workers = workers
         self._full_before = full_buffers()
         self._stack = stack
@@ -91,7 +91,7 @@ class Listening:
             return msgspec.structs.replace(config, http=self._http_settings)
         return config
 
-    def is_as_asked(self, front: Front, config: Config | DnsmasqConfig) -> bool:
+    def is_as_asked(self, front: Service, config: Config | DnsmasqConfig) -> bool:
         """Whether these are the sockets that a configuration wants; else it takes a restart."""
         is_http = not isinstance(config, Config) or config.http == self._http_settings
         return is_http and front.sockets == self._asked_for
@@ -102,7 +102,7 @@ class Listening:
         udp = f"UDP {'+'.join(map(str, self.port_numbers))}"
         return udp + (f", TCP {self.http[0][1].getsockname()[1]}" if self.http else "")
 
-    def admin_token(self, front: Front) -> str | None:
+    def admin_token(self, front: Service) -> str | None:
         """What must be shown where people look, by that configuration; None for nothing.
 
         The socket stays where it was opened: one that others reach keeps its token if need be.
@@ -125,11 +125,11 @@ class Listening:
         self._tftp_interfaces = [of_now(interface) for interface in self._tftp_interfaces]
         self.http = [(of_now(interface), sock) for interface, sock in self.http]
 
-    def make_default_root(self, front: Front) -> None:
+    def make_default_root(self, front: Service) -> None:
         """Make the folder that is served when none is named. Raises StartError."""
         make_default_root(front.tftp, self._names(front))
 
-    def open_roots(self, front: Front) -> Roots:
+    def open_roots(self, front: Service) -> Roots:
         """Open the roots, none when no files are served, and name the boot files that they lack."""
         roots = Roots(front.tftp, self._names(front))
         if front.tftp.unique_root is None:  # else it depends on the client
@@ -146,12 +146,12 @@ class Listening:
         sockets = (one.sock for share in (*self._dhcp, *self._tftp) for one in share)
         return min(sum(map(dropped_by_kernel, sockets)), full_buffers() - self._full_before)
 
-    def _names(self, front: Front) -> list[str]:
+    def _names(self, front: Service) -> list[str]:
         """The interfaces that files are served on."""
         serves = front.tftp.enabled or self.http
         return [interface.name for interface in self._tftp_interfaces] if serves else []
 
-    def _open(self, front: Front, interface: Interface, port: int) -> list[socket.socket]:
+    def _open(self, front: Service, interface: Interface, port: int) -> list[socket.socket]:
         wanted = front.receive_buffer
         group = open_group(
             interface,
@@ -182,7 +182,7 @@ class Listening:
             share.append(DhcpSocket(interface, port, sock))
 
 
-def _admin_socket(front: Front, stack: ExitStack) -> socket.socket | None:
+def _admin_socket(front: Service, stack: ExitStack) -> socket.socket | None:
     """Where people look, unless that is off; None, and a warning, where nobody asked for it."""
     if not front.admin.enabled:
         return None
@@ -195,7 +195,7 @@ def _admin_socket(front: Front, stack: ExitStack) -> socket.socket | None:
         return None
 
 
-def _tftp_interfaces(front: Front) -> list[Interface]:
+def _tftp_interfaces(front: Service) -> list[Interface]:
     patterns = front.tftp.interfaces
     chosen = file_interfaces(front)
     if (front.tftp.enabled or front.http.enabled) and not chosen:
@@ -205,7 +205,7 @@ def _tftp_interfaces(front: Front) -> list[Interface]:
     return chosen
 
 
-def _warn_of_missing_files(front: Front, files: Files, scripts: Files | None) -> None:
+def _warn_of_missing_files(front: Service, files: Files, scripts: Files | None) -> None:
     """A client that is told of a file which isn't there gives up at once: say so beforehand."""
     for file in look_up(front, files, scripts):
         if file.size is None:

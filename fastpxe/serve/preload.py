@@ -7,10 +7,10 @@ statements alone don't tell: codecs and event loops are looked up when they are 
 import codecs
 import importlib
 
-from fastpxe.service import Front
+from fastpxe.service import Service
 
 
-def preload(front: Front) -> None:
+def preload(front: Service) -> None:
     """Import all that the children of a server with this configuration use."""
     names = ["recorder.admin", "recorder.config_watch"]
     if front.http.enabled:

@@ -21,22 +21,22 @@ from fastpxe.monitor.histogram import Histogram, merged
 from fastpxe.monitor.histogram import describe as describe_latency
 from fastpxe.net.interfaces import all_interfaces, with_bound
 from fastpxe.serve.child import Child, how
-from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.handover import HandoverBuffer
 from fastpxe.serve.ipc.heartbeat import INTERVAL_S
-from fastpxe.serve.listeners import Listening
+from fastpxe.serve.listeners import Listeners
 from fastpxe.serve.preload import preload
 from fastpxe.serve.recorder import recorder
 from fastpxe.serve.recorder.host_boots import put_in_force
 from fastpxe.serve.recorder.host_store import make_folder
-from fastpxe.serve.recorder.interface_watch import Drift
-from fastpxe.serve.recorder.log_writer import Lines
+from fastpxe.serve.recorder.interface_watch import InterfaceWatcher
+from fastpxe.serve.recorder.log_writer import RateLimitedLog
 from fastpxe.serve.recorder.observer import Observer
-from fastpxe.serve.recorder.recorder import Beside, Recording
+from fastpxe.serve.recorder.recorder import BackgroundTask, RecorderContext
 from fastpxe.serve.system import privileges
-from fastpxe.serve.system.config_stamp import sign_of
+from fastpxe.serve.system.config_stamp import file_stamp
 from fastpxe.serve.system.systemd import Manager, Watchdog
-from fastpxe.serve.worker_pool import Generation
-from fastpxe.service import Front, Load, front_of
+from fastpxe.serve.worker_pool import WorkerPool
+from fastpxe.service import Load, Service, build_service
 
 log = logging.getLogger("fastpxe")
 
@@ -56,10 +56,10 @@ def run(load: Load, workers: int, user: str | None = None, watched: Sequence[str
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with ExitStack() as stack:
-            front = front_of(load(), all_interfaces())
+            front = build_service(load(), all_interfaces())
             account = privileges.account(user, front.user, front.group)
             count = _workers_for(front, workers)
-            listening = Listening(front, count, stack)
+            listening = Listeners(front, count, stack)
             if account and account.uid != os.geteuid():
                 _leave_root(account, front, listening, load)
             elif account:
@@ -70,7 +70,7 @@ def run(load: Load, workers: int, user: str | None = None, watched: Sequence[str
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def _workers_for(front: Front, wanted: int) -> int:
+def _workers_for(front: Service, wanted: int) -> int:
     """One, where another server has the ports too: it would count as a worker of ours."""
     if front.share_ports and wanted > 1:
         log.warning("ports are shared with another server: one worker instead of %d", wanted)
@@ -79,7 +79,7 @@ def _workers_for(front: Front, wanted: int) -> int:
 
 
 def _leave_root(
-    account: privileges.Account, front: Front, listening: Listening, load: Load
+    account: privileges.Account, front: Service, listening: Listeners, load: Load
 ) -> None:
     """Do what only root may, become another, and see what that one may. Raises StartError."""
     listening.make_default_root(front)
@@ -103,11 +103,11 @@ class Supervisor:
     """The sockets, and the generations of workers: the last one serves, those before retire."""
 
     def __init__(
-        self, front: Front, count: int, listening: Listening, watched: Sequence[str] = ()
+        self, front: Service, count: int, listening: Listeners, watched: Sequence[str] = ()
     ) -> None:
         self._count = count
         self._watched = watched
-        self._seen = sign_of(watched)
+        self._seen = file_stamp(watched)
         _say_notices(front)
         self._listening = listening
         self._manager = Manager(os.environ)
@@ -116,7 +116,7 @@ class Supervisor:
         self._living = [self._new_generation(front)]  # the last one serves, those before retire
         self._ended: Counter[str] = Counter()
         self._latency: Histogram = []
-        self._notebook = Notebook()
+        self._notebook = HandoverBuffer()
         self._started_at = time.time()
         self._pid = os.getpid()
         self._recorder = Child("the recorder", self._fork_recorder)
@@ -150,7 +150,7 @@ class Supervisor:
             )
 
     @property
-    def _now(self) -> Generation:
+    def _now(self) -> WorkerPool:
         """The workers that serve."""
         return self._living[-1]
 
@@ -193,16 +193,16 @@ class Supervisor:
 
     # --- workers --------------------------------------------------------------------------------
 
-    def _new_generation(self, front: Front) -> Generation:
+    def _new_generation(self, front: Service) -> WorkerPool:
         if front.hosts:
             put_in_force(front.hosts)
-        return Generation(front, self._listening, self._count, self._beat_s)
+        return WorkerPool(front, self._listening, self._count, self._beat_s)
 
     def _fork_recorder(self) -> int:
         """Start what tells of all workers; it waits for the one before, if there is one."""
-        observer = Observer(self._now.front, Lines())
+        observer = Observer(self._now.front, RateLimitedLog())
         return recorder.start(
-            Recording(
+            RecorderContext(
                 observer=observer,
                 readers=[one for each in self._living for one in each.readers(observer.hear)],
                 notebook=self._notebook,
@@ -212,9 +212,11 @@ class Supervisor:
             )
         )
 
-    def _beside(self, generations: Sequence[Generation]) -> list[Beside]:
+    def _beside(self, generations: Sequence[WorkerPool]) -> list[BackgroundTask]:
         """What the recorder's process does besides."""
-        beside: list[Beside] = [Drift(self._listening.interfaces, self._pid).begin]
+        beside: list[BackgroundTask] = [
+            InterfaceWatcher(self._listening.interfaces, self._pid).begin
+        ]
         if self._watched:
             beside.append(self._begin_to_watch)
         sock = self._listening.admin
@@ -265,7 +267,7 @@ class Supervisor:
                 self._living.remove(generation)
                 self._add_up(generation)
 
-    def _add_up(self, generation: Generation) -> None:
+    def _add_up(self, generation: WorkerPool) -> None:
         """Keep the counts of a generation that has ended, and close what it had open."""
         self._ended.update(generation.counts())
         self._latency = merged([self._latency, *generation.latencies()])
@@ -295,12 +297,12 @@ class Supervisor:
         have.
         """
         self._manager.reloading()
-        self._seen = sign_of(self._watched)
+        self._seen = file_stamp(self._watched)
         old = self._now
         try:
             present = with_bound(all_interfaces(), self._listening.interfaces)
             config = load()
-            front = front_of(self._listening.as_opened(config), present)
+            front = build_service(self._listening.as_opened(config), present)
             self._listening.adopt(present)
             generation = self._new_generation(front)
         except Exception as error:  # noqa: BLE001 - whatever it is, machines go on booting
@@ -335,7 +337,7 @@ class Supervisor:
         self._manager.ready(f"reload refused, the old configuration goes on: {why}")
 
 
-def _retire(generation: Generation) -> None:
+def _retire(generation: WorkerPool) -> None:
     """Have processes leave what is new to others, and end when what they have begun is over.
 
     It waits for the workers to do the first, so that nobody is answered by what was before.
@@ -354,7 +356,7 @@ def _take_leave(child: Child, status: int) -> None:
     child.pid = 0
 
 
-def _say_notices(front: Front) -> None:
+def _say_notices(front: Service) -> None:
     for notice in front.notices:
         log.warning("%s", notice)
     ports = front.tftp.ports

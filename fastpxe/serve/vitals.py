@@ -3,16 +3,16 @@
 import time
 from collections.abc import Sequence
 
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 
 LOOK_S = 1.0
 SILENT_S = 5.0  # without a sign of life, a child counts as silent
 
 
-class Vitals:
+class HeartbeatMonitor:
     """Of each child, when it last gave a sign of life; new ones are given the time to begin."""
 
-    def __init__(self, pulses: Sequence[Pulse]) -> None:
+    def __init__(self, pulses: Sequence[Heartbeat]) -> None:
         self._pulses = pulses
         self._beat_at = [time.monotonic()] * len(pulses)
 

@@ -14,36 +14,36 @@ from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.ipc.event_channel import EventChannel
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 from fastpxe.serve.system.fork import fork, take_signals
 from fastpxe.serve.system.privileges import give_up_all
 from fastpxe.serve.tftp.server import TftpServer
-from fastpxe.service import Front
+from fastpxe.service import Service
 
 RETIRE_LIMIT_S = 120  # for what was begun by a worker that was replaced
 RETIRE_LOOK_S = 0.1
 
 
-class Tools(NamedTuple):
+class WorkerContext(NamedTuple):
     """What a worker works with, opened by its parent. `number` is its share of the packets."""
 
     number: int
-    front: Front
+    front: Service
     roots: Roots
     dhcp: list[DhcpSocket]
     tftp: list[DhcpSocket]
     board: Board
     pipe: EventChannel
     scripts: ScriptMaker | None
-    pulse: Pulse
+    pulse: Heartbeat
 
 
-def start(tools: Tools) -> int:
+def start(tools: WorkerContext) -> int:
     """Fork a worker; its process id."""
     return fork(f"fastpxe-{tools.number}", lambda: uvloop.run(_work(tools)), opens_sockets=True)
 
 
-async def _work(tools: Tools) -> None:
+async def _work(tools: WorkerContext) -> None:
     loop = asyncio.get_running_loop()
     stopped, retired = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
@@ -69,7 +69,9 @@ async def _work(tools: Tools) -> None:
         wait.cancel()
 
 
-def _tftp_server(loop: asyncio.AbstractEventLoop, tools: Tools, one: DhcpSocket) -> TftpServer:
+def _tftp_server(
+    loop: asyncio.AbstractEventLoop, tools: WorkerContext, one: DhcpSocket
+) -> TftpServer:
     files = tools.roots[one.interface.name]
     server = TftpServer(
         loop, one.interface, tools.front.tftp, files, tools.pipe.send,

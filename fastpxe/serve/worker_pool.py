@@ -16,29 +16,29 @@ from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.http import process as http_process
 from fastpxe.serve.ipc.event_channel import EventChannel, EventReader
-from fastpxe.serve.ipc.heartbeat import Pulse
-from fastpxe.serve.listeners import Listening
-from fastpxe.service import Front
+from fastpxe.serve.ipc.heartbeat import Heartbeat
+from fastpxe.serve.listeners import Listeners
+from fastpxe.service import Service
 
 BOARD_SIZE = 1 << 15  # decisions that can wait to be logged, 12 MB
 
 
-class HttpTools(msgspec.Struct, kw_only=True):
+class HttpContext(msgspec.Struct, kw_only=True):
     """What the HTTP server works with; its board stays empty, for it decides on no datagram."""
 
     sockets: list[http_process.HttpSocket]
     board: Board
     pipe: EventChannel
-    pulse: Pulse
+    pulse: Heartbeat
 
 
-class Generation:
+class WorkerPool:
     """Workers, and the HTTP server if there is one, with all that is opened for them.
 
     beat_s: how often each gives a sign of life. Raises StartError and OSError.
     """
 
-    def __init__(self, front: Front, listening: Listening, count: int, beat_s: float) -> None:
+    def __init__(self, front: Service, listening: Listeners, count: int, beat_s: float) -> None:
         self.front = front
         with ExitStack() as stack:
             self.roots = stack.enter_context(listening.open_roots(front))
@@ -49,7 +49,7 @@ class Generation:
             for index in range(count):
                 dhcp, tftp = listening.share(index)
                 self._tools.append(
-                    worker.Tools(
+                    worker.WorkerContext(
                         number=index,
                         front=front,
                         roots=self.roots,
@@ -58,14 +58,14 @@ class Generation:
                         board=Board(max(len(dhcp), 1), BOARD_SIZE),
                         pipe=stack.enter_context(closing(EventChannel())),
                         scripts=scripts,
-                        pulse=Pulse(f"worker {index}", beat_s),
+                        pulse=Heartbeat(f"worker {index}", beat_s),
                     )
                 )
-            self._http = HttpTools(
+            self._http = HttpContext(
                 sockets=_http_sockets(front, listening, self.roots, scripts),
                 board=Board(1, 1),
                 pipe=stack.enter_context(closing(EventChannel())),
-                pulse=Pulse("the HTTP server", beat_s),
+                pulse=Heartbeat("the HTTP server", beat_s),
             )
             self._stack = stack.pop_all()
         self.children = [_worker(tools) for tools in self._tools]
@@ -89,13 +89,13 @@ class Generation:
         return [child.pid for child in self.children if child.pid]
 
     @property
-    def pulses(self) -> list[Pulse]:
+    def pulses(self) -> list[Heartbeat]:
         """Those of all processes that serve."""
         http = [self._http.pulse] if self._http.sockets else []
         return [*(tools.pulse for tools in self._tools), *http]
 
     @property
-    def pulses_due(self) -> list[Pulse]:
+    def pulses_due(self) -> list[Heartbeat]:
         """Those of the processes that there are: one that waits to be started again gives none."""
         pairs = zip(self.pulses, self.children, strict=True)
         return [pulse for pulse, child in pairs if child.pid]
@@ -129,7 +129,7 @@ class Generation:
 
 
 def _http_sockets(
-    front: Front, listening: Listening, roots: Roots, scripts: ScriptMaker | None
+    front: Service, listening: Listeners, roots: Roots, scripts: ScriptMaker | None
 ) -> list[http_process.HttpSocket]:
     return [
         http_process.HttpSocket(
@@ -140,7 +140,7 @@ def _http_sockets(
     ]  # fmt: skip
 
 
-def _worker(tools: worker.Tools) -> Child:
+def _worker(tools: worker.WorkerContext) -> Child:
     def fork() -> int:
         tools.pulse.beat()  # it is given the time to begin
         return worker.start(tools)
@@ -148,7 +148,7 @@ def _worker(tools: worker.Tools) -> Child:
     return Child(tools.pulse.name, fork)
 
 
-def _http_server(tools: HttpTools) -> Child:
+def _http_server(tools: HttpContext) -> Child:
     def fork() -> int:
         tools.pulse.beat()
         return http_process.start(tools.sockets, tools.pipe.send, tools.pulse)

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fastpxe.events import HttpServed, TransferDone, TransferRefused
-from fastpxe.monitor.counters import CHART_S, KINDS_MAX, Answers, Tally
+from fastpxe.monitor.counters import CHART_S, KINDS_MAX, AnswerRate, Counters
 
 CLIENT = (IPv4Address("10.0.0.100"), 2000)
 
@@ -17,7 +17,7 @@ def done(outcome: Any = "done", **options: int) -> TransferDone:
 
 
 def test_transfers_are_counted_by_outcome_and_size() -> None:
-    tally = Tally()
+    tally = Counters()
     for event in (done(), done(blksize=1468, windowsize=4), done("timeout"), done("probe")):
         tally.saw(event)
     assert tally.transfers == {"done": 2, "timeout": 1, "probe": 1}
@@ -26,7 +26,7 @@ def test_transfers_are_counted_by_outcome_and_size() -> None:
 
 
 def test_refusals_and_requests_are_counted_by_code() -> None:
-    tally = Tally()
+    tally = Counters()
     tally.saw(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
     for method, status in (("GET", 200), ("HEAD", 200), ("BREW", 405)):
         tally.saw(
@@ -41,7 +41,7 @@ def test_refusals_and_requests_are_counted_by_code() -> None:
 
 
 def test_what_clients_choose_can_t_make_it_grow() -> None:
-    tally = Tally()
+    tally = Counters()
     for blksize in range(8, 8 + 3 * KINDS_MAX):
         tally.saw(done(blksize=blksize))
     assert len(tally.sizes) == KINDS_MAX + 1
@@ -49,7 +49,7 @@ def test_what_clients_choose_can_t_make_it_grow() -> None:
 
 
 def test_answers_are_told_of_each_second_that_is_over() -> None:
-    answers = Answers()
+    answers = AnswerRate()
     for total, now in ((10, 100.0), (14, 100.9), (15, 101.0), (18, 101.5)):
         answers.count(total, now)
     assert answers.per_s == [5]
@@ -59,7 +59,7 @@ def test_answers_are_told_of_each_second_that_is_over() -> None:
 
 def test_a_look_that_comes_late_leaves_no_gap() -> None:
     """A look comes every 1.03 s, so that now and then there is none within a second."""
-    answers = Answers()
+    answers = AnswerRate()
     for look in range(101):
         answers.count(round(1030 * look), 100 + 1.03 * look)
     assert len(answers.per_s) == 103
@@ -67,7 +67,7 @@ def test_a_look_that_comes_late_leaves_no_gap() -> None:
 
 
 def test_what_came_between_two_looks_is_spread_over_the_seconds() -> None:
-    answers = Answers()
+    answers = AnswerRate()
     answers.count(0, 100.5)
     answers.count(10, 105.5)
     answers.count(10, 107)
@@ -75,7 +75,7 @@ def test_what_came_between_two_looks_is_spread_over_the_seconds() -> None:
 
 
 def test_a_count_that_begins_anew_takes_nothing_away() -> None:
-    answers = Answers()
+    answers = AnswerRate()
     for total, now in ((10, 100.0), (20, 101.5), (3, 102.5), (5, 103.0)):
         answers.count(total, now)
     assert min(answers.per_s) >= 0
@@ -83,7 +83,7 @@ def test_a_count_that_begins_anew_takes_nothing_away() -> None:
 
 
 def test_a_clock_that_jumps_is_no_storm_and_no_loop() -> None:
-    answers = Answers()
+    answers = AnswerRate()
     answers.count(5, 100)
     answers.count(6, 101)
     answers.count(8, 1e9)
@@ -96,7 +96,7 @@ def test_a_clock_that_jumps_is_no_storm_and_no_loop() -> None:
 
 
 def test_no_more_is_remembered_than_the_chart_shows() -> None:
-    answers = Answers()
+    answers = AnswerRate()
     for second in range(CHART_S + 50):
         answers.count(second, 100 + second)
     assert len(answers.per_s) == CHART_S

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 from fastpxe.dhcp.constants import MessageType
 from fastpxe.events import Answered, Sender
-from fastpxe.monitor.one_shot import FETCH_S, Starts
+from fastpxe.monitor.one_shot import FETCH_S, OneShotTracker
 from fastpxe.policy import config
 from fastpxe.policy.hosts import Host, parse_host
 
@@ -31,8 +31,8 @@ def host(boot: str, name: str = MAC) -> Host:
     return Host(name=name, keys=parse_host(name)[1], boot=boot, once=True)
 
 
-def following(one: Host) -> Starts:
-    starts = Starts(config.parse(RULES, "test").rules, [OURS])
+def following(one: Host) -> OneShotTracker:
+    starts = OneShotTracker(config.parse(RULES, "test").rules, [OURS])
     starts.follow([one])
     return starts
 

@@ -13,7 +13,7 @@ from project import CONTRIB
 from prometheus_client.parser import text_string_to_metric_families
 
 from fastpxe.events import HttpServed, TransferDone, TransferRefused
-from fastpxe.monitor.counters import Tally
+from fastpxe.monitor.counters import Counters
 from fastpxe.monitor.journal import STUCK_S, Boot, Stage
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.monitor.problems import PROBLEMS
@@ -27,7 +27,7 @@ GROUPING = re.compile(r"by \(([\w, ]+)\) \((?:\w+\()?(fastpxe_\w+)")
 
 def figures() -> Figures:
     """Figures of a server that has seen one of everything."""
-    tally = Tally()
+    tally = Counters()
     tally.saw(
         TransferDone(
             interface="e", client=CLIENT, file="f", options={}, size_bytes=1, duration_s=1,

@@ -7,7 +7,7 @@ from fastpxe.errors import FileRefused, MalformedPacket
 from fastpxe.net.interfaces import Interface, interfaces_matching
 from fastpxe.serve.files.resolve import Files, open_requested
 from fastpxe.serve.files.scripts import template_path
-from fastpxe.service import Front
+from fastpxe.service import Service
 
 
 class BootFile(NamedTuple):
@@ -19,7 +19,7 @@ class BootFile(NamedTuple):
     why_not: str = ""
 
 
-def look_up(front: Front, files: Files, scripts: Files | None) -> Iterator[BootFile]:
+def look_up(front: Service, files: Files, scripts: Files | None) -> Iterator[BootFile]:
     """Open each file as a client's request would be. A folder of each client's is not looked in.
 
     What is made for each machine, from a template of `scripts`, is no file and left out.
@@ -43,7 +43,7 @@ def look_up(front: Front, files: Files, scripts: Files | None) -> Iterator[BootF
             yield BootFile(name, rule, size)
 
 
-def file_interfaces(front: Front) -> list[Interface]:
+def file_interfaces(front: Service) -> list[Interface]:
     """Where files are served: the interfaces of DHCP unless [tftp] names others."""
     patterns = front.tftp.interfaces
     return interfaces_matching(patterns, front.present) if patterns else list(front.interfaces)

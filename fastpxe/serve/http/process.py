@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fastpxe.events import Event
 from fastpxe.serve.files.client_roots import Shares
 from fastpxe.serve.files.scripts import ScriptMaker
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 from fastpxe.serve.system.fork import fork
 from fastpxe.tftp.packets import TftpSettings
 
@@ -27,7 +27,7 @@ class HttpSocket(NamedTuple):
     scripts: ScriptMaker | None = None
 
 
-def start(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Pulse) -> int:
+def start(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Heartbeat) -> int:
     """Fork a server; its process id. SIGTERM: stop. SIGUSR1: accept no more, end when all have."""
 
     def serve() -> None:

@@ -29,7 +29,7 @@ from fastpxe.serve.files.root import OpenFile
 from fastpxe.serve.files.scripts import Made, Place
 from fastpxe.serve.http.limits import LimitedServer, Limits, end_stalled
 from fastpxe.serve.http.process import HttpSocket
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 from fastpxe.serve.system.fork import take_signals
 from fastpxe.text import printable
 
@@ -67,7 +67,7 @@ class Refusal(NamedTuple):
     why: str
 
 
-async def work(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Pulse) -> None:
+async def work(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Heartbeat) -> None:
     """Serve until SIGTERM; at SIGUSR1 accept no more, and end when the last download has."""
     loop = asyncio.get_running_loop()
     stopped, retired = asyncio.Event(), asyncio.Event()

@@ -7,7 +7,7 @@ import struct
 _SIZE = struct.Struct("=Q")
 
 
-class Notebook:
+class HandoverBuffer:
     """Memory that is shared by fork. One process at a time `hold`s it; the next waits until then.
 
     What was being written when a process was killed is not read.

@@ -10,7 +10,7 @@ _COUNT = struct.Struct("=Q")
 _LET_GO = struct.Struct("=B")
 
 
-class Pulse:
+class Heartbeat:
     """One child's, `name` for people. It survives the child, and serves the next in its place."""
 
     def __init__(self, name: str, interval_s: float = INTERVAL_S) -> None:

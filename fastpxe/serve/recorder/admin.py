@@ -24,14 +24,14 @@ import msgspec
 from aiohttp import web
 
 from fastpxe.monitor import page
-from fastpxe.monitor.changed_boots import News
+from fastpxe.monitor.changed_boots import ChangeFeed
 from fastpxe.monitor.histogram import Histogram
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.policy.rules import Rule
 from fastpxe.serve.http.limits import LimitedServer, Limits, end_stalled
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 from fastpxe.serve.recorder.observer import Observer
-from fastpxe.serve.vitals import LOOK_S, Vitals
+from fastpxe.serve.vitals import LOOK_S, HeartbeatMonitor
 
 PUSH_S = 1.0
 STREAMS_MAX = 32
@@ -58,7 +58,7 @@ class Server(NamedTuple):
     rules: Sequence[Rule]
     counts: Callable[[], Counter[str]]
     latency: Callable[[], Histogram]
-    pulses: Sequence[Pulse]
+    pulses: Sequence[Heartbeat]
     started_at: float
 
 
@@ -70,7 +70,7 @@ class Admin:
         self._sock = sock
         self._token = token
         self._streams = 0
-        self._vitals = Vitals(server.pulses)
+        self._vitals = HeartbeatMonitor(server.pulses)
         self._pages: dict[str, Page] = {
             "/": self._page,
             "/page.css": _asset("page.css", "text/css"),
@@ -204,7 +204,7 @@ class Admin:
 
     async def _boot_events(self, request: web.BaseRequest) -> web.StreamResponse:
         """The boots that changed, first all of them."""
-        told = News()
+        told = ChangeFeed()
 
         def news() -> str:
             changed = told.of(self._observer.journal.boots())

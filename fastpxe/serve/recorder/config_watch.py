@@ -14,7 +14,7 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from fastpxe.serve.system.config_stamp import Sign, sign_of
+from fastpxe.serve.system.config_stamp import FileStamp, file_stamp
 
 DEBOUNCE_MS = 300  # an editor's several steps are one change
 LOOK_MS = 1000
@@ -22,7 +22,7 @@ LOOK_MS = 1000
 log = logging.getLogger("fastpxe")
 
 
-def begin(paths: Sequence[str], seen: Sign, parent: int, stack: AsyncExitStack) -> None:
+def begin(paths: Sequence[str], seen: FileStamp, parent: int, stack: AsyncExitStack) -> None:
     """Watch files, and folders with all that is in them, until the stack is closed.
 
     seen: how they were when they were read.
@@ -37,7 +37,9 @@ def begin(paths: Sequence[str], seen: Sign, parent: int, stack: AsyncExitStack) 
     stack.push_async_callback(stop)
 
 
-async def _watch(paths: Sequence[str], seen: Sign, parent: int, stopped: asyncio.Event) -> None:
+async def _watch(
+    paths: Sequence[str], seen: FileStamp, parent: int, stopped: asyncio.Event
+) -> None:
     try:
         # Folders: editors put a new file in place of the old one, and a watch on that sees no more.
         folders = {str(path if path.is_dir() else path.parent) for path in map(Path, paths)}
@@ -45,7 +47,7 @@ async def _watch(paths: Sequence[str], seen: Sign, parent: int, stopped: asyncio
             *folders, debounce=DEBOUNCE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True,
             stop_event=stopped, recursive=False,
         ):  # fmt: skip
-            now = sign_of(paths)
+            now = file_stamp(paths)
             if now != seen:
                 seen = now
                 os.kill(parent, signal.SIGHUP)

@@ -14,8 +14,8 @@ import msgspec
 
 from fastpxe.errors import StoreError
 from fastpxe.events import Answered, Event, HttpServed, TransferDone
-from fastpxe.monitor.one_shot import Starts
-from fastpxe.policy._host_table import Hosts
+from fastpxe.monitor.one_shot import OneShotTracker
+from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.hosts import Host, entries
 from fastpxe.policy.rules import Rule
 from fastpxe.serve.recorder.host_store import HostStore, HostWatch
@@ -25,42 +25,42 @@ TOLD_ONE_BY_ONE = 20
 log = logging.getLogger("fastpxe")
 
 
-class HostBoots(msgspec.Struct, frozen=True, kw_only=True):
+class HostBootConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a configuration says of hosts with a boot of their own.
 
     table: where workers look. boots: its numbers by name. hosts: those of the configuration.
     folder: where the others are kept.
     """
 
-    table: Hosts
+    table: HostBootTable
     boots: dict[str, int]
     hosts: tuple[Host, ...]
     folder: str
 
 
-def put_in_force(boots: HostBoots) -> None:
+def put_in_force(boots: HostBootConfig) -> None:
     """Put the hosts that are kept into a new table, so that the first answer knows of them.
 
-    What is in the way of that is said by the HostKeeper, which looks again.
+    What is in the way of that is said by the HostBootManager, which looks again.
     """
     with suppress(StoreError, ValueError):
         hosts = [*HostStore(boots.folder).all(), *boots.hosts]
         boots.table.replace(entries(hosts, boots.boots))
 
 
-class HostKeeper:
+class HostBootManager:
     """Puts hosts into the table, and takes them out when what they asked for once has started.
 
     By the configuration's `rules` and this machine's own addresses it sees that a boot has started.
     """
 
     def __init__(
-        self, boots: HostBoots, rules: Sequence[Rule], own: Collection[IPv4Address]
+        self, boots: HostBootConfig, rules: Sequence[Rule], own: Collection[IPv4Address]
     ) -> None:
         self._boots = boots
         self._store = HostStore(boots.folder)
         self._watch = HostWatch(self._store)
-        self._starts = Starts(rules, own)
+        self._starts = OneShotTracker(rules, own)
         self._told: dict[str, str] = {}
         self._started: set[Host] = set()  # that the database may still have, if it can't be written
         self._trouble = ""

@@ -28,7 +28,7 @@ def make_folder(folder: str, uid: int, gid: int, *, own: str = STATE) -> None:
     """Make the folder for another user; a folder that is there is given away only if it is `own`.
 
     That one has nothing else in it, and root may have made it by setting a host before the first
-    start. Who can't do it has nothing to make: HostKeeper says so when it matters.
+    start. Who can't do it has nothing to make: HostBootManager says so when it matters.
     """
     path = Path(folder)
     with suppress(OSError):

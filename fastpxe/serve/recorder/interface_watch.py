@@ -19,7 +19,7 @@ LOOK_S = 2.0
 log = logging.getLogger("fastpxe")
 
 
-class Drift:
+class InterfaceWatcher:
     """Has `parent` reload at other addresses, and warns of what is lost, once while that lasts."""
 
     def __init__(self, bound: Sequence[Interface], parent: int) -> None:

@@ -14,7 +14,7 @@ LINES_PER_S = 200
 log = logging.getLogger("fastpxe")
 
 
-class Lines:
+class RateLimitedLog:
     """Writes lines with the time at which their event happened.
 
     `per_s` is how many in a second of this machine's clock; warnings and errors beside them count,

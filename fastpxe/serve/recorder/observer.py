@@ -17,13 +17,13 @@ from fastpxe.events import (
     TransferDone,
     TransferRefused,
 )
-from fastpxe.monitor.counters import Answers, Tally
+from fastpxe.monitor.counters import AnswerRate, Counters
 from fastpxe.monitor.journal import Boot, Journal
 from fastpxe.monitor.log_lines import Repeats, describe
 from fastpxe.serve.files.resolve import hardware_address
-from fastpxe.serve.recorder.host_boots import HostKeeper
-from fastpxe.serve.recorder.log_writer import Lines
-from fastpxe.service import Front
+from fastpxe.serve.recorder.host_boots import HostBootManager
+from fastpxe.serve.recorder.log_writer import RateLimitedLog
+from fastpxe.service import Service
 from fastpxe.text import printable
 
 LOOK_S = 1.0
@@ -36,15 +36,15 @@ log = logging.getLogger("fastpxe")
 Download = TransferDone | TransferRefused | HttpServed | Progress
 
 
-class Kept(msgspec.Struct, kw_only=True):
+class ObserverState(msgspec.Struct, kw_only=True):
     """What one observer leaves to the next."""
 
     boots: list[Boot]
     history: list[Boot]
     hits: dict[str, int]
     problems: dict[str, int]
-    tally: Tally
-    answers: Answers
+    tally: Counters
+    answers: AnswerRate
 
 
 class Observer:
@@ -53,14 +53,14 @@ class Observer:
     `lines` writes the log. `front` is the configuration in force.
     """
 
-    def __init__(self, front: Front, lines: Lines) -> None:
+    def __init__(self, front: Service, lines: RateLimitedLog) -> None:
         self.front = front
         self.journal = Journal(front.own)
-        self.tally = Tally()
-        self.answers = Answers()
+        self.tally = Counters()
+        self.answers = AnswerRate()
         self._lines = lines
         self._repeats = Repeats()
-        self._hosts = HostKeeper(front.hosts, front.rules, front.own) if front.hosts else None
+        self._hosts = HostBootManager(front.hosts, front.rules, front.own) if front.hosts else None
         self._neighbours: dict[tuple[IPv4Address, str], tuple[str, float]] = {}
         self._looked_at = 0.0
         self._heard: list[Event] = []
@@ -117,7 +117,7 @@ class Observer:
 
     def keep(self) -> bytes:
         """What the next observer is to know."""
-        kept = Kept(
+        kept = ObserverState(
             boots=list(self.journal.boots()),
             history=list(self.journal.history),
             hits=self.journal.hits,
@@ -131,7 +131,7 @@ class Observer:
         """Go on from what another observer kept; b"" for nothing."""
         if not kept:
             return
-        found = msgspec.msgpack.decode(kept, type=Kept)
+        found = msgspec.msgpack.decode(kept, type=ObserverState)
         self.journal.put_back(found.boots)
         self.journal.history.extend(found.history)
         self.journal.hits.update(found.hits)

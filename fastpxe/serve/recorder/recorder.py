@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import NamedTuple
 
 from fastpxe.serve.ipc.event_channel import EventReader
-from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.handover import HandoverBuffer
 from fastpxe.serve.recorder.observer import Observer
 from fastpxe.serve.system.fork import fork, take_signals
 
@@ -27,11 +27,11 @@ LOOK_S = 0.05
 KEEP_S = 5.0
 STORM_PER_S = 2000  # decisions; above that rate a storm is on, and its lines wait until it is over
 
-Beside = Callable[[Observer, AsyncExitStack], Awaitable[None]]
+BackgroundTask = Callable[[Observer, AsyncExitStack], Awaitable[None]]
 """Starts something that runs beside, in the same process, until the stack is closed."""
 
 
-class Recording(NamedTuple):
+class RecorderContext(NamedTuple):
     """What a recorder works with.
 
     counts: those of the whole server. beside: what runs in the same process. flush: for the end.
@@ -39,13 +39,13 @@ class Recording(NamedTuple):
 
     observer: Observer
     readers: Sequence[EventReader]
-    notebook: Notebook
+    notebook: HandoverBuffer
     counts: Callable[[], Counter[str]]
-    beside: Sequence[Beside]
+    beside: Sequence[BackgroundTask]
     flush: Callable[[], None]
 
 
-def start(recording: Recording) -> int:
+def start(recording: RecorderContext) -> int:
     """Fork a recorder; its process id."""
 
     def record() -> None:
@@ -59,7 +59,7 @@ def start(recording: Recording) -> int:
     return fork("fastpxe-log", record)
 
 
-async def _record(recording: Recording) -> None:
+async def _record(recording: RecorderContext) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     if signal.SIGTERM in signal.sigpending():  # it was replaced while it waited for the one before
@@ -85,7 +85,7 @@ async def _record(recording: Recording) -> None:
 
 
 async def _go_on(
-    recording: Recording,
+    recording: RecorderContext,
     stopped: asyncio.Event,
     tell: Callable[[], int],
     answered: Callable[[], int],

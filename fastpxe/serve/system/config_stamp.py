@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-Sign = tuple[tuple[str, int, int, int], ...]
+FileStamp = tuple[tuple[str, int, int, int], ...]
 
 
-def sign_of(paths: Sequence[str]) -> Sign:
+def file_stamp(paths: Sequence[str]) -> FileStamp:
     """Of files, and of those in folders, their inode, time and size; of a missing one nothing."""
     return tuple(sorted(_signs(paths)))
 

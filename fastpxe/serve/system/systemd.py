@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 
 log = logging.getLogger("fastpxe")
 
@@ -66,7 +66,7 @@ class Watchdog:
         """How long to the next look; None for ever."""
         return None if self._interval_s is None else max(0.0, self._due_at - now)
 
-    def look(self, pulses: Sequence[Pulse], now: float) -> None:
+    def look(self, pulses: Sequence[Heartbeat], now: float) -> None:
         """Look at every pulse, if it is time to."""
         if self._interval_s is None or now < self._due_at:
             return

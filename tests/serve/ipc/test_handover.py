@@ -3,11 +3,11 @@
 import os
 import signal
 
-from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.handover import HandoverBuffer
 
 
 def test_what_was_written_last_is_read_by_another_process() -> None:
-    notebook = Notebook()
+    notebook = HandoverBuffer()
     assert notebook.read() == b""
     writer = os.fork()
     if not writer:
@@ -21,7 +21,7 @@ def test_what_was_written_last_is_read_by_another_process() -> None:
 
 
 def test_the_next_waits_until_the_one_before_has_ended_however_it_ends() -> None:
-    notebook = Notebook()
+    notebook = HandoverBuffer()
     reader, writer = os.pipe()
     first = os.fork()
     if not first:

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import os
 
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 
 
 def test_a_beat_is_seen_once() -> None:
-    pulse = Pulse("worker 0")
+    pulse = Heartbeat("worker 0")
     assert not pulse.has_beaten()
     pulse.beat()
     assert pulse.has_beaten()
@@ -16,7 +16,7 @@ def test_a_beat_is_seen_once() -> None:
 
 
 def test_a_beat_of_a_child_is_seen() -> None:
-    pulse = Pulse("worker 0")
+    pulse = Heartbeat("worker 0")
     pid = os.fork()
     if not pid:
         pulse.beat()
@@ -26,7 +26,7 @@ def test_a_beat_of_a_child_is_seen() -> None:
 
 
 def test_a_child_says_when_it_lets_go() -> None:
-    pulse = Pulse("worker 0")
+    pulse = Heartbeat("worker 0")
     pulse.beat()
     assert not pulse.has_let_go
     pid = os.fork()
@@ -39,7 +39,7 @@ def test_a_child_says_when_it_lets_go() -> None:
 
 
 def test_it_goes_on_with_the_loop() -> None:
-    pulse = Pulse("worker 0", 0.001)
+    pulse = Heartbeat("worker 0", 0.001)
 
     async def see(times: int) -> None:
         seen = 0

@@ -7,7 +7,7 @@ from ipaddress import IPv4Interface
 import pytest
 
 from fastpxe.net.interfaces import Interface, all_interfaces
-from fastpxe.serve.recorder.interface_watch import Drift, losses, readdressed
+from fastpxe.serve.recorder.interface_watch import InterfaceWatcher, losses, readdressed
 
 
 def interface(name: str = "eth0", index: int = 2, *networks: str) -> Interface:
@@ -51,7 +51,7 @@ def test_other_addresses_are_seen(now: Interface, *, is_another: bool) -> None:
 
 
 def test_it_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    drift = Drift([*all_interfaces(), interface("nowhere0", 1 << 20)], os.getpid())
+    drift = InterfaceWatcher([*all_interfaces(), interface("nowhere0", 1 << 20)], os.getpid())
     drift.look()
     drift.look()
     assert [record.getMessage()[:17] for record in caplog.records] == ["nowhere0 is gone:"]

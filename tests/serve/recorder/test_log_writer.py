@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from fastpxe.events import Notice
-from fastpxe.serve.recorder.log_writer import Lines
+from fastpxe.serve.recorder.log_writer import RateLimitedLog
 
 EVENT = Notice(interface="", at=1_700_000_000.25, text="x")
 
@@ -16,13 +16,13 @@ def _informed(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_line_has_the_time_of_its_event(caplog: pytest.LogCaptureFixture) -> None:
-    Lines().tell(logging.INFO, "offer a", EVENT)
+    RateLimitedLog().tell(logging.INFO, "offer a", EVENT)
     (record,) = caplog.records
     assert (record.getMessage(), record.created, record.msecs) == ("offer a", EVENT.at, 250)
 
 
 def test_of_too_many_lines_the_rest_is_counted(caplog: pytest.LogCaptureFixture) -> None:
-    lines = Lines(per_s=3)
+    lines = RateLimitedLog(per_s=3)
     lines.look(100.0)
     for _ in range(5):
         lines.tell(logging.INFO, "offer a", EVENT)
@@ -39,7 +39,7 @@ def test_of_too_many_lines_the_rest_is_counted(caplog: pytest.LogCaptureFixture)
 def test_what_is_limited_elsewhere_is_written_however_many_lines_there_were(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    lines = Lines(per_s=1)
+    lines = RateLimitedLog(per_s=1)
     for _ in range(20):
         lines.tell(logging.WARNING, "tftp-refused a", EVENT)
     lines.tell_anyway(logging.WARNING, "stuck b", EVENT)
@@ -53,7 +53,7 @@ def test_what_is_limited_elsewhere_is_written_however_many_lines_there_were(
 
 
 def test_what_nobody_wants_to_read_is_not_counted(caplog: pytest.LogCaptureFixture) -> None:
-    lines = Lines(per_s=1)
+    lines = RateLimitedLog(per_s=1)
     for _ in range(3):
         lines.tell(logging.DEBUG, "ignored c", EVENT)
     lines.look(200.0)
@@ -63,7 +63,7 @@ def test_what_nobody_wants_to_read_is_not_counted(caplog: pytest.LogCaptureFixtu
 def test_a_clock_that_was_set_back_begins_another_second(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    lines = Lines(per_s=1)
+    lines = RateLimitedLog(per_s=1)
     lines.look(5000.0)
     for _ in range(2):
         lines.tell(logging.INFO, "offer a", EVENT)
@@ -76,7 +76,7 @@ def test_a_clock_that_was_set_back_begins_another_second(
 def test_what_begins_with_a_client_s_number_is_counted_as_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    lines = Lines(per_s=0)
+    lines = RateLimitedLog(per_s=0)
     for xid in range(500):
         lines.tell(logging.INFO, f"{xid} available DHCP subnet: 10.0.0.0/24", EVENT)
     lines.look(101.0)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.handover import HandoverBuffer
 from fastpxe.serve.recorder import recorder
 
 
@@ -28,11 +28,11 @@ class Watcher:
         return b"kept"
 
 
-def end_beside(begin: recorder.Beside) -> tuple[int, bytes]:
+def end_beside(begin: recorder.BackgroundTask) -> tuple[int, bytes]:
     """The exit status of a recorder with that beside it, and what it has kept."""
-    notebook = Notebook()
+    notebook = HandoverBuffer()
     pid = recorder.start(
-        recorder.Recording(
+        recorder.RecorderContext(
             observer=Watcher(),  # type: ignore[arg-type] - as much of one as is asked here
             readers=[],
             notebook=notebook,
@@ -59,5 +59,5 @@ async def fail_at_once(_: object, __: object) -> None:
 
 
 @pytest.mark.parametrize("begin", [fail_at_the_end, fail_at_once])
-def test_what_fails_beside_costs_nothing_of_what_it_keeps(begin: recorder.Beside) -> None:
+def test_what_fails_beside_costs_nothing_of_what_it_keeps(begin: recorder.BackgroundTask) -> None:
     assert end_beside(begin) == (1, b"kept")
