@@ -20,7 +20,7 @@ from fastpxe.events import (
 from fastpxe.monitor.counters import AnswerRate, Counters
 from fastpxe.monitor.journal import Boot, Journal
 from fastpxe.monitor.log_lines import Repeats, describe
-from fastpxe.serve.files.resolve import hardware_address
+from fastpxe.net.neighbours import hardware_address
 from fastpxe.serve.recorder.host_boots import HostBootManager
 from fastpxe.serve.recorder.log_writer import RateLimitedLog
 from fastpxe.service import Service
