@@ -19,12 +19,25 @@ from fastpxe.net.interfaces import Interface, select_interfaces
 from fastpxe.policy import compiler
 from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.config import Config
+from fastpxe.policy.hosts import Host
 from fastpxe.policy.rules import Rule
 from fastpxe.policy.schema import AdminSettings, HttpSettings
-from fastpxe.serve.recorder.host_boots import HostBootConfig
 from fastpxe.tftp.packets import TftpSettings
 
 RECEIVE_BUFFER = 64 << 20
+
+
+class HostBootConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The hosts with a boot of their own, and where the server keeps them.
+
+    table: shared memory that workers look hosts up in. boots: the number of each boot in the table,
+    by name. hosts: those of the configuration. folder: holds the database of `fastpxe host`.
+    """
+
+    table: HostBootTable
+    boots: dict[str, int]
+    hosts: tuple[Host, ...]
+    folder: str
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):

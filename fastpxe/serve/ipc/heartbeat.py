@@ -3,8 +3,12 @@
 import asyncio
 import mmap
 import struct
+import time
+from collections.abc import Sequence
 
 INTERVAL_S = 1.0
+LOOK_S = 1.0
+SILENT_S = 5.0  # without a sign of life, a child counts as silent
 
 _COUNT = struct.Struct("=Q")
 _LET_GO = struct.Struct("=B")
@@ -43,3 +47,30 @@ class Heartbeat:
         while True:
             self.beat()
             await asyncio.sleep(self.interval_s)
+
+
+class HeartbeatMonitor:
+    """Of each child, when it last gave a sign of life; new ones are given the time to begin."""
+
+    def __init__(self, pulses: Sequence[Heartbeat]) -> None:
+        self._pulses = pulses
+        self._beat_at = [time.monotonic()] * len(pulses)
+
+    def look(self) -> None:
+        """Take note of who has given one since the last look."""
+        now = time.monotonic()
+        for i, pulse in enumerate(self._pulses):
+            if pulse.has_beaten():
+                self._beat_at[i] = now
+
+    @property
+    def workers(self) -> int:
+        """How many are looked at."""
+        return len(self._pulses)
+
+    @property
+    def silent(self) -> list[str]:
+        """Those that have given none lately."""
+        now = time.monotonic()
+        both = zip(self._pulses, self._beat_at, strict=True)
+        return [pulse.name for pulse, at in both if now - at > SILENT_S]

@@ -29,9 +29,8 @@ from fastpxe.monitor.histogram import Histogram
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.policy.rules import Rule
 from fastpxe.serve.http.limits import LimitedServer, Limits, end_stalled
-from fastpxe.serve.ipc.heartbeat import Heartbeat
+from fastpxe.serve.ipc.heartbeat import LOOK_S, Heartbeat, HeartbeatMonitor
 from fastpxe.serve.recorder.observer import Observer
-from fastpxe.serve.vitals import LOOK_S, HeartbeatMonitor
 
 PUSH_S = 1.0
 STREAMS_MAX = 32

@@ -10,32 +10,17 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
 
-import msgspec
-
 from fastpxe.errors import StoreError
 from fastpxe.events import Answered, Event, HttpServed, TransferDone
 from fastpxe.monitor.one_shot import OneShotTracker
-from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.hosts import Host, entries
 from fastpxe.policy.rules import Rule
 from fastpxe.serve.recorder.host_store import HostStore, HostWatch
+from fastpxe.service import HostBootConfig
 
 TOLD_ONE_BY_ONE = 20
 
 log = logging.getLogger("fastpxe")
-
-
-class HostBootConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a configuration says of hosts with a boot of their own.
-
-    table: where workers look. boots: its numbers by name. hosts: those of the configuration.
-    folder: where the others are kept.
-    """
-
-    table: HostBootTable
-    boots: dict[str, int]
-    hosts: tuple[Host, ...]
-    folder: str
 
 
 def put_in_force(boots: HostBootConfig) -> None:
