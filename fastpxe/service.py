@@ -72,8 +72,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     group: str | None = None
     notices: tuple[str, ...] = ()
-    tells_answers: bool = True
-    tells_refusals: bool = True
+    logs_answers: bool = True
+    logs_refusals: bool = True
 
     @property
     def own(self) -> tuple[IPv4Address, ...]:
@@ -177,8 +177,8 @@ def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Service:
         user=config.user,
         group=config.group,
         notices=tuple(_notices(config)),
-        tells_answers=not config.quiet_dhcp or config.log_dhcp,
-        tells_refusals=not config.quiet_tftp,
+        logs_answers=not config.quiet_dhcp or config.log_dhcp,
+        logs_refusals=not config.quiet_tftp,
     )
 
 

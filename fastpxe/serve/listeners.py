@@ -39,42 +39,42 @@ class Listeners:
     Raises StartError.
     """
 
-    def __init__(self, front: Service, workers: int, stack: ExitStack) -> None:
+    def __init__(self, service: Service, workers: int, stack: ExitStack) -> None:
         self._workers = workers
         self._full_before = full_buffers()
         self._stack = stack
         self._dhcp: list[list[DhcpSocket]] = [[] for _ in range(workers)]
         self._tftp: list[list[DhcpSocket]] = [[] for _ in range(workers)]
-        self._tftp_interfaces = _tftp_interfaces(front)
-        self.port_numbers = [number for _, number in front.ports]
-        for interface in front.interfaces:
-            for role, number in front.ports:
-                group = self._open(front, interface, number)
+        self._tftp_interfaces = _tftp_interfaces(service)
+        self.port_numbers = [number for _, number in service.ports]
+        for interface in service.interfaces:
+            for role, number in service.ports:
+                group = self._open(service, interface, number)
                 self._deal(self._dhcp, interface, role, group)
                 if len(group) > 1:
                     share_by_xid(group)
-                if role == PXE_PORT and front.multicast:
+                if role == PXE_PORT and service.multicast:
                     for sock in group:
-                        join_group(sock, interface, front.multicast)
-        if front.tftp.enabled and self._tftp_interfaces:
+                        join_group(sock, interface, service.multicast)
+        if service.tftp.enabled and self._tftp_interfaces:
             self.port_numbers.append(TFTP_PORT)
             for interface in self._tftp_interfaces:
-                group = self._open(front, interface, TFTP_PORT)
+                group = self._open(service, interface, TFTP_PORT)
                 self._deal(self._tftp, interface, TFTP_PORT, group)
                 if len(group) > 1:
                     share_by_source_port(group)
 
         self.http: list[tuple[Interface, socket.socket]] = []
-        if front.http.enabled:
+        if service.http.enabled:
             self.http = [
-                (interface, stack.enter_context(listen_on(interface, front.http.port)))
+                (interface, stack.enter_context(listen_on(interface, service.http.port)))
                 for interface in self._tftp_interfaces
             ]
 
-        self.admin = _admin_socket(front, stack)
-        self._admin_settings = front.admin
-        self._asked_for = front.sockets
-        self._http_settings = front.http
+        self.admin = _admin_socket(service, stack)
+        self._admin_settings = service.admin
+        self._asked_for = service.sockets
+        self._http_settings = service.http
 
     def share(self, index: int) -> tuple[list[DhcpSocket], list[DhcpSocket]]:
         """The DHCP and the TFTP sockets of a worker."""
@@ -91,10 +91,10 @@ class Listeners:
             return msgspec.structs.replace(config, http=self._http_settings)
         return config
 
-    def is_as_asked(self, front: Service, config: Config | DnsmasqConfig) -> bool:
+    def is_as_asked(self, service: Service, config: Config | DnsmasqConfig) -> bool:
         """Whether these are the sockets that a configuration wants; else it takes a restart."""
         is_http = not isinstance(config, Config) or config.http == self._http_settings
-        return is_http and front.sockets == self._asked_for
+        return is_http and service.sockets == self._asked_for
 
     @property
     def ports(self) -> str:
@@ -102,15 +102,15 @@ class Listeners:
         udp = f"UDP {'+'.join(map(str, self.port_numbers))}"
         return udp + (f", TCP {self.http[0][1].getsockname()[1]}" if self.http else "")
 
-    def admin_token(self, front: Service) -> str | None:
+    def admin_token(self, service: Service) -> str | None:
         """What must be shown where people look, by that configuration; None for nothing.
 
         The socket stays where it was opened: one that others reach keeps its token if need be.
         """
         before = self._admin_settings
-        if front.admin.token is None and not IPv4Address(before.address).is_loopback:
+        if service.admin.token is None and not IPv4Address(before.address).is_loopback:
             return before.token
-        return front.admin.token
+        return service.admin.token
 
     def adopt(self, present: Sequence[Interface]) -> None:
         """Take interfaces as they are now, with other addresses maybe, from the next share on."""
@@ -125,16 +125,16 @@ class Listeners:
         self._tftp_interfaces = [of_now(interface) for interface in self._tftp_interfaces]
         self.http = [(of_now(interface), sock) for interface, sock in self.http]
 
-    def make_default_root(self, front: Service) -> None:
+    def make_default_root(self, service: Service) -> None:
         """Make the folder that is served when none is named. Raises StartError."""
-        make_default_root(front.tftp, self._names(front))
+        make_default_root(service.tftp, self._names(service))
 
-    def open_roots(self, front: Service) -> Roots:
+    def open_roots(self, service: Service) -> Roots:
         """Open the roots, none when no files are served, and name the boot files that they lack."""
-        roots = Roots(front.tftp, self._names(front))
-        if front.tftp.unique_root is None:  # else it depends on the client
+        roots = Roots(service.tftp, self._names(service))
+        if service.tftp.unique_root is None:  # else it depends on the client
             for files in roots.of_interfaces():
-                _warn_of_missing_files(front, files, roots.scripts)
+                _warn_of_missing_files(service, files, roots.scripts)
         return roots
 
     def dropped(self) -> int:
@@ -146,19 +146,19 @@ class Listeners:
         sockets = (one.sock for share in (*self._dhcp, *self._tftp) for one in share)
         return min(sum(map(dropped_by_kernel, sockets)), full_buffers() - self._full_before)
 
-    def _names(self, front: Service) -> list[str]:
+    def _names(self, service: Service) -> list[str]:
         """The interfaces that files are served on."""
-        serves = front.tftp.enabled or self.http
+        serves = service.tftp.enabled or self.http
         return [interface.name for interface in self._tftp_interfaces] if serves else []
 
-    def _open(self, front: Service, interface: Interface, port: int) -> list[socket.socket]:
-        wanted = front.receive_buffer
+    def _open(self, service: Service, interface: Interface, port: int) -> list[socket.socket]:
+        wanted = service.receive_buffer
         group = open_group(
             interface,
             port,
             self._workers,
             receive_buffer=wanted,
-            share=front.share_ports and port != TFTP_PORT,
+            share=service.share_ports and port != TFTP_PORT,
         )
         for sock in group:
             self._stack.enter_context(sock)
@@ -182,32 +182,32 @@ class Listeners:
             share.append(DhcpSocket(interface, port, sock))
 
 
-def _admin_socket(front: Service, stack: ExitStack) -> socket.socket | None:
+def _admin_socket(service: Service, stack: ExitStack) -> socket.socket | None:
     """Where people look, unless that is off; None, and a warning, where nobody asked for it."""
-    if not front.admin.enabled:
+    if not service.admin.enabled:
         return None
     try:
-        return stack.enter_context(listen_at(front.admin.address, front.admin.port))
+        return stack.enter_context(listen_at(service.admin.address, service.admin.port))
     except StartError as error:
-        if front.admin != AdminSettings():
+        if service.admin != AdminSettings():
             raise
         log.warning("no web page and no metrics: %s; or set [admin] port = …", error)
         return None
 
 
-def _tftp_interfaces(front: Service) -> list[Interface]:
-    patterns = front.tftp.interfaces
-    chosen = file_interfaces(front)
-    if (front.tftp.enabled or front.http.enabled) and not chosen:
+def _tftp_interfaces(service: Service) -> list[Interface]:
+    patterns = service.tftp.interfaces
+    chosen = file_interfaces(service)
+    if (service.tftp.enabled or service.http.enabled) and not chosen:
         log.warning("no interface %s is up: no file is served", " or ".join(patterns))
-    for name in front.tftp.roots.keys() - {interface.name for interface in chosen}:
+    for name in service.tftp.roots.keys() - {interface.name for interface in chosen}:
         log.warning("[tftp] roots: no file is served on %s", name)
     return chosen
 
 
-def _warn_of_missing_files(front: Service, files: Files, scripts: Files | None) -> None:
+def _warn_of_missing_files(service: Service, files: Files, scripts: Files | None) -> None:
     """A client that is told of a file which isn't there gives up at once: say so beforehand."""
-    for file in look_up(front, files, scripts):
+    for file in look_up(service, files, scripts):
         if file.size is None:
             log.warning(
                 "%s is not under %s: clients of %s can't boot", file.name, files.path, file.rule

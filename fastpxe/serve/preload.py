@@ -10,10 +10,10 @@ import importlib
 from fastpxe.service import Service
 
 
-def preload(front: Service) -> None:
+def preload(service: Service) -> None:
     """Import all that the children of a server with this configuration use."""
     names = ["recorder.admin", "recorder.config_watch"]
-    if front.http.enabled:
+    if service.http.enabled:
         names.append("http.server")
     for name in names:
         importlib.import_module(f"fastpxe.serve.{name}")

@@ -56,36 +56,36 @@ def run(load: Load, workers: int, user: str | None = None, watched: Sequence[str
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with ExitStack() as stack:
-            front = build_service(load(), all_interfaces())
-            account = privileges.account(user, front.user, front.group)
-            count = _workers_for(front, workers)
-            listening = Listeners(front, count, stack)
+            service = build_service(load(), all_interfaces())
+            account = privileges.account(user, service.user, service.group)
+            count = _workers_for(service, workers)
+            listeners = Listeners(service, count, stack)
             if account and account.uid != os.geteuid():
-                _leave_root(account, front, listening, load)
+                _leave_root(account, service, listeners, load)
             elif account:
                 privileges.become(account)
-            supervisor = Supervisor(front, count, listening, watched)
+            supervisor = Supervisor(service, count, listeners, watched)
             supervisor.serve(load)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def _workers_for(front: Service, wanted: int) -> int:
+def _workers_for(service: Service, wanted: int) -> int:
     """One, where another server has the ports too: it would count as a worker of ours."""
-    if front.share_ports and wanted > 1:
+    if service.share_ports and wanted > 1:
         log.warning("ports are shared with another server: one worker instead of %d", wanted)
         return 1
     return wanted
 
 
 def _leave_root(
-    account: privileges.Account, front: Service, listening: Listeners, load: Load
+    account: privileges.Account, service: Service, listeners: Listeners, load: Load
 ) -> None:
     """Do what only root may, become another, and see what that one may. Raises StartError."""
-    listening.make_default_root(front)
-    if front.hosts:
-        make_folder(front.hosts.folder, account.uid, account.gid)
-    preload(front)
+    listeners.make_default_root(service)
+    if service.hosts:
+        make_folder(service.hosts.folder, account.uid, account.gid)
+    preload(service)
     privileges.become(account)
     try:
         load()
@@ -103,20 +103,20 @@ class Supervisor:
     """The sockets, and the generations of workers: the last one serves, those before retire."""
 
     def __init__(
-        self, front: Service, count: int, listening: Listeners, watched: Sequence[str] = ()
+        self, service: Service, count: int, listeners: Listeners, watched: Sequence[str] = ()
     ) -> None:
         self._count = count
         self._watched = watched
         self._seen = file_stamp(watched)
-        _say_notices(front)
-        self._listening = listening
+        _say_notices(service)
+        self._listeners = listeners
         self._manager = Manager(os.environ)
         self._watchdog = Watchdog(self._manager)
         self._beat_s = min(INTERVAL_S, (self._manager.watchdog_s or INTERVAL_S) / 10)
-        self._living = [self._new_generation(front)]  # the last one serves, those before retire
+        self._living = [self._new_pool(service)]  # the last one serves, those before retire
         self._ended: Counter[str] = Counter()
         self._latency: Histogram = []
-        self._notebook = HandoverBuffer()
+        self._handover = HandoverBuffer()
         self._started_at = time.time()
         self._pid = os.getpid()
         self._recorder = Child("the recorder", self._fork_recorder)
@@ -169,70 +169,70 @@ class Supervisor:
         if not waits:
             return signal.sigwait(_SIGNALS)
         found = signal.sigtimedwait(_SIGNALS, max(0.0, min(waits)))
-        self._watchdog.look(self._now.pulses_due, time.monotonic())
+        self._watchdog.look(self._now.heartbeats_due, time.monotonic())
         return found.si_signo if found else None
 
     def summary(self) -> str:
         """Where it serves, and what."""
-        front = self._now.front
-        where = ", ".join(f"{i.name} {i.address}" for i in self._listening.interfaces)
+        service = self._now.service
+        where = ", ".join(f"{i.name} {i.address}" for i in self._listeners.interfaces)
         paths = ", ".join(files.path for files in self._now.roots.all() if files.path)
         root = f", files from {paths}" if paths else ""
         return (
-            f"{where}; {self._listening.ports}; {front.size} from {front.source}{root}; "
+            f"{where}; {self._listeners.ports}; {service.size} from {service.source}{root}; "
             f"{self._count} worker{'' if self._count == 1 else 's'}; user {privileges.whoami()}"
         )
 
     def counts(self) -> Counter[str]:
         """How many datagrams ended how, of all workers so far, and what the kernel dropped."""
         total = Counter(self._ended)
-        for generation in self._living:
-            total.update(generation.counts())
-        total["dropped_by_kernel"] = self._listening.dropped()
+        for pool in self._living:
+            total.update(pool.counts())
+        total["dropped_by_kernel"] = self._listeners.dropped()
         return total
 
     # --- workers --------------------------------------------------------------------------------
 
-    def _new_generation(self, front: Service) -> WorkerPool:
-        if front.hosts:
-            put_in_force(front.hosts)
-        return WorkerPool(front, self._listening, self._count, self._beat_s)
+    def _new_pool(self, service: Service) -> WorkerPool:
+        if service.hosts:
+            put_in_force(service.hosts)
+        return WorkerPool(service, self._listeners, self._count, self._beat_s)
 
     def _fork_recorder(self) -> int:
         """Start what tells of all workers; it waits for the one before, if there is one."""
-        observer = Observer(self._now.front, RateLimitedLog())
+        observer = Observer(self._now.service, RateLimitedLog())
         return recorder.start(
             RecorderContext(
                 observer=observer,
                 readers=[one for each in self._living for one in each.readers(observer.hear)],
-                notebook=self._notebook,
+                handover=self._handover,
                 counts=self.counts,
                 beside=self._beside(self._living),
                 flush=logging.shutdown,
             )
         )
 
-    def _beside(self, generations: Sequence[WorkerPool]) -> list[BackgroundTask]:
+    def _beside(self, pools: Sequence[WorkerPool]) -> list[BackgroundTask]:
         """What the recorder's process does besides."""
         beside: list[BackgroundTask] = [
-            InterfaceWatcher(self._listening.interfaces, self._pid).begin
+            InterfaceWatcher(self._listeners.interfaces, self._pid).begin
         ]
         if self._watched:
             beside.append(self._begin_to_watch)
-        sock = self._listening.admin
+        sock = self._listeners.admin
         if sock is None:
             return beside
 
         def latency() -> Histogram:
-            return merged([self._latency, *(h for one in generations for h in one.latencies())])
+            return merged([self._latency, *(h for one in pools for h in one.latencies())])
 
         async def begin(observer: Observer, stack: AsyncExitStack) -> None:
             admin = importlib.import_module("fastpxe.serve.recorder.admin")  # not in the parent
             server = admin.Server(
-                self.summary(), self._now.front.rules, self.counts, latency, self._now.pulses,
+                self.summary(), self._now.service.rules, self.counts, latency, self._now.heartbeats,
                 self._started_at,
             )  # fmt: skip
-            token = self._listening.admin_token(self._now.front)
+            token = self._listeners.admin_token(self._now.service)
             await admin.Admin(server, sock, token).begin(observer, stack)
 
         return [*beside, begin]
@@ -255,27 +255,27 @@ class Supervisor:
             for child in self._children:
                 if child.pid == pid:
                     child.ended(status)
-            for generation in self._living[:-1]:
-                for child in generation.children:
+            for pool in self._living[:-1]:
+                for child in pool.children:
                     if child.pid == pid:
                         _take_leave(child, status)
 
     def _let_go(self) -> None:
         """Forget the retired generations whose last process has ended."""
-        for generation in self._living[:-1]:
-            if not generation.pids:
-                self._living.remove(generation)
-                self._add_up(generation)
+        for pool in self._living[:-1]:
+            if not pool.pids:
+                self._living.remove(pool)
+                self._add_up(pool)
 
-    def _add_up(self, generation: WorkerPool) -> None:
+    def _add_up(self, pool: WorkerPool) -> None:
         """Keep the counts of a generation that has ended, and close what it had open."""
-        self._ended.update(generation.counts())
-        self._latency = merged([self._latency, *generation.latencies()])
-        generation.close()
+        self._ended.update(pool.counts())
+        self._latency = merged([self._latency, *pool.latencies()])
+        pool.close()
 
     def _stop(self) -> None:
         """End all workers, then those that log what they did last."""
-        _end(pid for generation in self._living for pid in generation.pids)
+        _end(pid for pool in self._living for pid in pool.pids)
         _end([self._recorder.pid])
         while self._living:
             self._add_up(self._living.pop())
@@ -300,33 +300,33 @@ class Supervisor:
         self._seen = file_stamp(self._watched)
         old = self._now
         try:
-            present = with_bound(all_interfaces(), self._listening.interfaces)
+            present = with_bound(all_interfaces(), self._listeners.interfaces)
             config = load()
-            front = build_service(self._listening.as_opened(config), present)
-            self._listening.adopt(present)
-            generation = self._new_generation(front)
+            service = build_service(self._listeners.as_opened(config), present)
+            self._listeners.adopt(present)
+            pool = self._new_pool(service)
         except Exception as error:  # noqa: BLE001 - whatever it is, machines go on booting
-            self._listening.adopt(old.front.present)
+            self._listeners.adopt(old.service.present)
             self._refuse(error)
             return
         try:
-            generation.start()
+            pool.start()
         except OSError as error:
-            self._living.insert(0, generation)
-            _retire(generation)
-            self._listening.adopt(old.front.present)
+            self._living.insert(0, pool)
+            _retire(pool)
+            self._listeners.adopt(old.service.present)
             self._refuse(error)
             return
-        _say_notices(front)
-        if not self._listening.is_as_asked(front, config):
+        _say_notices(service)
+        if not self._listeners.is_as_asked(service, config):
             log.warning(
                 "interfaces, ports, buffers and users change with a restart, not with a reload"
             )
-        self._living.append(generation)
+        self._living.append(pool)
         _retire(old)
         self._replace_recorder()
-        log.info("reloaded: %s from %s", front.size, front.source)
-        for change in changes(old.front.config, front.config):
+        log.info("reloaded: %s from %s", service.size, service.source)
+        for change in changes(old.service.config, service.config):
             log.info("changed: %s", change)
         self._manager.ready(self.summary())
 
@@ -337,15 +337,15 @@ class Supervisor:
         self._manager.ready(f"reload refused, the old configuration goes on: {why}")
 
 
-def _retire(generation: WorkerPool) -> None:
+def _retire(pool: WorkerPool) -> None:
     """Have processes leave what is new to others, and end when what they have begun is over.
 
     It waits for the workers to do the first, so that nobody is answered by what was before.
     """
-    for pid in generation.pids:
+    for pid in pool.pids:
         os.kill(pid, signal.SIGUSR1)
     end = time.monotonic() + LET_GO_S
-    while not generation.has_let_go and time.monotonic() < end:
+    while not pool.has_stopped_accepting and time.monotonic() < end:
         time.sleep(0.002)
 
 
@@ -356,10 +356,10 @@ def _take_leave(child: Child, status: int) -> None:
     child.pid = 0
 
 
-def _say_notices(front: Service) -> None:
-    for notice in front.notices:
+def _say_notices(service: Service) -> None:
+    for notice in service.notices:
         log.warning("%s", notice)
-    ports = front.tftp.ports
+    ports = service.tftp.ports
     if isinstance(ports, tuple) and ports[0] < privileges.lowest_port():
         log.warning(
             "[tftp] ports: user %s may send from none below %d; name others, or serve as root: "

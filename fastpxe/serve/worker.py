@@ -15,8 +15,8 @@ from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.ipc.event_channel import EventChannel
 from fastpxe.serve.ipc.heartbeat import Heartbeat
-from fastpxe.serve.system.fork import fork, take_signals
-from fastpxe.serve.system.privileges import give_up_all
+from fastpxe.serve.system.fork import fork, unblock_signals
+from fastpxe.serve.system.privileges import drop_capabilities
 from fastpxe.serve.tftp.server import TftpServer
 from fastpxe.service import Service
 
@@ -28,40 +28,40 @@ class WorkerContext(NamedTuple):
     """What a worker works with, opened by its parent. `number` is its share of the packets."""
 
     number: int
-    front: Service
+    service: Service
     roots: Roots
     dhcp: list[DhcpSocket]
     tftp: list[DhcpSocket]
     board: Board
     pipe: EventChannel
     scripts: ScriptMaker | None
-    pulse: Heartbeat
+    heartbeat: Heartbeat
 
 
-def start(tools: WorkerContext) -> int:
+def start(context: WorkerContext) -> int:
     """Fork a worker; its process id."""
-    return fork(f"fastpxe-{tools.number}", lambda: uvloop.run(_work(tools)), opens_sockets=True)
+    return fork(f"fastpxe-{context.number}", lambda: uvloop.run(_work(context)), opens_sockets=True)
 
 
-async def _work(tools: WorkerContext) -> None:
+async def _work(context: WorkerContext) -> None:
     loop = asyncio.get_running_loop()
     stopped, retired = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
-    take_signals()
-    known, _ = tools.pipe.labels()  # of a worker before this one, whose decisions may still wait
-    tools.front.answers.announce_to(tools.pipe.label, known)
-    dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.board)
-    tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
-    give_up_all()  # before the loop reads the first packet
+    unblock_signals()
+    known, _ = context.pipe.labels()  # of a worker before this one, whose decisions may still wait
+    context.service.answers.announce_to(context.pipe.label, known)
+    dhcp = DhcpServer(loop, context.dhcp, context.service.answers, context.board)
+    tftp = [_tftp_server(loop, context, one) for one in context.tftp]
+    drop_capabilities()  # before the loop reads the first packet
     waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
-    alive = asyncio.ensure_future(tools.pulse.go_on())
+    alive = asyncio.ensure_future(context.heartbeat.run())
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     dhcp.close()
     if not stopped.is_set():
         for server in tftp:
             server.retire()
-        tools.pulse.let_go()
+        context.heartbeat.mark_stopped_accepting()
         await _has_ended(dhcp, tftp, stopped)
     for server in tftp:
         server.close()
@@ -70,12 +70,12 @@ async def _work(tools: WorkerContext) -> None:
 
 
 def _tftp_server(
-    loop: asyncio.AbstractEventLoop, tools: WorkerContext, one: DhcpSocket
+    loop: asyncio.AbstractEventLoop, context: WorkerContext, one: DhcpSocket
 ) -> TftpServer:
-    files = tools.roots[one.interface.name]
+    files = context.roots[one.interface.name]
     server = TftpServer(
-        loop, one.interface, tools.front.tftp, files, tools.pipe.send,
-        roots=tools.roots.of_clients, scripts=tools.scripts,
+        loop, one.interface, context.service.tftp, files, context.pipe.send,
+        roots=context.roots.of_clients, scripts=context.scripts,
     )  # fmt: skip
     server.listen(one.sock)
     return server

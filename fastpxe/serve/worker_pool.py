@@ -29,7 +29,7 @@ class HttpContext(msgspec.Struct, kw_only=True):
     sockets: list[http_process.HttpSocket]
     board: Board
     pipe: EventChannel
-    pulse: Heartbeat
+    heartbeat: Heartbeat
 
 
 class WorkerPool:
@@ -38,37 +38,37 @@ class WorkerPool:
     beat_s: how often each gives a sign of life. Raises StartError and OSError.
     """
 
-    def __init__(self, front: Service, listening: Listeners, count: int, beat_s: float) -> None:
-        self.front = front
+    def __init__(self, service: Service, listeners: Listeners, count: int, beat_s: float) -> None:
+        self.service = service
         with ExitStack() as stack:
-            self.roots = stack.enter_context(listening.open_roots(front))
+            self.roots = stack.enter_context(listeners.open_roots(service))
             scripts = None
             if self.roots.scripts is not None:
-                scripts = ScriptMaker(self.roots.scripts, front.http, front.answers.decide)
-            self._tools = []
+                scripts = ScriptMaker(self.roots.scripts, service.http, service.answers.decide)
+            self._contexts = []
             for index in range(count):
-                dhcp, tftp = listening.share(index)
-                self._tools.append(
+                dhcp, tftp = listeners.share(index)
+                self._contexts.append(
                     worker.WorkerContext(
                         number=index,
-                        front=front,
+                        service=service,
                         roots=self.roots,
                         dhcp=dhcp,
-                        tftp=tftp if front.tftp.enabled else [],
+                        tftp=tftp if service.tftp.enabled else [],
                         board=Board(max(len(dhcp), 1), BOARD_SIZE),
                         pipe=stack.enter_context(closing(EventChannel())),
                         scripts=scripts,
-                        pulse=Heartbeat(f"worker {index}", beat_s),
+                        heartbeat=Heartbeat(f"worker {index}", beat_s),
                     )
                 )
             self._http = HttpContext(
-                sockets=_http_sockets(front, listening, self.roots, scripts),
+                sockets=_http_sockets(service, listeners, self.roots, scripts),
                 board=Board(1, 1),
                 pipe=stack.enter_context(closing(EventChannel())),
-                pulse=Heartbeat("the HTTP server", beat_s),
+                heartbeat=Heartbeat("the HTTP server", beat_s),
             )
             self._stack = stack.pop_all()
-        self.children = [_worker(tools) for tools in self._tools]
+        self.children = [_worker(context) for context in self._contexts]
         if self._http.sockets:
             self.children.append(_http_server(self._http))
 
@@ -78,10 +78,12 @@ class WorkerPool:
             child.start()
 
     @property
-    def has_let_go(self) -> bool:
+    def has_stopped_accepting(self) -> bool:
         """Whether its workers take nothing new any more."""
-        pairs = zip(self._tools, self.children, strict=False)  # the HTTP server comes last
-        return all(tools.pulse.has_let_go or not child.pid for tools, child in pairs)
+        pairs = zip(self._contexts, self.children, strict=False)  # the HTTP server comes last
+        return all(
+            context.heartbeat.has_stopped_accepting or not child.pid for context, child in pairs
+        )
 
     @property
     def pids(self) -> list[int]:
@@ -89,38 +91,40 @@ class WorkerPool:
         return [child.pid for child in self.children if child.pid]
 
     @property
-    def pulses(self) -> list[Heartbeat]:
+    def heartbeats(self) -> list[Heartbeat]:
         """Those of all processes that serve."""
-        http = [self._http.pulse] if self._http.sockets else []
-        return [*(tools.pulse for tools in self._tools), *http]
+        http = [self._http.heartbeat] if self._http.sockets else []
+        return [*(context.heartbeat for context in self._contexts), *http]
 
     @property
-    def pulses_due(self) -> list[Heartbeat]:
+    def heartbeats_due(self) -> list[Heartbeat]:
         """Those of the processes that there are: one that waits to be started again gives none."""
-        pairs = zip(self.pulses, self.children, strict=True)
-        return [pulse for pulse, child in pairs if child.pid]
+        pairs = zip(self.heartbeats, self.children, strict=True)
+        return [heartbeat for heartbeat, child in pairs if child.pid]
 
     def readers(self, saw: Callable[[Event], None]) -> Iterator[EventReader]:
         """What reads the events of its processes."""
-        for tools in self._tools:
-            names = {socket.interface.index: socket.interface.name for socket in tools.dhcp}
-            yield EventReader(tools.board, tools.pipe, names, self.front.answers.names(), saw)
-        yield EventReader(self._http.board, self._http.pipe, {}, self.front.answers.names(), saw)
+        for context in self._contexts:
+            names = {socket.interface.index: socket.interface.name for socket in context.dhcp}
+            yield EventReader(context.board, context.pipe, names, self.service.answers.names(), saw)
+        yield EventReader(self._http.board, self._http.pipe, {}, self.service.answers.names(), saw)
 
     def counts(self) -> Counter[str]:
         """How many datagrams ended how, and how many events were lost."""
         total: Counter[str] = Counter()
-        for tools in self._tools:
-            for port in range(len(tools.dhcp)):
-                total.update(tools.board.counts(port))
-            total["unlogged"] += tools.board.lost + tools.pipe.lost
+        for context in self._contexts:
+            for port in range(len(context.dhcp)):
+                total.update(context.board.counts(port))
+            total["unlogged"] += context.board.lost + context.pipe.lost
         total["unlogged"] += self._http.pipe.lost
         return total
 
     def latencies(self) -> list[Histogram]:
         """That of each socket."""
         return [
-            tools.board.latency(port) for tools in self._tools for port in range(len(tools.dhcp))
+            context.board.latency(port)
+            for context in self._contexts
+            for port in range(len(context.dhcp))
         ]
 
     def close(self) -> None:
@@ -129,28 +133,28 @@ class WorkerPool:
 
 
 def _http_sockets(
-    front: Service, listening: Listeners, roots: Roots, scripts: ScriptMaker | None
+    service: Service, listeners: Listeners, roots: Roots, scripts: ScriptMaker | None
 ) -> list[http_process.HttpSocket]:
     return [
         http_process.HttpSocket(
-            interface.name, sock, front.tftp,
-            Shares(front.tftp, roots[interface.name], roots.of_clients), scripts,
+            interface.name, sock, service.tftp,
+            Shares(service.tftp, roots[interface.name], roots.of_clients), scripts,
         )
-        for interface, sock in listening.http
+        for interface, sock in listeners.http
     ]  # fmt: skip
 
 
-def _worker(tools: worker.WorkerContext) -> Child:
+def _worker(context: worker.WorkerContext) -> Child:
     def fork() -> int:
-        tools.pulse.beat()  # it is given the time to begin
-        return worker.start(tools)
+        context.heartbeat.beat()  # it is given the time to begin
+        return worker.start(context)
 
-    return Child(tools.pulse.name, fork)
+    return Child(context.heartbeat.name, fork)
 
 
-def _http_server(tools: HttpContext) -> Child:
+def _http_server(context: HttpContext) -> Child:
     def fork() -> int:
-        tools.pulse.beat()
-        return http_process.start(tools.sockets, tools.pipe.send, tools.pulse)
+        context.heartbeat.beat()
+        return http_process.start(context.sockets, context.pipe.send, context.heartbeat)
 
-    return Child(tools.pulse.name, fork)
+    return Child(context.heartbeat.name, fork)

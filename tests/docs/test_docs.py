@@ -134,7 +134,7 @@ def test_every_problem_of_a_boot_is_described_with_its_code() -> None:
 
 def test_every_metric_is_described() -> None:
     figures = Figures(
-        counts=Counter(answered=1), latency=[], hits={}, problems={}, tally=Counters(), boots=(),
+        counts=Counter(answered=1), latency=[], hits={}, problems={}, counters=Counters(), boots=(),
         workers=1, alive=1, started_at=0,
     )  # fmt: skip
     told = set(re.findall(r"^# TYPE (\w+)", exposition(figures, 1).decode(), re.MULTILINE))

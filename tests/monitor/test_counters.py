@@ -17,35 +17,35 @@ def done(outcome: Any = "done", **options: int) -> TransferDone:
 
 
 def test_transfers_are_counted_by_outcome_and_size() -> None:
-    tally = Counters()
+    counters = Counters()
     for event in (done(), done(blksize=1468, windowsize=4), done("timeout"), done("probe")):
-        tally.saw(event)
-    assert tally.transfers == {"done": 2, "timeout": 1, "probe": 1}
-    assert tally.sizes == {"512 1": 1, "1468 4": 1}
-    assert (tally.tftp_bytes, tally.retransmits) == (400, 8)
+        counters.saw(event)
+    assert counters.transfers == {"done": 2, "timeout": 1, "probe": 1}
+    assert counters.sizes == {"512 1": 1, "1468 4": 1}
+    assert (counters.tftp_bytes, counters.retransmits) == (400, 8)
 
 
 def test_refusals_and_requests_are_counted_by_code() -> None:
-    tally = Counters()
-    tally.saw(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
+    counters = Counters()
+    counters.saw(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
     for method, status in (("GET", 200), ("HEAD", 200), ("BREW", 405)):
-        tally.saw(
+        counters.saw(
             HttpServed(
                 interface="e", client=CLIENT, file="f", method=method, status=status,
                 size_bytes=10, duration_s=1,
             )
         )  # fmt: skip
-    assert tally.refused == {"1": 1}
-    assert tally.requests == {"GET 200": 1, "HEAD 200": 1, "other 405": 1}
-    assert tally.http_bytes == 30
+    assert counters.refused == {"1": 1}
+    assert counters.requests == {"GET 200": 1, "HEAD 200": 1, "other 405": 1}
+    assert counters.http_bytes == 30
 
 
 def test_what_clients_choose_can_t_make_it_grow() -> None:
-    tally = Counters()
+    counters = Counters()
     for blksize in range(8, 8 + 3 * KINDS_MAX):
-        tally.saw(done(blksize=blksize))
-    assert len(tally.sizes) == KINDS_MAX + 1
-    assert tally.sizes["other"] == 2 * KINDS_MAX
+        counters.saw(done(blksize=blksize))
+    assert len(counters.sizes) == KINDS_MAX + 1
+    assert counters.sizes["other"] == 2 * KINDS_MAX
 
 
 def test_answers_are_told_of_each_second_that_is_over() -> None:

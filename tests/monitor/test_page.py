@@ -21,7 +21,7 @@ def stuck(count: int, seen_at: float) -> list[Boot]:
 
 def shown(*boots: Boot) -> dict[str, str]:
     figures = Figures(
-        counts=Counter(), latency=[], hits={}, problems={}, tally=Counters(), boots=boots,
+        counts=Counter(), latency=[], hits={}, problems={}, counters=Counters(), boots=boots,
         workers=1, alive=1, started_at=0,
     )  # fmt: skip
     return parts(figures, [], [], [], Reader(NOW))

@@ -27,15 +27,15 @@ GROUPING = re.compile(r"by \(([\w, ]+)\) \((?:\w+\()?(fastpxe_\w+)")
 
 def figures() -> Figures:
     """Figures of a server that has seen one of everything."""
-    tally = Counters()
-    tally.saw(
+    counters = Counters()
+    counters.saw(
         TransferDone(
             interface="e", client=CLIENT, file="f", options={}, size_bytes=1, duration_s=1,
             retransmits=1, outcome="done",
         )
     )  # fmt: skip
-    tally.saw(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
-    tally.saw(
+    counters.saw(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
+    counters.saw(
         HttpServed(
             interface="e", client=CLIENT, file="f", method="GET", status=200, size_bytes=1,
             duration_s=1,
@@ -46,7 +46,7 @@ def figures() -> Figures:
         latency=[(1000, 1)],
         hits={"one": 1},
         problems=dict.fromkeys(PROBLEMS, 1),
-        tally=tally,
+        counters=counters,
         boots=tuple(
             Boot(mac=stage, stage=stage, problem=PROBLEMS["no-dhcp"] if stage == "stuck" else None)
             for stage in get_args(Stage)

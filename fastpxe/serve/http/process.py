@@ -27,12 +27,12 @@ class HttpSocket(NamedTuple):
     scripts: ScriptMaker | None = None
 
 
-def start(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Heartbeat) -> int:
+def start(sockets: list[HttpSocket], saw: Callable[[Event], None], heartbeat: Heartbeat) -> int:
     """Fork a server; its process id. SIGTERM: stop. SIGUSR1: accept no more, end when all have."""
 
     def serve() -> None:
         from fastpxe.serve.http import server as http  # noqa: PLC0415 - not in the parent, nor in workers
 
-        asyncio.run(http.work(sockets, saw, pulse))
+        asyncio.run(http.work(sockets, saw, heartbeat))
 
     return fork("fastpxe-http", serve)

@@ -30,7 +30,7 @@ from fastpxe.serve.files.scripts import Made, Place
 from fastpxe.serve.http.limits import LimitedServer, Limits, end_stalled
 from fastpxe.serve.http.process import HttpSocket
 from fastpxe.serve.ipc.heartbeat import Heartbeat
-from fastpxe.serve.system.fork import take_signals
+from fastpxe.serve.system.fork import unblock_signals
 from fastpxe.text import printable
 
 MEDIA_TYPES = {
@@ -67,18 +67,20 @@ class Refusal(NamedTuple):
     why: str
 
 
-async def work(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Heartbeat) -> None:
+async def work(
+    sockets: list[HttpSocket], saw: Callable[[Event], None], heartbeat: Heartbeat
+) -> None:
     """Serve until SIGTERM; at SIGUSR1 accept no more, and end when the last download has."""
     loop = asyncio.get_running_loop()
     stopped, retired = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
-    take_signals()
+    unblock_signals()
     servers = [HttpServer(one, saw) for one in sockets]
     for server in servers:
         await server.start()
     waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
-    alive = asyncio.ensure_future(pulse.go_on())
+    alive = asyncio.ensure_future(heartbeat.run())
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for server in servers:
         await server.accept_no_more()

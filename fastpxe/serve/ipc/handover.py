@@ -14,7 +14,7 @@ class HandoverBuffer:
     """
 
     def __init__(self) -> None:
-        self._fd = os.memfd_create("notebook")
+        self._fd = os.memfd_create("handover")
 
     def hold(self) -> None:
         """Wait for the process that holds it, and hold it until this process ends."""

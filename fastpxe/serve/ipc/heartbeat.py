@@ -33,16 +33,16 @@ class Heartbeat:
         (self._seen,) = _COUNT.unpack_from(self._memory)
         return self._seen != before
 
-    def let_go(self) -> None:
+    def mark_stopped_accepting(self) -> None:
         """Say that this child takes nothing new any more."""
         _LET_GO.pack_into(self._memory, _COUNT.size, 1)
 
     @property
-    def has_let_go(self) -> bool:
+    def has_stopped_accepting(self) -> bool:
         (is_so,) = _LET_GO.unpack_from(self._memory, _COUNT.size)
         return bool(is_so)
 
-    async def go_on(self) -> None:
+    async def run(self) -> None:
         """Beat for ever: as long as the loop of this process goes round."""
         while True:
             self.beat()
@@ -52,25 +52,25 @@ class Heartbeat:
 class HeartbeatMonitor:
     """Of each child, when it last gave a sign of life; new ones are given the time to begin."""
 
-    def __init__(self, pulses: Sequence[Heartbeat]) -> None:
-        self._pulses = pulses
-        self._beat_at = [time.monotonic()] * len(pulses)
+    def __init__(self, heartbeats: Sequence[Heartbeat]) -> None:
+        self._heartbeats = heartbeats
+        self._beat_at = [time.monotonic()] * len(heartbeats)
 
     def look(self) -> None:
         """Take note of who has given one since the last look."""
         now = time.monotonic()
-        for i, pulse in enumerate(self._pulses):
-            if pulse.has_beaten():
+        for i, heartbeat in enumerate(self._heartbeats):
+            if heartbeat.has_beaten():
                 self._beat_at[i] = now
 
     @property
     def workers(self) -> int:
         """How many are looked at."""
-        return len(self._pulses)
+        return len(self._heartbeats)
 
     @property
     def silent(self) -> list[str]:
         """Those that have given none lately."""
         now = time.monotonic()
-        both = zip(self._pulses, self._beat_at, strict=True)
-        return [pulse.name for pulse, at in both if now - at > SILENT_S]
+        both = zip(self._heartbeats, self._beat_at, strict=True)
+        return [heartbeat.name for heartbeat, at in both if now - at > SILENT_S]

@@ -57,7 +57,7 @@ class Server(NamedTuple):
     rules: Sequence[Rule]
     counts: Callable[[], Counter[str]]
     latency: Callable[[], Histogram]
-    pulses: Sequence[Heartbeat]
+    heartbeats: Sequence[Heartbeat]
     started_at: float
 
 
@@ -69,7 +69,7 @@ class Admin:
         self._sock = sock
         self._token = token
         self._streams = 0
-        self._vitals = HeartbeatMonitor(server.pulses)
+        self._vitals = HeartbeatMonitor(server.heartbeats)
         self._pages: dict[str, Page] = {
             "/": self._page,
             "/page.css": _asset("page.css", "text/css"),
@@ -177,7 +177,7 @@ class Admin:
                 "alive": figures.alive,
                 "counts": dict(figures.counts),
                 "problems": dict(figures.problems),
-                "tally": figures.tally,
+                "counters": figures.counters,
                 "answers_per_s": self._observer.answers.per_s,
             }
         )
@@ -239,7 +239,7 @@ class Admin:
             latency=server.latency(),
             hits=journal.hits,
             problems=journal.problems,
-            tally=self._observer.tally,
+            counters=self._observer.counters,
             boots=tuple(journal.boots()),
             workers=self._vitals.workers,
             alive=self._vitals.workers - len(self._vitals.silent),

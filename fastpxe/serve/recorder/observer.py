@@ -43,7 +43,7 @@ class ObserverState(msgspec.Struct, kw_only=True):
     history: list[Boot]
     hits: dict[str, int]
     problems: dict[str, int]
-    tally: Counters
+    counters: Counters
     answers: AnswerRate
 
 
@@ -53,14 +53,16 @@ class Observer:
     `lines` writes the log. `front` is the configuration in force.
     """
 
-    def __init__(self, front: Service, lines: RateLimitedLog) -> None:
-        self.front = front
-        self.journal = Journal(front.own)
-        self.tally = Counters()
+    def __init__(self, service: Service, lines: RateLimitedLog) -> None:
+        self.service = service
+        self.journal = Journal(service.own)
+        self.counters = Counters()
         self.answers = AnswerRate()
         self._lines = lines
         self._repeats = Repeats()
-        self._hosts = HostBootManager(front.hosts, front.rules, front.own) if front.hosts else None
+        self._hosts = (
+            HostBootManager(service.hosts, service.rules, service.own) if service.hosts else None
+        )
         self._neighbours: dict[tuple[IPv4Address, str], tuple[str, float]] = {}
         self._looked_at = 0.0
         self._heard: list[Event] = []
@@ -109,7 +111,7 @@ class Observer:
         """Take in an event."""
         mac = self._mac_of(event) if isinstance(event, Download) else ""
         self.journal.saw(event, mac)
-        self.tally.saw(event)
+        self.counters.saw(event)
         if self._hosts:
             self._hosts.saw(event, mac)
         if self._is_told(event):
@@ -122,7 +124,7 @@ class Observer:
             history=list(self.journal.history),
             hits=self.journal.hits,
             problems=self.journal.problems,
-            tally=self.tally,
+            counters=self.counters,
             answers=self.answers,
         )
         return msgspec.msgpack.encode(kept)
@@ -136,13 +138,13 @@ class Observer:
         self.journal.history.extend(found.history)
         self.journal.hits.update(found.hits)
         self.journal.problems.update(found.problems)
-        self.tally, self.answers = found.tally, found.answers
+        self.counters, self.answers = found.counters, found.answers
 
     def _is_told(self, event: Event) -> bool:
         if isinstance(event, Answered):
-            return self.front.tells_answers
+            return self.service.logs_answers
         if isinstance(event, TransferRefused):
-            return self.front.tells_refusals
+            return self.service.logs_refusals
         return not isinstance(event, Progress)
 
     def _tell(self, event: Event) -> None:

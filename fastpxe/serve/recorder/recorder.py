@@ -20,7 +20,7 @@ from typing import NamedTuple
 from fastpxe.serve.ipc.event_channel import EventReader
 from fastpxe.serve.ipc.handover import HandoverBuffer
 from fastpxe.serve.recorder.observer import Observer
-from fastpxe.serve.system.fork import fork, take_signals
+from fastpxe.serve.system.fork import fork, unblock_signals
 
 AT_ONCE = 100
 LOOK_S = 0.05
@@ -39,7 +39,7 @@ class RecorderContext(NamedTuple):
 
     observer: Observer
     readers: Sequence[EventReader]
-    notebook: HandoverBuffer
+    handover: HandoverBuffer
     counts: Callable[[], Counter[str]]
     beside: Sequence[BackgroundTask]
     flush: Callable[[], None]
@@ -50,9 +50,9 @@ def start(recording: RecorderContext) -> int:
 
     def record() -> None:
         # At full speed: one that the next overtakes here waits until that one is replaced.
-        recording.notebook.hold()
+        recording.handover.hold()
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        recording.observer.take_over(recording.notebook.read())
+        recording.observer.take_over(recording.handover.read())
         asyncio.run(_record(recording))
         recording.flush()
 
@@ -64,7 +64,7 @@ async def _record(recording: RecorderContext) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     if signal.SIGTERM in signal.sigpending():  # it was replaced while it waited for the one before
         stopped.set()
-    take_signals()
+    unblock_signals()
     observer, readers = recording.observer, recording.readers
 
     def tell() -> int:
@@ -81,7 +81,7 @@ async def _record(recording: RecorderContext) -> None:
         while tell():
             pass
         observer.look(time.time(), answered)
-        recording.notebook.write(observer.keep())
+        recording.handover.write(observer.keep())
 
 
 async def _go_on(
@@ -106,7 +106,7 @@ async def _go_on(
                     await asyncio.sleep(0)
             before = now
             if time.monotonic() - kept_at > KEEP_S:
-                recording.notebook.write(observer.keep())
+                recording.handover.write(observer.keep())
                 kept_at = time.monotonic()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), LOOK_S)

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from fastpxe.serve.system.privileges import give_up_all
+from fastpxe.serve.system.privileges import drop_capabilities
 
 log = logging.getLogger("fastpxe")
 
@@ -19,7 +19,7 @@ def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) 
     """Have a child process do the work and end; its process id. `name` is for ps(1).
 
     It has no capability, unless it `opens_sockets`: then it is for `work` to give up the parent's.
-    SIGTERM and SIGUSR1 wait until it calls take_signals: one that comes before it can handle it
+    SIGTERM and SIGUSR1 wait until it calls unblock_signals: one that comes before it can handle it
     would end it on the spot, with what it has yet to tell. What `work` raises is logged.
     """
     parent = os.getpid()
@@ -32,7 +32,7 @@ def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) 
     try:
         _begin(name, parent)
         if not opens_sockets:
-            give_up_all()
+            drop_capabilities()
         work()
         status = 0
     except Exception:  # whoever started us sees no more than that we ended
@@ -56,6 +56,6 @@ def _begin(name: str, parent: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, _HANDLED)
 
 
-def take_signals() -> None:
+def unblock_signals() -> None:
     """Say, in a child, that SIGTERM and SIGUSR1 have their handlers."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)

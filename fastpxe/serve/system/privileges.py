@@ -1,7 +1,7 @@
-"""Give up what only the start needs: root, and every capability but one.
+"""Drop the privileges that only the start needs: root, and every capability but one.
 
-The parent gives up all but CAP_NET_ADMIN, with which each new worker gives its sockets for
-transfers a buffer above net.core.rmem_max. Nobody who reads a packet has it: see `give_up_all`.
+The parent keeps CAP_NET_ADMIN: a new worker needs it to give its transfer sockets a buffer above
+net.core.rmem_max. The worker drops it before it reads its first packet (`drop_capabilities`).
 
 Sources:
   capabilities(7), credentials(7), capset(2), prctl(2).
@@ -90,7 +90,7 @@ def become(one: Account) -> None:
     _require(one, KEPT)
 
 
-def give_up_all() -> None:
+def drop_capabilities() -> None:
     """Have no capability at all, unless root was to stay. Raises StartError."""
     if os.geteuid() == 0:
         return

@@ -55,7 +55,7 @@ class Manager:
 
 
 class Watchdog:
-    """Tells the manager at times that all is well, as long as every pulse beats."""
+    """Tells the manager at times that all is well, as long as every heartbeat beats."""
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
@@ -66,12 +66,12 @@ class Watchdog:
         """How long to the next look; None for ever."""
         return None if self._interval_s is None else max(0.0, self._due_at - now)
 
-    def look(self, pulses: Sequence[Heartbeat], now: float) -> None:
-        """Look at every pulse, if it is time to."""
+    def look(self, heartbeats: Sequence[Heartbeat], now: float) -> None:
+        """Look at every heartbeat, if it is time to."""
         if self._interval_s is None or now < self._due_at:
             return
         self._due_at = now + self._interval_s
-        silent = [pulse.name for pulse in pulses if not pulse.has_beaten()]
+        silent = [heartbeat.name for heartbeat in heartbeats if not heartbeat.has_beaten()]
         for name in silent:
             log.error("%s gives no sign of life; the service manager is told of none", name)
         if not silent:

@@ -30,19 +30,19 @@ class Watcher:
 
 def end_beside(begin: recorder.BackgroundTask) -> tuple[int, bytes]:
     """The exit status of a recorder with that beside it, and what it has kept."""
-    notebook = HandoverBuffer()
+    handover = HandoverBuffer()
     pid = recorder.start(
         recorder.RecorderContext(
             observer=Watcher(),  # type: ignore[arg-type] - as much of one as is asked here
             readers=[],
-            notebook=notebook,
+            handover=handover,
             counts=Counter[str],
             beside=[begin],
             flush=lambda: None,
         )
     )
     _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), notebook.read()
+    return os.waitstatus_to_exitcode(status), handover.read()
 
 
 def fail() -> None:
