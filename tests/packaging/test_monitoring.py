@@ -28,14 +28,14 @@ GROUPING = re.compile(r"by \(([\w, ]+)\) \((?:\w+\()?(fastpxe_\w+)")
 def figures() -> Figures:
     """Figures of a server that has seen one of everything."""
     counters = Counters()
-    counters.saw(
+    counters.on_event(
         TransferDone(
             interface="e", client=CLIENT, file="f", options={}, size_bytes=1, duration_s=1,
             retransmits=1, outcome="done",
         )
     )  # fmt: skip
-    counters.saw(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
-    counters.saw(
+    counters.on_event(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
+    counters.on_event(
         HttpServed(
             interface="e", client=CLIENT, file="f", method="GET", status=200, size_bytes=1,
             duration_s=1,
