@@ -41,16 +41,16 @@ class HostBootConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be served.
+    """The services of one configuration on this machine.
 
-    config: what this was made of. source: where that came from; `size` what is in it, for people.
-    present: this machine's interfaces, and `interfaces` those to listen on. ports: the role of each
-    DHCP port (67 or 4011) and its number. rules: those that are native, for people.
-    files: boot files that are handed out from here, each with the rule that does.
-    hosts: those with a boot of their own, None where the configuration has no such thing.
-    user, group: whom to become after the start; None is up to the command.
-    notices: what the operator should be told at start.
-    tells_answers, tells_refusals: whether answers, and refused files, are logged.
+    config: the configuration, source: its files, and size: its number of rules, for people.
+    present: this machine's interfaces; interfaces: those to listen on. ports: the role of each DHCP
+    port (67 or 4011) and its number. rules: of a native configuration, for people.
+    files: the boot files that this machine serves, each with its rule.
+    hosts: hosts with a boot of their own, None if the configuration can't have any.
+    user, group: to run as after the start; None if the command decides.
+    notices: warnings to log at the start.
+    logs_answers, logs_refusals: whether answers, and refused file requests, are logged.
     """
 
     config: Config | DnsmasqConfig
@@ -81,8 +81,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         return own_addresses(self.present)
 
     @property
-    def sockets(self) -> tuple[object, ...]:
-        """What can't change while sockets stay open."""
+    def socket_settings(self) -> tuple[object, ...]:
+        """The settings that can't change while the sockets stay open."""
         names = tuple(interface.name for interface in self.interfaces)
         return (
             names, self.ports, self.receive_buffer, self.share_ports, self.multicast,
@@ -94,7 +94,7 @@ Load = Callable[[], Config | DnsmasqConfig]
 
 
 def build_service(config: Config | DnsmasqConfig, present: Sequence[Interface]) -> Service:
-    """Compile a configuration for a machine with these interfaces.
+    """Compile a configuration for a machine with the interfaces `present`.
 
     Raises ConfigError and StartError.
     """
@@ -125,7 +125,9 @@ def _native(config: Config, present: Sequence[Interface]) -> Service:
         receive_buffer=config.dhcp.receive_buffer,
         share_ports=config.dhcp.share_ports,
         multicast=config.dhcp.multicast,
-        answers=NativeAnswers(compiled, {one.name: one.address for one in present}),
+        answers=NativeAnswers(
+            compiled, {interface.name: interface.address for interface in present}
+        ),
         tftp=config.tftp,
         http=config.http,
         admin=config.admin,
@@ -141,12 +143,12 @@ def _native(config: Config, present: Sequence[Interface]) -> Service:
 
 
 def _files_of(config: Config) -> Iterator[tuple[str, str]]:
-    """The boot files that are handed out from here, and the rule that does."""
+    """The boot files that this machine serves, each with its rule."""
     for rule in config.rules:
         boot = rule.boot
-        for one in boot.menu.files if boot.menu else (boot,):
-            if one.file and boot.server is None:
-                yield one.file, f"rule {rule.name!r}"
+        for entry in boot.menu.files if boot.menu else (boot,):
+            if entry.file and boot.server is None:
+                yield entry.file, f"rule {rule.name!r}"
 
 
 def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Service:
@@ -155,7 +157,7 @@ def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Service:
         [Addresses(name=i.name, networks=i.networks) for i in present],
         seed=secrets.randbits(63) | 1,
     )
-    served = _listened(present, answers)
+    served = _served_interfaces(present, answers)
     network = config.network
     lines = sum(map(len, (config.boots, config.services, config.ranges)))
     ports = [(DHCP_SERVER_PORT, network.server_port)]
@@ -182,8 +184,10 @@ def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Service:
     )
 
 
-def _listened(present: Sequence[Interface], answers: DnsmasqAnswers) -> tuple[Interface, ...]:
-    """The interfaces that the configuration lets in; loopback only where a range covers it."""
+def _served_interfaces(
+    present: Sequence[Interface], answers: DnsmasqAnswers
+) -> tuple[Interface, ...]:
+    """The interfaces that the configuration allows; loopback only if a range covers it."""
     places = answers.engine.ranges.places
     served = tuple(
         interface
@@ -201,7 +205,7 @@ def _listened(present: Sequence[Interface], answers: DnsmasqAnswers) -> tuple[In
 
 
 def _files(config: DnsmasqConfig, own: set[str]) -> tuple[tuple[str, str], ...]:
-    """Boot files that clients are sent to fetch from this machine."""
+    """The boot files that this machine serves, each with its line."""
     files = [
         (boot.file, str(boot.where))
         for boot in config.boots
@@ -219,25 +223,25 @@ def _files(config: DnsmasqConfig, own: set[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _notices(config: DnsmasqConfig) -> list[str]:
-    found = tftp_notices(config)
+    notices = tftp_notices(config)
     if not config.ranges:
-        found.append("no dhcp-range: no DHCP request is answered; add dhcp-range=ADDRESS,proxy")
+        notices.append("no dhcp-range: no DHCP request is answered; add dhcp-range=ADDRESS,proxy")
     elif not any(line.is_proxy for line in config.ranges):
-        found.append(
-            "no dhcp-range is a proxy: fastpxe leases no addresses and so answers nobody; "
+        notices.append(
+            "no dhcp-range is a proxy: fastpxe leases no addresses, so no client is answered; "
             "write dhcp-range=ADDRESS,proxy"
         )
     elif not config.is_pxe_enabled:
-        found.append(
+        notices.append(
             "neither pxe-prompt nor pxe-service: no client is answered, as in dnsmasq; "
             'add pxe-prompt="Booting",1'
         )
-    found += [f"{note.where}: {note.key}: {note.why}" for note in config.notes]
-    return found
+    notices += [f"{note.where}: {note.key}: {note.why}" for note in config.notes]
+    return notices
 
 
 def _source(config: DnsmasqConfig) -> str:
-    """The files that the lines came from, in the order in which they were read."""
+    """The files that the lines are from, in the order in which they were read."""
     files = dict.fromkeys(
         line.where.file
         for lines in (config.ranges, config.boots, config.services, config.vendor_options)

@@ -1,5 +1,8 @@
-"""The processes of one configuration, and what they share with their parent."""
+"""The processes of one configuration, and the memory that they share with their parent."""
 
+import os
+import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -21,6 +24,7 @@ from fastpxe.serve.listeners import Listeners
 from fastpxe.service import Service
 
 BOARD_SIZE = 1 << 15  # decisions that can wait to be logged, 12 MB
+RETIRE_WAIT_S = 1  # for retired workers to stop reading the shared sockets
 
 
 class HttpContext(msgspec.Struct, kw_only=True):
@@ -33,9 +37,9 @@ class HttpContext(msgspec.Struct, kw_only=True):
 
 
 class WorkerPool:
-    """Workers, and the HTTP server if there is one, with all that is opened for them.
+    """The workers of one configuration, its HTTP server if enabled, and all they have open.
 
-    beat_s: how often each gives a sign of life. Raises StartError and OSError.
+    beat_s: the interval of their heartbeats. Raises StartError and OSError.
     """
 
     def __init__(self, service: Service, listeners: Listeners, count: int, beat_s: float) -> None:
@@ -68,49 +72,63 @@ class WorkerPool:
                 heartbeat=Heartbeat("the HTTP server", beat_s),
             )
             self._stack = stack.pop_all()
-        self.children = [_worker(context) for context in self._contexts]
-        if self._http.sockets:
-            self.children.append(_http_server(self._http))
+        self._workers = [_worker(context) for context in self._contexts]
+        http = [_http_server(self._http)] if self._http.sockets else []
+        self.children = [*self._workers, *http]
 
     def start(self) -> None:
-        """Start all of its processes. Raises OSError, with those before the one that failed."""
+        """Start all processes. Raises OSError; those before the one that failed then run."""
         for child in self.children:
             child.start()
 
+    def retire(self) -> None:
+        """Have the processes accept nothing new, and end when they have finished what they began.
+
+        Returns when the workers read no more, so that no request gets an answer of this pool's.
+        """
+        for pid in self.pids:
+            os.kill(pid, signal.SIGUSR1)
+        end = time.monotonic() + RETIRE_WAIT_S
+        while not self._has_stopped_accepting and time.monotonic() < end:
+            time.sleep(0.002)
+
     @property
-    def has_stopped_accepting(self) -> bool:
-        """Whether its workers take nothing new any more."""
-        pairs = zip(self._contexts, self.children, strict=False)  # the HTTP server comes last
+    def _has_stopped_accepting(self) -> bool:
         return all(
-            context.heartbeat.has_stopped_accepting or not child.pid for context, child in pairs
+            context.heartbeat.has_stopped_accepting or not child.pid
+            for context, child in zip(self._contexts, self._workers, strict=True)
         )
 
     @property
     def pids(self) -> list[int]:
-        """Those of its processes that there are."""
+        """The process ids of the children that run."""
         return [child.pid for child in self.children if child.pid]
 
     @property
     def heartbeats(self) -> list[Heartbeat]:
-        """Those of all processes that serve."""
+        """The heartbeats of all children, in their order."""
         http = [self._http.heartbeat] if self._http.sockets else []
         return [*(context.heartbeat for context in self._contexts), *http]
 
     @property
-    def heartbeats_due(self) -> list[Heartbeat]:
-        """Those of the processes that there are: one that waits to be started again gives none."""
+    def running_heartbeats(self) -> list[Heartbeat]:
+        """The heartbeats of the children that run: one that waits for its restart has none."""
         pairs = zip(self.heartbeats, self.children, strict=True)
         return [heartbeat for heartbeat, child in pairs if child.pid]
 
-    def readers(self, saw: Callable[[Event], None]) -> Iterator[EventReader]:
-        """What reads the events of its processes."""
+    def readers(self, on_event: Callable[[Event], None]) -> Iterator[EventReader]:
+        """Readers of the events of all processes."""
         for context in self._contexts:
             names = {socket.interface.index: socket.interface.name for socket in context.dhcp}
-            yield EventReader(context.board, context.pipe, names, self.service.answers.names(), saw)
-        yield EventReader(self._http.board, self._http.pipe, {}, self.service.answers.names(), saw)
+            yield EventReader(
+                context.board, context.pipe, names, self.service.answers.names(), on_event
+            )
+        yield EventReader(
+            self._http.board, self._http.pipe, {}, self.service.answers.names(), on_event
+        )
 
     def counts(self) -> Counter[str]:
-        """How many datagrams ended how, and how many events were lost."""
+        """The number of datagrams by outcome, and of events that were lost ("unlogged")."""
         total: Counter[str] = Counter()
         for context in self._contexts:
             for port in range(len(context.dhcp)):
@@ -120,7 +138,7 @@ class WorkerPool:
         return total
 
     def latencies(self) -> list[Histogram]:
-        """That of each socket."""
+        """The latency of each DHCP socket."""
         return [
             context.board.latency(port)
             for context in self._contexts
@@ -128,7 +146,7 @@ class WorkerPool:
         ]
 
     def close(self) -> None:
-        """Close what was opened for it."""
+        """Close the channels and the roots."""
         self._stack.close()
 
 
@@ -145,16 +163,19 @@ def _http_sockets(
 
 
 def _worker(context: worker.WorkerContext) -> Child:
-    def fork() -> int:
-        context.heartbeat.beat()  # it is given the time to begin
-        return worker.start(context)
-
-    return Child(context.heartbeat.name, fork)
+    return _child(context.heartbeat, lambda: worker.start(context))
 
 
 def _http_server(context: HttpContext) -> Child:
-    def fork() -> int:
-        context.heartbeat.beat()
-        return http_process.start(context.sockets, context.pipe.send, context.heartbeat)
+    return _child(
+        context.heartbeat,
+        lambda: http_process.start(context.sockets, context.pipe.send, context.heartbeat),
+    )
 
-    return Child(context.heartbeat.name, fork)
+
+def _child(heartbeat: Heartbeat, start: Callable[[], int]) -> Child:
+    def fork() -> int:
+        heartbeat.beat()  # its start counts as one, until its event loop runs
+        return start()
+
+    return Child(heartbeat.name, fork)

@@ -1,4 +1,4 @@
-"""Signs of life that a child gives and its parent reads: a count in memory that both have."""
+"""Heartbeats: a child counts up in shared memory, and its parent sees whether the count moves."""
 
 import asyncio
 import mmap
@@ -7,70 +7,73 @@ import time
 from collections.abc import Sequence
 
 INTERVAL_S = 1.0
-LOOK_S = 1.0
-SILENT_S = 5.0  # without a sign of life, a child counts as silent
+POLL_S = 1.0
+SILENT_S = 5.0  # a child without a heartbeat for so long counts as silent
 
 _COUNT = struct.Struct("=Q")
-_LET_GO = struct.Struct("=B")
+_FLAG = struct.Struct("=B")
 
 
 class Heartbeat:
-    """One child's, `name` for people. It survives the child, and serves the next in its place."""
+    """The heartbeat of one child, and whether it has stopped accepting work.
+
+    name: the child's, for logs. The memory outlives the process: its replacement beats on.
+    """
 
     def __init__(self, name: str, interval_s: float = INTERVAL_S) -> None:
         self.name = name
         self.interval_s = interval_s
-        self._memory = mmap.mmap(-1, _COUNT.size + _LET_GO.size)
-        self._seen = 0
+        self._memory = mmap.mmap(-1, _COUNT.size + _FLAG.size)
+        self._last_count = 0
 
     def beat(self) -> None:
         (count,) = _COUNT.unpack_from(self._memory)
         _COUNT.pack_into(self._memory, 0, count + 1)
 
     def has_beaten(self) -> bool:
-        """Whether it has since this was last asked."""
-        before = self._seen
-        (self._seen,) = _COUNT.unpack_from(self._memory)
-        return self._seen != before
+        """Whether there was a beat since the last call."""
+        before = self._last_count
+        (self._last_count,) = _COUNT.unpack_from(self._memory)
+        return self._last_count != before
 
     def mark_stopped_accepting(self) -> None:
-        """Say that this child takes nothing new any more."""
-        _LET_GO.pack_into(self._memory, _COUNT.size, 1)
+        """Set by a child that is retired, once it reads no new request."""
+        _FLAG.pack_into(self._memory, _COUNT.size, 1)
 
     @property
     def has_stopped_accepting(self) -> bool:
-        (is_so,) = _LET_GO.unpack_from(self._memory, _COUNT.size)
-        return bool(is_so)
+        (flag,) = _FLAG.unpack_from(self._memory, _COUNT.size)
+        return bool(flag)
 
     async def run(self) -> None:
-        """Beat for ever: as long as the loop of this process goes round."""
+        """Beat until cancelled: the event loop of this process turns."""
         while True:
             self.beat()
             await asyncio.sleep(self.interval_s)
 
 
 class HeartbeatMonitor:
-    """Of each child, when it last gave a sign of life; new ones are given the time to begin."""
+    """When each child last beat, if polled every POLL_S; a new child counts as having beaten."""
 
     def __init__(self, heartbeats: Sequence[Heartbeat]) -> None:
         self._heartbeats = heartbeats
-        self._beat_at = [time.monotonic()] * len(heartbeats)
+        self._last_beat_at = [time.monotonic()] * len(heartbeats)
 
-    def look(self) -> None:
-        """Take note of who has given one since the last look."""
+    def poll(self) -> None:
+        """Record which children have beaten since the last poll."""
         now = time.monotonic()
         for i, heartbeat in enumerate(self._heartbeats):
             if heartbeat.has_beaten():
-                self._beat_at[i] = now
+                self._last_beat_at[i] = now
 
     @property
     def workers(self) -> int:
-        """How many are looked at."""
+        """How many children are monitored."""
         return len(self._heartbeats)
 
     @property
     def silent(self) -> list[str]:
-        """Those that have given none lately."""
+        """The names of the children without a beat for SILENT_S."""
         now = time.monotonic()
-        both = zip(self._heartbeats, self._beat_at, strict=True)
-        return [heartbeat.name for heartbeat, at in both if now - at > SILENT_S]
+        pairs = zip(self._heartbeats, self._last_beat_at, strict=True)
+        return [heartbeat.name for heartbeat, at in pairs if now - at > SILENT_S]

@@ -59,7 +59,7 @@ def test_what_a_worker_lost_is_counted_and_told_by_its_parent(pipe: EventChannel
     os.wait()
     told: list[Event] = []
     answers = NativeAnswers(compiler.build(config.parse("", "test"), []), {})
-    EventReader(Board(), pipe, {}, answers, told.append).tell(100_000)
+    EventReader(Board(), pipe, {}, answers, told.append).read(100_000)
     lost = told.pop()
     assert lost == Notice(interface="", text=f"{pipe.lost} events of files were too many to log")
     assert len(told) + pipe.lost == 100_000

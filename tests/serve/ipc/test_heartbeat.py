@@ -25,7 +25,7 @@ def test_a_beat_of_a_child_is_seen() -> None:
     assert heartbeat.has_beaten()
 
 
-def test_a_child_says_when_it_lets_go() -> None:
+def test_a_child_marks_that_it_stopped_accepting() -> None:
     heartbeat = Heartbeat("worker 0")
     heartbeat.beat()
     assert not heartbeat.has_stopped_accepting
