@@ -26,7 +26,7 @@ import psutil
 from lab import ADDRESS, CLIENT, Server, network
 from report import table
 
-from fastpxe.clients import Client
+from fastpxe.firmware.requests import Client
 from fastpxe.tftp import Ack, Data, Oack, Rrq, parse
 
 CONFIG = """

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from fastpxe._codec import REASONS
 from fastpxe._reply import Responder
-from fastpxe.after_offer import NextStep, next_step
-from fastpxe.clients import Client
 from fastpxe.events import Decision, Labelled
+from fastpxe.firmware.next_step import NextStep, next_step
+from fastpxe.firmware.requests import Client
 from fastpxe.policy import HTTP, Compiled
 from fastpxe.wire import MessageType
 

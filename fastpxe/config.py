@@ -14,9 +14,9 @@ import msgspec
 
 from fastpxe import shipped
 from fastpxe.errors import ConfigError
+from fastpxe.firmware.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.hosts import Host, parse_host
 from fastpxe.identity import parse_mac, parse_uuid
-from fastpxe.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.paths import read_renaming
 from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES, HTTP_ARCHES, Boot, Match, Rule, Text
 from fastpxe.tables import (

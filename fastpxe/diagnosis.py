@@ -1,6 +1,6 @@
 """What keeps a machine from booting, in plain words: the likely cause, and what to do.
 
-Sources: the captures of firmware that failed, and the codes that it printed (pxe_codes).
+Sources: the captures of firmware that failed, and the codes that it printed (firmware.error_codes).
 """
 
 import msgspec

@@ -9,9 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from fastpxe.firmware.error_codes import Code
 from fastpxe.json_text import indented
 from fastpxe.printable import escaped
-from fastpxe.pxe_codes import Code
 
 Level = Literal["ok", "warning", "problem", "unknown"]
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from fastpxe.doctor import Finding, Level
-from fastpxe.offers import BIOS, FIRMWARE, IPXE, NOWHERE, UEFI, Heard, proxy_offers
+from fastpxe.firmware.offers import BIOS, FIRMWARE, IPXE, NOWHERE, UEFI, Heard, proxy_offers
 from fastpxe.storm_report import duration
 from fastpxe.wire import Option
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from fastpxe.after_offer import NextStep
+from fastpxe.firmware.next_step import NextStep
 from fastpxe.wire import TftpError
 
 Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "replaced", "stopped"]

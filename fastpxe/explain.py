@@ -9,9 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from fastpxe.after_offer import NextStep, menu_entries, step_after
-from fastpxe.clients import Client
 from fastpxe.decode import Decoded, decode
+from fastpxe.firmware.next_step import NextStep, menu_entries, step_after
+from fastpxe.firmware.requests import Client
 from fastpxe.identity import format_uuid, microsoft_order
 
 Verdict = Literal["won", "lost", "not reached"]

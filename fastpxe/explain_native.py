@@ -11,7 +11,6 @@ import msgspec
 
 from fastpxe._codec import REASONS
 from fastpxe._request import Request
-from fastpxe.clients import Client
 from fastpxe.decode import Decoded, arch_name, decode, feature_name
 from fastpxe.errors import MalformedPacket
 from fastpxe.explain import (
@@ -23,8 +22,9 @@ from fastpxe.explain import (
     identity,
     menu_entry,
 )
+from fastpxe.firmware.menu import LOCAL_BOOT
+from fastpxe.firmware.requests import Client
 from fastpxe.identity import Pattern, format_mac, format_uuid, microsoft_order
-from fastpxe.menu import LOCAL_BOOT
 from fastpxe.policy import KINDS, NOT_SERVED, Compiled, is_ipxe_binary
 from fastpxe.rules import Match, Text
 from fastpxe.wire import Arch

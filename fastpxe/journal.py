@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from fastpxe.after_offer import NextStep
 from fastpxe.decode import arch_name
 from fastpxe.diagnosis import Problem, problem
 from fastpxe.events import (
@@ -30,6 +29,7 @@ from fastpxe.events import (
     Unsent,
     is_routine,
 )
+from fastpxe.firmware.next_step import NextStep
 from fastpxe.identity import DOCTOR_MAC, format_uuid, microsoft_order
 from fastpxe.policy import is_ipxe_binary
 from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, MessageType, TftpError

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from fastpxe._hosts import Hosts
 from fastpxe._reply import Policy
 from fastpxe.config import Config
+from fastpxe.firmware.menu import Menu, vendor_options
 from fastpxe.hosts import entries
 from fastpxe.identity import Pattern
-from fastpxe.menu import Menu, vendor_options
 from fastpxe.rules import Boot, Match, Rule, Text
 from fastpxe.tables import HttpSettings
 from fastpxe.wire import Arch

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from fastpxe.firmware.menu import Menu
 from fastpxe.identity import Pattern
-from fastpxe.menu import Menu
 from fastpxe.wire import Arch, IpxeFeature
 
 Style = Literal["auto", "binl", "direct"]

@@ -19,8 +19,8 @@ import jinja2
 import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from fastpxe.clients import Client
 from fastpxe.errors import ScriptFailed
+from fastpxe.firmware.requests import Client
 from fastpxe.hosts import parse_host
 from fastpxe.identity import microsoft_order
 from fastpxe.rules import ARCH_NAMES

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from fastpxe.clients import Client
 from fastpxe.errors import FastpxeError
+from fastpxe.firmware.requests import Client
 from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES
 from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, PXE_PORT, MessageType
 

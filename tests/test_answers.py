@@ -8,8 +8,8 @@ import pytest
 from fastpxe import config, policy
 from fastpxe._codec import REASONS
 from fastpxe.answers import NativeAnswers
-from fastpxe.clients import Client
 from fastpxe.events import Decision
+from fastpxe.firmware.requests import Client
 from fastpxe.wire import MessageType
 
 TEXT = '[[boot]]\nname = "short"\narch = "bios"\nfile = "a"\n[[boot]]\nfile = "{long}"\n'

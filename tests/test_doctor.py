@@ -6,7 +6,7 @@ import pytest
 
 from fastpxe import doctor
 from fastpxe.doctor import Finding, Level
-from fastpxe.pxe_codes import explain_code
+from fastpxe.firmware.error_codes import explain_code
 
 
 def finding(level: Level, saw: str = "seen", advice: str = "") -> Finding:

@@ -9,7 +9,7 @@ from packets import CLIENT, DHCP_SERVER, NOWHERE, OUR_ADDRESS, Header, message
 
 from fastpxe.doctor import Finding
 from fastpxe.doctor_wire import Step, Trial, Wire, findings
-from fastpxe.offers import BIOS, IPXE, UEFI, Heard
+from fastpxe.firmware.offers import BIOS, IPXE, UEFI, Heard
 
 OTHER_PROXY = IPv4Address("10.77.0.9")
 QUIET = Wire(interface="eth0", listened_s=4.0, mac="02:fa:5d:00:00:01", own=())

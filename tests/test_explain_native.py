@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from packets import CLIENT, discover
 
 from fastpxe import config, policy
-from fastpxe.clients import Client
 from fastpxe.errors import MalformedPacket
 from fastpxe.explain import Explanation, Step
 from fastpxe.explain_native import Place, explain_boot, explain_packet
+from fastpxe.firmware.requests import Client
 
 PLACE = Place(address=IPv4Address("10.0.0.2"), network=IPv4Network("10.0.0.0/24"))
 

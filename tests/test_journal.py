@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from fastpxe.after_offer import NextStep
 from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import (
     Answered,
@@ -19,6 +18,7 @@ from fastpxe.events import (
     TransferRefused,
     Unsent,
 )
+from fastpxe.firmware.next_step import NextStep
 from fastpxe.journal import (
     HISTORY_MAX,
     LOOP,

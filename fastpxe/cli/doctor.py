@@ -5,13 +5,14 @@ import logging
 import secrets
 from collections.abc import Iterator
 
-from fastpxe import doctor, doctor_machine, doctor_wire, offers
+from fastpxe import doctor, doctor_machine, doctor_wire
 from fastpxe.cli.source import Commands, add_json, add_source, load, named
 from fastpxe.config import Config
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.doctor import Finding
+from fastpxe.firmware import offers
+from fastpxe.firmware.error_codes import explain_code
 from fastpxe.json_text import indented
-from fastpxe.pxe_codes import explain_code
 from fastpxe.wire import Arch
 
 EXIT_WELL, EXIT_PROBLEMS = 0, 1

@@ -10,7 +10,6 @@ import msgspec
 
 from fastpxe import capture, explain, explain_native, policy
 from fastpxe.cli.source import Commands, add_json, add_source, load
-from fastpxe.clients import Client
 from fastpxe.config import Config
 from fastpxe.decode import decode
 from fastpxe.dnsmasq import explain as dnsmasq_explain
@@ -19,6 +18,7 @@ from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
 from fastpxe.errors import FastpxeError, MalformedPacket
 from fastpxe.explain import Explanation, Step
 from fastpxe.explain_native import Place
+from fastpxe.firmware.requests import Client
 from fastpxe.identity import Pattern, microsoft_order, parse_mac, parse_uuid
 from fastpxe.json_text import indented
 from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES

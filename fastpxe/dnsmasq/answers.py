@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from fastpxe._codec import REASONS
 from fastpxe._reply import Responder
-from fastpxe.clients import Client
 from fastpxe.dnsmasq._cache import TARGETS, AnswerCache
 from fastpxe.dnsmasq.cache_rules import cache_rules
 from fastpxe.dnsmasq.decision import To
@@ -17,6 +16,7 @@ from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
 from fastpxe.dnsmasq.render import Template
 from fastpxe.errors import MalformedPacket
 from fastpxe.events import Labelled
+from fastpxe.firmware.requests import Client
 from fastpxe.wire import DHCP_SERVER_PORT
 
 # dnsmasq's reasons for silence, as the counters name them.

@@ -5,7 +5,6 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import msgspec
 
-from fastpxe.clients import Client
 from fastpxe.decode import decode
 from fastpxe.dnsmasq.choose import Loser
 from fastpxe.dnsmasq.decision import Decision
@@ -21,6 +20,7 @@ from fastpxe.explain import (
     identity,
     menu_entry,
 )
+from fastpxe.firmware.requests import Client
 from fastpxe.policy import is_ipxe_binary
 from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT
 

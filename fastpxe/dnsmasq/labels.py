@@ -11,7 +11,6 @@ from ipaddress import IPv4Address
 import msgspec
 
 from fastpxe._codec import REASONS
-from fastpxe.after_offer import NextStep, step_after
 from fastpxe.decode import decode
 from fastpxe.dnsmasq.decision import Decision as Decided
 from fastpxe.dnsmasq.engine import Answer, Silence
@@ -20,6 +19,7 @@ from fastpxe.dnsmasq.message import Message
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.dnsmasq.render import UUID_SIZE
 from fastpxe.events import Decision, Label, Labelled
+from fastpxe.firmware.next_step import NextStep, step_after
 from fastpxe.wire import MessageType, Option
 
 LABELS_MAX = 16_384  # of some 2 KB; beyond, new kinds of decisions are told without lines

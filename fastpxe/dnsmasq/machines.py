@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from fastpxe.clients import Client
 from fastpxe.dnsmasq.message import octets
 from fastpxe.dnsmasq.model import (
     ClassMatch,
@@ -28,6 +27,7 @@ from fastpxe.dnsmasq.model import (
     Value,
 )
 from fastpxe.dnsmasq.sites import Site
+from fastpxe.firmware.requests import Client
 from fastpxe.identity import Pattern
 from fastpxe.rules import HTTP_ARCHES
 from fastpxe.wire import Option

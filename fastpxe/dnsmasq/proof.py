@@ -11,17 +11,17 @@ import msgspec
 
 from fastpxe import policy
 from fastpxe._request import Request
-from fastpxe.clients import Client
 from fastpxe.config import Config
 from fastpxe.dnsmasq.decision import Decision
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
-from fastpxe.dnsmasq.exchange import Booted, boot
 from fastpxe.dnsmasq.machines import Machine, machines
 from fastpxe.dnsmasq.message import read
 from fastpxe.dnsmasq.model import DnsmasqConfig, Line, Service
 from fastpxe.dnsmasq.sites import Site, sites
 from fastpxe.dnsmasq.translate import LACKS, TWO_TEXTS, URL, Translation
 from fastpxe.dnsmasq.traps import place
+from fastpxe.firmware.boot import Booted, boot
+from fastpxe.firmware.requests import Client
 from fastpxe.policy import KINDS, Compiled
 from fastpxe.wire import DHCP_SERVER_PORT
 

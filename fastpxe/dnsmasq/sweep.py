@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from fastpxe.clients import Client
 from fastpxe.dnsmasq.choose import BOOT_MENU, FIRST_UEFI_ARCH
 from fastpxe.dnsmasq.decision import Decision
 from fastpxe.dnsmasq.engine import Arrival, Engine
@@ -29,6 +28,7 @@ from fastpxe.dnsmasq.model import (
     RelayMatch,
     Service,
 )
+from fastpxe.firmware.requests import Client
 from fastpxe.rules import HTTP_ARCHES
 from fastpxe.wire import DHCP_CLIENT_PORT, PXE_PORT, Option
 

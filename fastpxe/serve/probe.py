@@ -18,10 +18,10 @@ from contextlib import ExitStack
 from functools import partial
 from ipaddress import IPv4Address
 
-from fastpxe.clients import Client
 from fastpxe.doctor_wire import Wire
+from fastpxe.firmware.offers import Heard
+from fastpxe.firmware.requests import Client
 from fastpxe.identity import DOCTOR_MAC
-from fastpxe.offers import Heard
 from fastpxe.serve.interfaces import Interface, all_interfaces
 from fastpxe.serve.partition import SO_ATTACH_FILTER, attach
 from fastpxe.storm import UUID_PREFIX

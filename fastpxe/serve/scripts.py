@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from fastpxe.clients import Client
 from fastpxe.errors import FileRefused, MalformedPacket, ScriptFailed
+from fastpxe.firmware.requests import Client
 from fastpxe.paths import relative_path
 from fastpxe.script import SUFFIX, Machine, Scripts, Unescaped, question, split_name
 from fastpxe.serve.files import OpenFile, in_memory

@@ -12,9 +12,8 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.clients import Client
 from fastpxe.doctor_wire import Step, Trial, Wire
-from fastpxe.offers import (
+from fastpxe.firmware.offers import (
     FIRMWARE,
     NOWHERE,
     Heard,
@@ -23,6 +22,7 @@ from fastpxe.offers import (
     first_item,
     proxy_offers,
 )
+from fastpxe.firmware.requests import Client
 from fastpxe.serve.download import download
 from fastpxe.serve.interfaces import Interface
 from fastpxe.storm_report import Offer, offer_of

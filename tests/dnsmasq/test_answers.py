@@ -7,13 +7,13 @@ import pytest
 from dnsmasq_golden import DISK, Exchange, config, interfaces, recorded
 
 from fastpxe._codec import REASONS
-from fastpxe.clients import Client
 from fastpxe.dnsmasq.answers import DnsmasqAnswers
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.logged import lines
 from fastpxe.dnsmasq.message import read
 from fastpxe.dnsmasq.read import read_config
 from fastpxe.events import Decision, Labelled
+from fastpxe.firmware.requests import Client
 from fastpxe.wire import PXE_PORT, Option
 
 SEED = 1

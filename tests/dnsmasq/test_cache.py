@@ -8,7 +8,6 @@ from dnsmasq_live import INTERFACES, Datagram
 from dnsmasq_random import RandomConfig, request
 
 from fastpxe._codec import REASONS
-from fastpxe.clients import Client
 from fastpxe.dnsmasq._cache import AnswerCache
 from fastpxe.dnsmasq.answers import DnsmasqAnswers, Remembered
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
@@ -19,6 +18,7 @@ from fastpxe.dnsmasq.message import read
 from fastpxe.dnsmasq.model import Interface
 from fastpxe.dnsmasq.read import read_config
 from fastpxe.events import Decision
+from fastpxe.firmware.requests import Client
 from fastpxe.wire import PXE_PORT
 
 REPLY_MAX = 1472

@@ -5,13 +5,13 @@ from ipaddress import IPv4Address, IPv4Interface
 import pytest
 from dnsmasq_golden import Exchange, config, interfaces, recorded
 
-from fastpxe.clients import Client
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.explain import explain_boot, explain_packet, place
 from fastpxe.dnsmasq.files import Disk
 from fastpxe.dnsmasq.model import Interface
 from fastpxe.dnsmasq.read import read_config
 from fastpxe.explain import Explanation, Step
+from fastpxe.firmware.requests import Client
 
 SEED1, SEED2 = "configs/seed1.conf", "configs/seed2.conf"
 DELL = bytes.fromhex("44454c4c38001036804ec4c04f4a5831")

@@ -11,9 +11,9 @@ from packets import OUR_ADDRESS, discover
 from fastpxe import config, policy
 from fastpxe._codec import REASONS
 from fastpxe._reply import Policy
-from fastpxe.clients import Client
 from fastpxe.dnsmasq._cache import AnswerCache
 from fastpxe.dnsmasq.answers import Remembered
+from fastpxe.firmware.requests import Client
 from fastpxe.serve._mmsg import Board, DhcpPort
 from fastpxe.serve.interfaces import all_interfaces, select_interfaces
 from fastpxe.serve.sockets import open_port

@@ -10,7 +10,7 @@ import pytest
 from fault_rig import inside
 from wire_rig import LIMIT_S, Wire
 
-from fastpxe.clients import Client
+from fastpxe.firmware.requests import Client
 from fastpxe.serve.interfaces import all_interfaces, select_interfaces
 from fastpxe.serve.probe import AGAIN_S, ask
 

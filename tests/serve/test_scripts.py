@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fastpxe.clients import Client
 from fastpxe.errors import ScriptFailed
+from fastpxe.firmware.requests import Client
 from fastpxe.serve.files import Root
 from fastpxe.serve.scripts import TEMPLATE_MAX, Place, ScriptMaker
 from fastpxe.tables import HttpSettings

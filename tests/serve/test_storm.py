@@ -9,8 +9,8 @@ import pytest
 from packets import tlv
 from storm_rig import CLIENTS, FAR_SERVER, SERVERS, Lan, freeze
 
-from fastpxe.clients import Client
 from fastpxe.errors import StartError
+from fastpxe.firmware.requests import Client
 from fastpxe.serve._storm import Generator
 from fastpxe.storm import Kind, Plan, parse_mix
 from fastpxe.wire import MessageType, Option

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fastpxe._request import Request
-from fastpxe.clients import Client
+from fastpxe.firmware.requests import Client
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS = Path(__file__).parents[1] / "corpus"
 
 
 def recorded(name: str) -> Request:

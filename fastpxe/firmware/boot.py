@@ -12,10 +12,10 @@ from typing import Literal
 
 import msgspec
 
-from fastpxe.clients import Client
 from fastpxe.decode import Decoded, decode, tlvs
 from fastpxe.dnsmasq.choose import BOOT_MENU, BOOT_SERVERS, DISCOVERY_CONTROL, USE_FILE
 from fastpxe.dnsmasq.message import PXE_BOOT_ITEM
+from fastpxe.firmware.requests import Client
 from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, PXE_PORT, Option
 
 NOBODY = IPv4Address(0)

@@ -21,7 +21,15 @@ from responder import Answer, Responder
 
 from fastpxe import config
 from fastpxe.errors import ConfigError
-from fastpxe.menu import ITEMS_MAX, OPTION_43_MAX, TEXT_MAX, Item, Menu, excess, vendor_options
+from fastpxe.firmware.menu import (
+    ITEMS_MAX,
+    OPTION_43_MAX,
+    TEXT_MAX,
+    Item,
+    Menu,
+    excess,
+    vendor_options,
+)
 from fastpxe.wire import MessageType
 
 TEXT = """

@@ -6,10 +6,10 @@ from ipaddress import IPv4Address
 import pytest
 from dnsmasq_text import read
 
-from fastpxe.clients import Client
 from fastpxe.dnsmasq.engine import Answer, Arrival
-from fastpxe.dnsmasq.exchange import Booted, boot
 from fastpxe.dnsmasq.sites import sites
+from fastpxe.firmware.boot import Booted, boot
+from fastpxe.firmware.requests import Client
 
 RANGE = "dhcp-range=192.0.2.0,proxy\n"
 OTHER = IPv4Address("192.0.2.9")

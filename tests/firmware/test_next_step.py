@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastpxe.after_offer import NextStep, menu_entries, next_step
+from fastpxe.firmware.next_step import NextStep, menu_entries, next_step
 
 DIRECT = bytes.fromhex("060108ff")
 MENU = bytes.fromhex("06010009088000054c696e7578ff")

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 from packets import CLIENT, NOWHERE, OUR_ADDRESS, Header, message, tlv, u16
 
-from fastpxe.offers import (
+from fastpxe.firmware.offers import (
     BIOS,
     IPXE,
     UEFI,

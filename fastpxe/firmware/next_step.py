@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from fastpxe.decode import Decoded, tlvs
-from fastpxe.menu import LOCAL_BOOT
+from fastpxe.firmware.menu import LOCAL_BOOT
 from fastpxe.wire import Arch
 
 NextStep = Literal["fetch", "4011", "choice"]

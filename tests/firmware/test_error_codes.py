@@ -6,11 +6,11 @@ from typing import get_args
 
 import pytest
 
-from fastpxe import pxe_codes
 from fastpxe._codec import REASONS
 from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import Outcome
-from fastpxe.pxe_codes import CODES, UnknownCode, explain_code
+from fastpxe.firmware import error_codes
+from fastpxe.firmware.error_codes import CODES, UnknownCode, explain_code
 
 LOG_WORDS = {
     *REASONS, *(f"tftp-{outcome}" for outcome in get_args(Outcome)), "tftp-refused",
@@ -86,6 +86,6 @@ def test_every_code_that_a_stuck_machine_shows_is_explained() -> None:
 
 
 def test_no_code_stands_twice() -> None:
-    source = Path(pxe_codes.__file__).read_text()
+    source = Path(error_codes.__file__).read_text()
     written = re.findall(r'_code\(\s*"([^"]+)"', source)
     assert sorted(written) == sorted(CODES)
