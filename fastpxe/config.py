@@ -18,7 +18,7 @@ from fastpxe.firmware.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.hosts import Host, parse_host
 from fastpxe.identity import parse_mac, parse_uuid
 from fastpxe.paths import read_renaming
-from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES, HTTP_ARCHES, Boot, Match, Rule, Text
+from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES, Boot, Match, Rule, Text
 from fastpxe.tables import (
     STATE,
     AdminSettings,
@@ -33,7 +33,7 @@ from fastpxe.tables import (
 )
 from fastpxe.tftp import TftpClient, TftpSettings
 from fastpxe.toml_lines import as_key, line_of, lines_of
-from fastpxe.wire import Arch
+from fastpxe.wire import HTTP_ARCHES, Arch
 
 T = TypeVar("T")
 _PROFILES = shipped.texts("profiles")

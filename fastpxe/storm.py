@@ -13,8 +13,8 @@ import msgspec
 
 from fastpxe.errors import FastpxeError
 from fastpxe.firmware.requests import Client
-from fastpxe.rules import ARCH_NAMES, HTTP_ARCHES
-from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, PXE_PORT, MessageType
+from fastpxe.rules import ARCH_NAMES
+from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, HTTP_ARCHES, PXE_PORT, MessageType
 
 Via = Literal["broadcast", "relay", "4011"]
 

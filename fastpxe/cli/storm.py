@@ -12,9 +12,9 @@ import msgspec
 from fastpxe import storm_plot, storm_report
 from fastpxe.cli.source import Commands, add_json
 from fastpxe.errors import FastpxeError
-from fastpxe.rules import HTTP_ARCHES
 from fastpxe.storm import DEFAULT_MIX, BadPlan, Kind, Plan, parse_mix
 from fastpxe.storm_report import Result
+from fastpxe.wire import HTTP_ARCHES
 
 EXIT_CLEAN, EXIT_NOT_CLEAN = 0, 1
 MAX_WAIT_S = 60

@@ -16,8 +16,7 @@ from fastpxe.dnsmasq.sweep import Seen, Sweep
 from fastpxe.dnsmasq.tags import names, unmet
 from fastpxe.findings import Finding
 from fastpxe.policy import is_ipxe_binary
-from fastpxe.rules import HTTP_ARCHES
-from fastpxe.wire import Arch, Option
+from fastpxe.wire import HTTP_ARCHES, Arch, Option
 
 X64 = (Arch.UEFI_X64.value, Arch.UEFI_EBC.value)
 

@@ -13,7 +13,7 @@ from fastpxe.dnsmasq.choose import Names
 from fastpxe.dnsmasq.decide import is_named
 from fastpxe.dnsmasq.model import Boot, DnsmasqConfig, Note, Service
 from fastpxe.findings import Finding
-from fastpxe.rules import HTTP_ARCHES
+from fastpxe.wire import HTTP_ARCHES
 
 _PATIENCE_S = 2  # how long iPXE waits for a proxy's offer
 

@@ -29,8 +29,7 @@ from fastpxe.dnsmasq.model import (
 from fastpxe.dnsmasq.sites import Site
 from fastpxe.firmware.requests import Client
 from fastpxe.identity import Pattern
-from fastpxe.rules import HTTP_ARCHES
-from fastpxe.wire import Option
+from fastpxe.wire import HTTP_ARCHES, Option
 
 ARCHES = (0, 6, 7, 9, 10, 11, 15, 16)
 MACHINES_MAX = 3000

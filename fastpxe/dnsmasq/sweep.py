@@ -29,8 +29,7 @@ from fastpxe.dnsmasq.model import (
     Service,
 )
 from fastpxe.firmware.requests import Client
-from fastpxe.rules import HTTP_ARCHES
-from fastpxe.wire import DHCP_CLIENT_PORT, PXE_PORT, Option
+from fastpxe.wire import DHCP_CLIENT_PORT, HTTP_ARCHES, PXE_PORT, Option
 
 ARCHES = (0, 6, 7, 9, 10, 11, 16)
 ARCH_MAX = 0xFFFF

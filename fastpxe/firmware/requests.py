@@ -9,8 +9,7 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.rules import HTTP_ARCHES
-from fastpxe.wire import MAGIC_COOKIE, MessageType, Option
+from fastpxe.wire import HTTP_ARCHES, MAGIC_COOKIE, MessageType, Option
 
 _HEADER = struct.Struct("!4BIHH4s4s4s4s16s192x")
 _NOWHERE = IPv4Address(0)
