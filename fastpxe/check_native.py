@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from fastpxe.config import Config
 from fastpxe.findings import Finding
+from fastpxe.firmware.binaries import BIOS_FILE, is_ipxe_binary
 from fastpxe.identity import Pattern
-from fastpxe.policy import DENIED, KINDS, NOT_SERVED, Compiled, is_ipxe_binary
+from fastpxe.policy import DENIED, KINDS, NOT_SERVED, Compiled
 from fastpxe.rules import Match, Rule, Text
 from fastpxe.wire import Arch
 
 T = TypeVar("T")
 
-BIOS_FILE = re.compile(r"\.(k*pxe|0|com|lkrn|bin)$")
 _X86_BIOS = frozenset({Arch.BIOS, Arch.BIOS_HTTP})
 
 

@@ -5,11 +5,11 @@ Sources: EDK2 and iPXE, for which of two servers' offers they take, and how long
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
-from pathlib import PurePosixPath
 
 import msgspec
 
 from fastpxe.doctor import Finding, Level
+from fastpxe.firmware.binaries import is_ipxe_loader
 from fastpxe.firmware.offers import BIOS, FIRMWARE, IPXE, NOWHERE, UEFI, Heard, proxy_offers
 from fastpxe.storm_report import duration
 from fastpxe.wire import Option
@@ -199,7 +199,7 @@ def _ipxe(wire: Wire, about: str) -> Iterator[Finding]:
     }
     for one in asked:
         offer = one.offer
-        if offer and offer.file in firmware and _is_ipxe(offer.file):
+        if offer and offer.file in firmware and is_ipxe_loader(offer.file):
             yield Finding(
                 level="problem",
                 name="ipxe-loop",
@@ -215,22 +215,15 @@ def _ipxe(wire: Wire, about: str) -> Iterator[Finding]:
                 saw=f"{one.server} names {offer.file} without a server (siaddr 0): iPXE ignores it",
                 advice="have it send siaddr too, not options 66 and 67 alone",
             )
-    if not asked and any(map(_is_ipxe, firmware)):
+    if not asked and any(map(is_ipxe_loader, firmware)):
         yield Finding(
             level="warning",
             name="ipxe-unanswered",
             about=about,
-            saw=f"firmware is given iPXE ({', '.join(sorted(filter(_is_ipxe, firmware)))}), "
+            saw=f"firmware is given iPXE ({', '.join(sorted(filter(is_ipxe_loader, firmware)))}), "
             "and iPXE then gets no answer",
             advice="unless a script is built into it, add a rule with ipxe = true",
         )
-
-
-def _is_ipxe(file: str) -> bool:
-    name = PurePosixPath(file.replace("\\", "/")).name.lower()
-    return name.startswith(("ipxe", "undionly", "snponly", "snp.", "netboot.xyz")) and (
-        name.endswith((".efi", ".pxe", ".kpxe", ".kkpxe", ".0"))
-    )
 
 
 def _trial(trial: Trial, wire: Wire) -> Finding:

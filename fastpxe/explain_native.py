@@ -22,10 +22,11 @@ from fastpxe.explain import (
     identity,
     menu_entry,
 )
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.menu import LOCAL_BOOT
 from fastpxe.firmware.requests import Client
 from fastpxe.identity import Pattern, format_mac, format_uuid, microsoft_order
-from fastpxe.policy import KINDS, NOT_SERVED, Compiled, is_ipxe_binary
+from fastpxe.policy import KINDS, NOT_SERVED, Compiled
 from fastpxe.rules import Match, Text
 from fastpxe.wire import Arch
 

@@ -29,9 +29,9 @@ from fastpxe.events import (
     Unsent,
     is_routine,
 )
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.next_step import NextStep
 from fastpxe.identity import DOCTOR_MAC, format_uuid, microsoft_order
-from fastpxe.policy import is_ipxe_binary
 from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, MessageType, TftpError
 
 _DOCTOR = DOCTOR_MAC.hex(":")

@@ -1,12 +1,10 @@
 """What came of a storm: counts, percentiles, a histogram; as text, and as JSON through msgspec."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.decode import decode, tlvs
-from fastpxe.wire import Option
+from fastpxe.firmware.offers import Offer
 
 STEPS = (1, 1.5, 2, 3, 5, 7)
 """Edges of the bins in a decade: a latency has no scale of its own."""
@@ -31,13 +29,6 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     p999_us: float = 0
     max_us: float = 0
     histogram: tuple[Bin, ...] = ()
-
-
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an answer sends its client: a file and the address to fetch it from."""
-
-    file: str
-    server: str
 
 
 class KindResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,17 +139,6 @@ def _edges(most: float) -> Iterator[tuple[float, float]]:
         decade *= 10
 
 
-def offer_of(answer: bytes) -> Offer | None:
-    """Where an answer sends its client; None when it names no file, or there is no answer."""
-    message = decode(answer)
-    options = dict(tlvs(answer[240:]))
-    overload = options.get(Option.OVERLOAD, b"\0")[-1:]  # then `file`, `sname` or both hold options
-    file = "" if overload in {b"\1", b"\3"} else message.file
-    file = file or options.get(Option.BOOTFILE_NAME, b"").rstrip(b"\0").decode("latin-1")
-    server = message.siaddr if message.has_server else _server_name(options)
-    return Offer(file=file, server=server) if file else None
-
-
 def files_to_fetch(result: Result, file: str = "") -> list[Offer]:
     """What each answered client fetches: the file of its kind's offer, or `file` for all."""
     wanted = []
@@ -170,16 +150,6 @@ def files_to_fetch(result: Result, file: str = "") -> list[Offer]:
         if offer is not None:
             wanted += [offer] * kind.answered
     return wanted
-
-
-def _server_name(options: dict[int, bytes]) -> str:
-    """Option 66 where it is an address; else who answered, by option 54."""
-    named = options.get(Option.TFTP_SERVER_NAME, b"").rstrip(b"\0").decode("latin-1")
-    try:
-        return str(IPv4Address(named))
-    except ValueError:
-        identifier = options.get(Option.SERVER_ID, b"")
-        return str(IPv4Address(identifier)) if len(identifier) == 4 else "0.0.0.0"
 
 
 def json(result: Result) -> bytes:

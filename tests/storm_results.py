@@ -1,6 +1,7 @@
 """A storm's result for tests."""
 
-from fastpxe.storm_report import Downloads, KindResult, Offer, Result, Spread, spread
+from fastpxe.firmware.offers import Offer
+from fastpxe.storm_report import Downloads, KindResult, Result, Spread, spread
 
 OFFER = Offer(file="ipxe.efi", server="10.0.0.1")
 

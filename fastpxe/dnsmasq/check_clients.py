@@ -6,7 +6,6 @@ Sources: dnsmasq 2.90 and its replies; UEFI 2.10 section 24 (HTTP Boot); iPXE, a
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from fastpxe.check_native import BIOS_FILE
 from fastpxe.decode import arch_name
 from fastpxe.dnsmasq.check_network import where_of
 from fastpxe.dnsmasq.choose import MENU_PROMPT
@@ -15,7 +14,7 @@ from fastpxe.dnsmasq.model import Boot, DnsmasqConfig, Line, Service
 from fastpxe.dnsmasq.sweep import Seen, Sweep
 from fastpxe.dnsmasq.tags import names, unmet
 from fastpxe.findings import Finding
-from fastpxe.policy import is_ipxe_binary
+from fastpxe.firmware.binaries import BIOS_FILE, is_ipxe_binary
 from fastpxe.wire import HTTP_ARCHES, Arch, Option
 
 X64 = (Arch.UEFI_X64.value, Arch.UEFI_EBC.value)

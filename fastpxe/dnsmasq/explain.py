@@ -20,8 +20,8 @@ from fastpxe.explain import (
     identity,
     menu_entry,
 )
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.requests import Client
-from fastpxe.policy import is_ipxe_binary
 from fastpxe.wire import DHCP_SERVER_PORT, PXE_PORT
 
 _NOBODY = IPv4Address(0)

@@ -18,7 +18,7 @@ from fastpxe.dnsmasq.native_tags import Untranslated
 from fastpxe.dnsmasq.sites import Site, sites
 from fastpxe.dnsmasq.toml_text import BootRule, Trap, document, is_writable
 from fastpxe.dnsmasq.traps import config_traps, interfaces_of, place, tftp_table, trap_of
-from fastpxe.policy import is_ipxe_binary
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.wire import HTTP_ARCHES
 
 URL = re.compile(r"https?://[^/]")

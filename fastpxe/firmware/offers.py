@@ -9,8 +9,7 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.decode import tlvs
-from fastpxe.storm_report import Offer, offer_of
+from fastpxe.decode import decode, tlvs
 from fastpxe.wire import Option
 
 BIOS, UEFI, IPXE = "BIOS", "UEFI x64", "iPXE"
@@ -20,6 +19,13 @@ NOWHERE = IPv4Address(0)
 _FILE_IN_OFFER = 0x08  # option 43.6: the client takes the file at once, without port 4011
 _CONTROL, _SERVERS, _MENU = 6, 8, 9
 _ITEM_HEAD = 3  # type and length of an entry in 43.9, type and count in 43.8
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an answer sends its client: a file and the address to fetch it from."""
+
+    file: str
+    server: str
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,3 +109,24 @@ def _server_of(number: int, servers: bytes) -> IPv4Address | None:
             return IPv4Address(servers[_ITEM_HEAD : _ITEM_HEAD + 4])
         servers = servers[end:]
     return None
+
+
+def offer_of(answer: bytes) -> Offer | None:
+    """Where an answer sends its client; None when it names no file, or there is no answer."""
+    message = decode(answer)
+    options = dict(tlvs(answer[240:]))
+    overload = options.get(Option.OVERLOAD, b"\0")[-1:]  # then `file`, `sname` or both hold options
+    file = "" if overload in {b"\1", b"\3"} else message.file
+    file = file or options.get(Option.BOOTFILE_NAME, b"").rstrip(b"\0").decode("latin-1")
+    server = message.siaddr if message.has_server else _server_name(options)
+    return Offer(file=file, server=server) if file else None
+
+
+def _server_name(options: dict[int, bytes]) -> str:
+    """Option 66 where it is an address; else who answered, by option 54."""
+    named = options.get(Option.TFTP_SERVER_NAME, b"").rstrip(b"\0").decode("latin-1")
+    try:
+        return str(IPv4Address(named))
+    except ValueError:
+        identifier = options.get(Option.SERVER_ID, b"")
+        return str(IPv4Address(identifier)) if len(identifier) == 4 else "0.0.0.0"

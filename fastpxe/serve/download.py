@@ -9,8 +9,9 @@ from ipaddress import IPv4Address
 
 import uvloop
 
+from fastpxe.firmware.offers import Offer
 from fastpxe.serve.interfaces import Interface
-from fastpxe.storm_report import Downloads, Offer, spread
+from fastpxe.storm_report import Downloads, spread
 from fastpxe.tftp_fetch import Fetch
 from fastpxe.wire import TFTP_PORT
 

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from fastpxe import storm
 from fastpxe.errors import StartError
+from fastpxe.firmware.offers import offer_of
 from fastpxe.serve._storm import Generator
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.sockets import SO_RCVBUFFORCE, SO_SNDBUFFORCE, port_holder, receive_buffer_of
 from fastpxe.storm import BROADCAST_MAC, DESTINATION_PORT, SOURCE_PORT, Kind, Plan
-from fastpxe.storm_report import KindResult, Result, offer_of, spread
+from fastpxe.storm_report import KindResult, Result, spread
 
 SLICE_MS = 50
 SETTLE_S = 0.5

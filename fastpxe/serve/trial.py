@@ -18,14 +18,15 @@ from fastpxe.firmware.offers import (
     NOWHERE,
     Heard,
     MenuItem,
+    Offer,
     asks_4011,
     first_item,
+    offer_of,
     proxy_offers,
 )
 from fastpxe.firmware.requests import Client
 from fastpxe.serve.download import download
 from fastpxe.serve.interfaces import Interface
-from fastpxe.storm_report import Offer, offer_of
 from fastpxe.wire import PXE_PORT, Option
 
 MOST_SERVERS = 4

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address
 
 import pytest
-from packets import CLIENT, NOWHERE, OUR_ADDRESS, Header, message, tlv, u16
+from packets import CLIENT, NOWHERE, OUR_ADDRESS, Header, header, message, tlv, tlvs, u16
 
 from fastpxe.firmware.offers import (
     BIOS,
@@ -11,11 +11,14 @@ from fastpxe.firmware.offers import (
     UEFI,
     Heard,
     MenuItem,
+    Offer,
     asks_4011,
     first_item,
+    offer_of,
     proxy_offers,
 )
 
+SERVER = IPv4Address("10.0.0.1")
 PXE = (60, b"PXEClient")
 SERVER_ID = (54, OUR_ADDRESS.packed)
 DIRECT = (43, tlv(6, b"\x08") + b"\xff")
@@ -94,3 +97,25 @@ def test_a_list_of_servers_that_can_t_be_read_names_none(servers: bytes) -> None
     item = first_item(menu((4, "One"), servers=servers))
     assert item is not None
     assert item.server is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "offer"),
+    [
+        (header(op=2, siaddr=SERVER, file=b"a.efi"), Offer(file="a.efi", server="10.0.0.1")),
+        (header(op=2, siaddr=SERVER) + tlvs([(67, b"b.efi\0")]),
+         Offer(file="b.efi", server="10.0.0.1")),
+        (header(op=2, file=b"a.efi") + tlvs([(66, b"10.0.0.9\0")]),
+         Offer(file="a.efi", server="10.0.0.9")),
+        (header(op=2, file=b"a.efi") + tlvs([(66, b"a name"), (54, SERVER.packed)]),
+         Offer(file="a.efi", server="10.0.0.1")),
+        (header(op=2, file=b"a.efi"), Offer(file="a.efi", server="0.0.0.0")),
+        (header(op=2, siaddr=SERVER, file=b"\x0c\x01a") + tlvs([(52, b"\1"), (67, b"c")]),
+         Offer(file="c", server="10.0.0.1")),
+        (header(op=2, siaddr=SERVER), None),
+        (b"", None),
+    ],
+    ids=["file", "67", "66", "54", "nobody", "overload", "no file", "no answer"],
+)  # fmt: skip
+def test_an_offer_is_read_as_firmware_reads_it(answer: bytes, offer: Offer | None) -> None:
+    assert offer_of(answer) == offer

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from storm_rig import SERVERS, Lan, freeze
 
+from fastpxe.firmware.offers import Offer
 from fastpxe.serve.download import download
-from fastpxe.storm_report import Downloads, Offer
+from fastpxe.storm_report import Downloads
 
 pytestmark = pytest.mark.netns
 
