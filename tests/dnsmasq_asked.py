@@ -5,8 +5,8 @@ from ipaddress import IPv4Address, IPv4Interface
 from dnsmasq_text import read
 
 from fastpxe.dnsmasq.engine import Answer, Arrival, Engine, Silence
-from fastpxe.dnsmasq.message import walk
 from fastpxe.dnsmasq.model import Interface
+from fastpxe.options import walk
 
 RANGE = "dhcp-range=10.77.0.0,proxy\n"
 PROXY = RANGE + "pxe-prompt=P,0\n"

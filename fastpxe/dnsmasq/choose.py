@@ -24,11 +24,12 @@ from fastpxe.dnsmasq.model import (
     Where,
 )
 from fastpxe.dnsmasq.tags import explain_unmet, unmet
+from fastpxe.pxe_options import SubOption
 
-DISCOVERY_CONTROL = 6
-BOOT_SERVERS = 8
-BOOT_MENU = 9
-MENU_PROMPT = 10
+DISCOVERY_CONTROL = SubOption.DISCOVERY_CONTROL
+BOOT_SERVERS = SubOption.BOOT_SERVERS
+BOOT_MENU = SubOption.BOOT_MENU
+MENU_PROMPT = SubOption.MENU_PROMPT
 
 FIRST_UEFI_ARCH = 6
 AREA_MAX = 253  # the menu, and the list of servers, stay below this

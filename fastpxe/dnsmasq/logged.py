@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from fastpxe.dnsmasq.decision import Decision
-from fastpxe.dnsmasq.message import FILE, OPTIONS_AT, SNAME, Message, walk
+from fastpxe.dnsmasq.message import FILE, OPTIONS_AT, SNAME, Message
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.dnsmasq.option_names import IPV4, by_code
 from fastpxe.dnsmasq.render import Template, fill, template
+from fastpxe.options import walk
 from fastpxe.wire import Option
 
 CLIENT_ID_MIN = 3  # bytes; no longer one stands for a hardware address
