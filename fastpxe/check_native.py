@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from fastpxe.config import Config
 from fastpxe.findings import Finding
-from fastpxe.firmware.binaries import BIOS_FILE, is_ipxe_binary
+from fastpxe.firmware.binaries import is_bios_file, is_ipxe_binary
 from fastpxe.identity import Pattern
 from fastpxe.policy import DENIED, KINDS, NOT_SERVED, Compiled
 from fastpxe.rules import Match, Rule, Text
@@ -145,7 +145,7 @@ def _bios_file_for_all(config: Config) -> Iterator[Finding]:
     for rule in config.rules:
         file = rule.boot.file or ""
         others = [n for n in rule.match.arches if n not in _X86_BIOS]
-        if not BIOS_FILE.search(file) or (rule.match.arches and not others):
+        if not is_bios_file(file) or (rule.match.arches and not others):
             continue
         if rule.match.macs or rule.match.uuids or rule.match.ipxe or rule.hosts_only:
             continue  # named machines: their owner knows what they are

@@ -52,6 +52,12 @@ PROBLEMS: dict[str, Problem] = dict(
             "it, or another proxy's did: `fastpxe doctor` hears both",
         ),
         _problem(
+            "dead-offer", "PXE-E21",
+            "its firmware can do nothing with our offer",
+            "option 43 has a prompt or a control byte, but neither a menu nor, with bit 3 of 43.6, "
+            "a file: name one in dhcp-boot or pxe-service; `fastpxe explain` shows the offer",
+        ),
+        _problem(
             "probe-only", "PXE-E32",
             "it asked how large its file is, and never fetched it",
             "the file may be larger than the firmware takes, or none for this architecture; else "

@@ -9,7 +9,7 @@ from fastpxe.wire import Option
 
 
 def walk(area: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Code, value and offset of each option, up to END or to one that overruns; END comes last."""
+    """Code, value and offset of each option, up to END or an option that overruns; END is last."""
     at = 0
     while at < len(area):
         code = area[at]

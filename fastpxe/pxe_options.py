@@ -82,7 +82,7 @@ def parse(value: bytes, *, takes_last: bool = False) -> PxeOptions:
 
 
 def menu_entries(value: bytes) -> Iterator[MenuEntry]:
-    """The entries of 43.9, up to one that overruns."""
+    """The entries of 43.9, up to an entry that overruns."""
     while len(value) >= 3 and len(value) >= 3 + value[2]:
         end = 3 + value[2]
         yield MenuEntry(int.from_bytes(value[:2]), value[3:end].decode("latin-1"))
@@ -90,7 +90,7 @@ def menu_entries(value: bytes) -> Iterator[MenuEntry]:
 
 
 def boot_servers(value: bytes) -> Iterator[tuple[int, tuple[IPv4Address, ...]]]:
-    """Each server type of 43.8 with its addresses, up to one that overruns."""
+    """Each server type of 43.8 with its addresses, up to an entry that overruns."""
     while len(value) >= 3 and len(value) >= 3 + 4 * value[2]:
         end = 3 + 4 * value[2]
         addresses = (IPv4Address(value[at : at + 4]) for at in range(3, end, 4))

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from fastpxe.errors import FastpxeError
+from fastpxe.firmware.offers import Firmware
 from fastpxe.firmware.requests import Client
 from fastpxe.rules import ARCH_NAMES
 from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, HTTP_ARCHES, PXE_PORT, MessageType
@@ -56,6 +57,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     arch: int
     ipxe: bool
     weight: int
+
+    @property
+    def firmware(self) -> Firmware:
+        return Client(arch=self.arch, ipxe=self.ipxe).firmware
 
     def tries_s(self, via: Via) -> tuple[float, ...]:
         """When its firmware asks: seconds after its first request."""

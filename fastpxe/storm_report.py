@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from fastpxe.firmware.offers import Offer
+from fastpxe.firmware.offers import BootFile
 
 STEPS = (1, 1.5, 2, 3, 5, 7)
 """Edges of the bins in a decade: a latency has no scale of its own."""
@@ -37,7 +37,7 @@ class KindResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     clients: int
     answered: int
-    offer: Offer | None
+    offer: BootFile | None
 
 
 class Downloads(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,14 +139,14 @@ def _edges(most: float) -> Iterator[tuple[float, float]]:
         decade *= 10
 
 
-def files_to_fetch(result: Result, file: str = "") -> list[Offer]:
+def files_to_fetch(result: Result, file: str = "") -> list[BootFile]:
     """What each answered client fetches: the file of its kind's offer, or `file` for all."""
     wanted = []
     for kind in result.kinds:
         offer = kind.offer
         if file:
             server = offer.server if offer else next(iter(result.servers), "0.0.0.0")
-            offer = Offer(file=file, server=server)
+            offer = BootFile(file=file, server=server)
         if offer is not None:
             wanted += [offer] * kind.answered
     return wanted

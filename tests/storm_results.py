@@ -1,9 +1,9 @@
 """A storm's result for tests."""
 
-from fastpxe.firmware.offers import Offer
+from fastpxe.firmware.offers import BootFile
 from fastpxe.storm_report import Downloads, KindResult, Result, Spread, spread
 
-OFFER = Offer(file="ipxe.efi", server="10.0.0.1")
+OFFER = BootFile(file="ipxe.efi", server="10.0.0.1")
 
 
 def result(**more: object) -> Result:

@@ -64,7 +64,6 @@ TESTED_ELSEWHERE = {
     "tables": "test_config reads every key of them",
     "serve/observer": "serve/test_supervisor and serve/test_host_keeper see what it tells",
     "serve/recorder": "serve/test_supervisor reads its log, and kills it",
-    "serve/trial": "test_cli_doctor boots from real servers through it",
     "serve/worker": "serve/test_supervisor runs, kills and retires them",
 }
 

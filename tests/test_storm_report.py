@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from storm_results import OFFER, downloads, result
 
 from fastpxe import storm_report
-from fastpxe.firmware.offers import Offer
+from fastpxe.firmware.offers import BootFile
 from fastpxe.storm_report import Bin, Result, Spread, duration, spread
 
 SERVER = IPv4Address("10.0.0.1")
@@ -63,7 +63,7 @@ def test_clean_is_answered_once_and_fetched(storm: Result, is_clean: bool) -> No
 
 def test_each_answered_client_fetches_its_file_or_the_one_that_was_named() -> None:
     assert storm_report.files_to_fetch(result()) == [OFFER] * 10
-    named = Offer(file="x", server="10.0.0.1")
+    named = BootFile(file="x", server="10.0.0.1")
     assert storm_report.files_to_fetch(result(), "x") == [named] * 10
     (kind,) = result().kinds
     silent = type(kind)(name="bios", clients=10, answered=2, offer=None)

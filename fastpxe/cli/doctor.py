@@ -10,10 +10,8 @@ from fastpxe.cli.source import Commands, add_json, add_source, load, named
 from fastpxe.config import Config
 from fastpxe.dnsmasq.model import DnsmasqConfig
 from fastpxe.doctor import Finding
-from fastpxe.firmware import offers
 from fastpxe.firmware.error_codes import explain_code
 from fastpxe.json_text import indented
-from fastpxe.wire import Arch
 
 EXIT_WELL, EXIT_PROBLEMS = 0, 1
 LISTEN_S = 4.0
@@ -104,12 +102,7 @@ def findings(
     yield from doctor_machine.findings(machine)
     if not listen_s:
         return
-    number = secrets.token_bytes(3)
-    clients = {
-        offers.BIOS: probe.client_of(Arch.BIOS, ipxe=False, number=number),
-        offers.UEFI: probe.client_of(Arch.UEFI_X64, ipxe=False, number=number),
-        offers.IPXE: probe.client_of(Arch.UEFI_X64, ipxe=True, number=number),
-    }
+    clients = probe.clients(secrets.token_bytes(3))
     probed = {interface.name: interface for interface in examine.probed(config, interfaces)}
     for wire in probe.ask(clients, list(probed.values()), listen_s):
         tried = trial.with_trials(wire, probed[wire.interface], clients)

@@ -14,7 +14,7 @@ from fastpxe.dnsmasq.model import Boot, DnsmasqConfig, Line, Service
 from fastpxe.dnsmasq.sweep import Seen, Sweep
 from fastpxe.dnsmasq.tags import names, unmet
 from fastpxe.findings import Finding
-from fastpxe.firmware.binaries import BIOS_FILE, is_ipxe_binary
+from fastpxe.firmware.binaries import is_bios_file, is_ipxe_binary
 from fastpxe.wire import HTTP_ARCHES, Arch, Option
 
 X64 = (Arch.UEFI_X64.value, Arch.UEFI_EBC.value)
@@ -62,7 +62,7 @@ def _hidden_for_uefi(config: DnsmasqConfig, seen: Iterable[Seen]) -> Iterator[Fi
     hidden = _by((one for one in seen if _single(one) is not None), _boot_winner)
     for boot in config.boots:
         # A fallback for BIOS machines is hidden from others on purpose.
-        if boot not in hidden or BIOS_FILE.search(boot.file):
+        if boot not in hidden or is_bios_file(boot.file):
             continue
         service = _single(hidden[boot][0])
         if service is None or (service.basename, service.server) == (boot.file, boot.server):
@@ -113,7 +113,7 @@ def _wrong_binaries(seen: Iterable[Seen]) -> Iterator[Finding]:
     plain = [one for one in _ordinary(seen, is_ipxe=False) if not one.is_http]
     for (line, file), given in _by(plain, Seen.files).items():
         uefi = [one.arch for one in given if one.is_uefi]
-        if uefi and BIOS_FILE.search(line.file if isinstance(line, Boot) else line.basename or ""):
+        if uefi and is_bios_file(line.file if isinstance(line, Boot) else line.basename or ""):
             yield Finding(
                 name="bios-file-for-uefi",
                 where=str(line.where),

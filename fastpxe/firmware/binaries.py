@@ -2,25 +2,23 @@
 
 import re
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
-# Names of iPXE's own binaries: given to a client that is iPXE, they load each other for ever.
 IPXE_BINARIES = (
-    "undionly*", "snponly*.efi", "snp.efi", "ipxe*.efi", "ipxe.pxe", "ipxe.lkrn", "*.kpxe",
-    "*.kkpxe", "*.kkkpxe",
+    "undionly", "undionly*.0", "undionly*.pxe", "snponly", "snponly*.efi", "snponly*.0", "snp.efi",
+    "snp-*.efi", "ipxe*.efi", "ipxe*.pxe", "ipxe*.lkrn", "ipxe*.0", "netboot.xyz*.efi",
+    "netboot.xyz*.lkrn", "*.kpxe", "*.kkpxe", "*.kkkpxe",
 )  # fmt: skip
+"""Names of iPXE's own binaries: given to a client that is iPXE, they load each other forever."""
 
-BIOS_FILE = re.compile(r"\.(k*pxe|0|com|lkrn|bin)$")
+_BIOS_FILE = re.compile(r"\.(k*pxe|0|com|lkrn|bin)$", re.IGNORECASE)
 
 
 def is_ipxe_binary(file: str) -> bool:
-    """True for a file that is iPXE itself, as far as its name tells."""
-    name = re.split(r"[/\\]", file)[-1].lower()
+    """Whether a file is iPXE itself, as far as the name in its path or URL shows."""
+    name = re.split(r"[/\\]", file.partition("?")[0])[-1].lower()
     return any(fnmatchcase(name, pattern) for pattern in IPXE_BINARIES)
 
 
-def is_ipxe_loader(file: str) -> bool:
-    name = PurePosixPath(file.replace("\\", "/")).name.lower()
-    return name.startswith(("ipxe", "undionly", "snponly", "snp.", "netboot.xyz")) and (
-        name.endswith((".efi", ".pxe", ".kpxe", ".kkpxe", ".0"))
-    )
+def is_bios_file(file: str) -> bool:
+    """Whether a file is for BIOS machines alone, as far as its name shows."""
+    return bool(_BIOS_FILE.search(file))

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 
 import uvloop
 
-from fastpxe.firmware.offers import Offer
+from fastpxe.firmware.offers import BootFile
 from fastpxe.serve.interfaces import Interface
 from fastpxe.storm_report import Downloads, spread
 from fastpxe.tftp_fetch import Fetch
@@ -21,7 +21,7 @@ RECEIVE_BUFFER = 256 << 10
 
 
 def download(
-    offers: Sequence[Offer],
+    offers: Sequence[BootFile],
     interface: Interface,
     at_once: int,
     saw: Callable[[int], None],
@@ -42,7 +42,7 @@ def download(
 
 
 async def _download(
-    offers: Sequence[Offer],
+    offers: Sequence[BootFile],
     fetches: Sequence[Fetch],
     interface: Interface,
     at_once: int,
@@ -72,7 +72,7 @@ async def _download(
 
 
 def _downloads(
-    offers: Sequence[Offer], fetches: Sequence[Fetch], seconds: float, durations: list[int]
+    offers: Sequence[BootFile], fetches: Sequence[Fetch], seconds: float, durations: list[int]
 ) -> Downloads:
     sizes: dict[str, int] = {}
     failures: Counter[str] = Counter()
@@ -93,7 +93,7 @@ def _downloads(
     )
 
 
-async def _fetch(fetch: Fetch, offer: Offer, interface: Interface, retry_s: float) -> None:
+async def _fetch(fetch: Fetch, offer: BootFile, interface: Interface, retry_s: float) -> None:
     """Run one download to its end."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:

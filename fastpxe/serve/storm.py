@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fastpxe import storm
 from fastpxe.errors import StartError
-from fastpxe.firmware.offers import offer_of
+from fastpxe.firmware.offers import boot_file, read_offer
 from fastpxe.serve._storm import Generator
 from fastpxe.serve.interfaces import Interface
 from fastpxe.serve.sockets import SO_RCVBUFFORCE, SO_SNDBUFFORCE, port_holder, receive_buffer_of
@@ -180,7 +180,7 @@ def result_of(
             name=kind.name,
             clients=kind_of_each.count(number),
             answered=answered_of[number],
-            offer=offer_of(answers[number]),
+            offer=boot_file(kind.firmware, read_offer(answers[number])),
         )
 
     return Result(
