@@ -102,8 +102,8 @@ clean-machine: build
 
 # The Cython core once more under the address and undefined-behaviour sanitizers, in a build of its own.
 asan: $(VENV)/test-tools
-	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/test_hosts.py tests/test_reply.py tests/test_policy.py \
-	  tests/test_transfer.py tests/serve/test_blocks.py tests/serve/test_downloads.py
+	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/policy/test_hosts.py tests/policy/test_respond.py tests/policy/test_compiler.py \
+	  tests/tftp/test_transfer.py tests/serve/tftp/test_block_sender.py tests/serve/tftp/test_transfers.py
 
 # Every target gets its share of the time.
 fuzz: $(VENV)/test-tools

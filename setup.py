@@ -25,16 +25,16 @@ if kind := os.environ.get("FASTPXE_SANITIZE"):
     LDFLAGS += sanitizers
 
 MODULES = {
-    "fastpxe.dnsmasq._cache": "fastpxe/dnsmasq/_cache.pyx",
-    "fastpxe._reply": "fastpxe/_reply.pyx",
-    "fastpxe._request": "fastpxe/_request.pyx",
+    "fastpxe.dnsmasq.engine._answer_cache": "fastpxe/dnsmasq/engine/_answer_cache.pyx",
+    "fastpxe.policy._respond": "fastpxe/policy/_respond.pyx",
+    "fastpxe.dhcp._request": "fastpxe/dhcp/_request.pyx",
     "fastpxe._codec": "fastpxe/_codec.pyx",
-    "fastpxe._hosts": "fastpxe/_hosts.pyx",
-    "fastpxe._transfer": "fastpxe/_transfer.pyx",
-    "fastpxe.serve._blocks": "fastpxe/serve/_blocks.pyx",
-    "fastpxe.serve._downloads": "fastpxe/serve/_downloads.pyx",
-    "fastpxe.serve._mmsg": "fastpxe/serve/_mmsg.pyx",
-    "fastpxe.serve._storm": "fastpxe/serve/_storm.pyx",
+    "fastpxe.policy._host_table": "fastpxe/policy/_host_table.pyx",
+    "fastpxe.tftp._transfer": "fastpxe/tftp/_transfer.pyx",
+    "fastpxe.serve.tftp._block_sender": "fastpxe/serve/tftp/_block_sender.pyx",
+    "fastpxe.serve.tftp._transfers": "fastpxe/serve/tftp/_transfers.pyx",
+    "fastpxe.serve.dhcp._port": "fastpxe/serve/dhcp/_port.pyx",
+    "fastpxe.probe._storm": "fastpxe/probe/_storm.pyx",
 }
 
 setup(

@@ -15,15 +15,15 @@ import pytest
 from bench_codec import discover
 from netns import CLONE_NEWNET, Namespace, check, in_a_thread, libc
 
-from fastpxe import config, policy
-from fastpxe._reply import Responder
-from fastpxe.dnsmasq.answers import DnsmasqAnswers
-from fastpxe.dnsmasq.files import Disk
-from fastpxe.dnsmasq.model import Interface as Addresses
-from fastpxe.dnsmasq.read import read_config
-from fastpxe.serve._mmsg import Board, DhcpPort
-from fastpxe.serve.interfaces import Interface, all_interfaces, select_interfaces
-from fastpxe.serve.sockets import open_port
+from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
+from fastpxe.dnsmasq.syntax.disk import Disk
+from fastpxe.dnsmasq.syntax.model import Interface as Addresses
+from fastpxe.dnsmasq.syntax.reader import read_config
+from fastpxe.net.interfaces import Interface, all_interfaces, select_interfaces
+from fastpxe.net.sockets import open_port
+from fastpxe.policy import compiler, config
+from fastpxe.policy._respond import Responder
+from fastpxe.serve.dhcp._port import Board, DhcpPort
 
 BATCH = 64
 ADDRESS = IPv4Interface("10.66.0.1/24")
@@ -33,7 +33,7 @@ Benchmark = Callable[..., Any]
 
 
 def native() -> Responder:
-    return policy.build(config.parse('[[boot]]\nfile = "ipxe.efi"\n', "bench"), []).native
+    return compiler.build(config.parse('[[boot]]\nfile = "ipxe.efi"\n', "bench"), []).native
 
 
 def dnsmasq() -> Responder:

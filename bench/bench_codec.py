@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from fastpxe import config, policy
 from fastpxe._codec import Matcher
-from fastpxe._reply import Policy
+from fastpxe.policy import compiler, config
+from fastpxe.policy._respond import Policy
 
 HOSTS = (10, 1_000, 100_000)
 ADDRESS = 0x0A000001
@@ -41,13 +41,13 @@ def host_mac(number: int) -> bytes:
     return b"\x52\x54" + number.to_bytes(4, "big")
 
 
-def compiled(hosts: int) -> policy.Compiled:
+def compiled(hosts: int) -> compiler.Compiled:
     """`hosts` rules by MAC, each with a file of its own, then one for all UEFI machines."""
     lines = [
         f'[[boot]]\nmac = "{host_mac(n).hex(":")}"\nfile = "host-{n}.efi"\n' for n in range(hosts)
     ]
     text = "".join(lines) + '[[boot]]\narch = "uefi-x64"\nfile = "all.efi"\n'
-    return policy.build(config.parse(text, "bench"), [])
+    return compiler.build(config.parse(text, "bench"), [])
 
 
 @pytest.fixture(scope="module", params=HOSTS, ids=lambda n: f"{n}-hosts")

@@ -17,7 +17,7 @@ import storm
 
 HOSTS = (10, 1_000, 100_000)
 SECONDS = 5
-OWN = ("_codec", "_reply", "_request", "_mmsg", "_cache")
+OWN = ("_codec", "_respond", "_request", "_port", "_answer_cache")
 PARTS = ("kernel", "own", "other")
 Shares = dict[tuple[str, str], float]  # (process, library): percent
 

@@ -27,7 +27,7 @@ from lab import ADDRESS, CLIENT, Server, network
 from report import table
 
 from fastpxe.firmware.requests import Client
-from fastpxe.tftp import Ack, Data, Oack, Rrq, parse
+from fastpxe.tftp.packets import Ack, Data, Oack, Rrq, parse
 
 CONFIG = """
 [tftp]

@@ -5,7 +5,7 @@ Addresses and ports are host-order integers; a Span points into the owner's pool
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpxe._hosts cimport Hosts, hash_of
+from fastpxe.policy._host_table cimport Hosts, hash_of
 
 cdef extern from *:
     """

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias, final
 
-from fastpxe._hosts import Hosts
+from fastpxe.policy._host_table import Hosts
 
 REASONS: tuple[str, ...]
 __pyx_capi__: dict[str, object]  # what other Cython modules cimport

@@ -1,7 +1,7 @@
 """DHCP requests at the speed of memory: index the options in place, find the rule.
 
 PARSE turns a datagram into a Message that points into it; MATCH finds the first Rule that holds
-for it. Neither allocates, neither knows of sockets or time. _reply.pyx goes on from there.
+for it. Neither allocates, neither knows of sockets or time. policy/_respond.pyx decides and renders.
 
 Sources:
   RFC 2131 and 2132 (header, options), RFC 3396 (long options), RFC 3004 (user class),
@@ -511,7 +511,7 @@ cdef class Matcher:
     reply_count: what those indexes stay below.
     hosts: who is to get which boot: the rules of that one come first for them.
 
-    fastpxe.policy builds these from a Config. ValueError for what can't be compiled.
+    fastpxe.policy.compiler builds these from a Config. ValueError for what can't be compiled.
     """
 
     def __init__(self, rules, reply_count, Hosts hosts=None):

@@ -12,7 +12,7 @@ FastpxeError
     └── FileForbidden  outside the root, or not a regular file
 """
 
-from fastpxe.printable import escaped
+from fastpxe.text import escaped
 
 
 class FastpxeError(Exception):

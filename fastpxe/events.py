@@ -6,14 +6,14 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from fastpxe.dhcp.constants import TftpError
 from fastpxe.firmware.next_step import NextStep
-from fastpxe.wire import TftpError
 
 Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "replaced", "stopped"]
 
 
 class Decision(NamedTuple):
-    """What the packet path decided on one DHCP datagram, as serve._mmsg.Board hands it out.
+    """What the packet path decided on one DHCP datagram, as serve.dhcp._port.Board hands it out.
 
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
     _codec.REASONS, 0 for answered; `interface` is the interface's index; `at_ns` is when the kernel

@@ -8,11 +8,11 @@ from ipaddress import IPv4Address, IPv4Interface
 from fuzz_dhcp import PLACES, TOKENS
 from fuzzing import packets, run
 
-from fastpxe.dnsmasq.answers import DnsmasqAnswers
-from fastpxe.dnsmasq.engine import Answer, Arrival, Engine
-from fastpxe.dnsmasq.files import Disk
-from fastpxe.dnsmasq.model import Interface
-from fastpxe.dnsmasq.read import read_config
+from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
+from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
+from fastpxe.dnsmasq.syntax.disk import Disk
+from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.reader import read_config
 
 TEXT = b"""
 log-dhcp

@@ -7,9 +7,10 @@ import zlib
 
 from fuzzing import packets, run
 
-from fastpxe import _codec, _reply, config, policy
-from fastpxe._request import Request
+from fastpxe import _codec
+from fastpxe.dhcp._request import Request
 from fastpxe.errors import MalformedPacket
+from fastpxe.policy import _respond, compiler, config
 
 ADDRESS = 0x0A000001
 TEXTS = (
@@ -34,8 +35,8 @@ TEXTS = (
     file = "rest"
     """,
 )
-POLICIES: list[_reply.Policy] = [
-    policy.build(config.parse(text, "fuzz") if text else config.default_config(), []).native
+POLICIES: list[_respond.Policy] = [
+    compiler.build(config.parse(text, "fuzz") if text else config.default_config(), []).native
     for text in TEXTS
 ]
 PLACES = [

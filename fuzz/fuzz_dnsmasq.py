@@ -7,13 +7,13 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from fuzzing import TESTS, packets, run
 
-from fastpxe.dnsmasq.check import check as findings
-from fastpxe.dnsmasq.engine import Arrival, Engine
-from fastpxe.dnsmasq.files import Disk
-from fastpxe.dnsmasq.keys import KEYS
-from fastpxe.dnsmasq.model import Interface
-from fastpxe.dnsmasq.read import read_config
-from fastpxe.dnsmasq.translate import translate
+from fastpxe.dnsmasq.convert.translate import translate
+from fastpxe.dnsmasq.engine.engine import Arrival, Engine
+from fastpxe.dnsmasq.lint.lint import check as findings
+from fastpxe.dnsmasq.syntax.disk import Disk
+from fastpxe.dnsmasq.syntax.keywords import KEYS
+from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.errors import ConfigError
 
 FILE = "f.conf"

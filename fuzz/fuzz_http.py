@@ -16,11 +16,11 @@ from pathlib import Path
 
 from fuzzing import TESTS, run
 
-sys.path.append(str(TESTS))
+sys.path.append(str(TESTS / "support"))
 
 from served_http import Served
 
-from fastpxe.serve.http_limits import Limits
+from fastpxe.serve.http.limits import Limits
 
 FILE = bytes(range(256)) * 4
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n"

@@ -11,9 +11,9 @@ from pathlib import Path
 from fuzzing import run
 
 from fastpxe.errors import FileRefused, MalformedPacket
-from fastpxe.serve.files import Root
-from fastpxe.serve.requested import open_requested
-from fastpxe.tftp import Rrq, TftpSettings, negotiate, parse
+from fastpxe.serve.files.resolve import open_requested
+from fastpxe.serve.files.root import Root
+from fastpxe.tftp.packets import Rrq, TftpSettings, negotiate, parse
 
 INSIDE, OUTSIDE = b"inside", b"outside"
 WAYS = [

@@ -8,9 +8,9 @@ example: fuzz/asan .venv/bin/python fuzz/fuzz_nested.py --seconds 60
 from fuzz_dhcp import check as check_request
 from fuzzing import packets, run
 
-from fastpxe._request import Request
-from fastpxe.decode import decode
-from fastpxe.dnsmasq.message import walk
+from fastpxe.dhcp._request import Request
+from fastpxe.dhcp.decode import decode
+from fastpxe.dnsmasq.engine.message import walk
 
 CODES = (43, 77, 82, 124, 125, 175)
 START = packets()[0][:240] + b"\x35\1\1\x3c\x09PXEClient\x5d\2\0\7"

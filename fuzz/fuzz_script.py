@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 import msgspec
 from fuzzing import run
 
-from fastpxe.script import TEXT_MAX, Machine, Scripts, question, split_name
+from fastpxe.policy.ipxe_templates import TEXT_MAX, Machine, Scripts, question, split_name
 
 FIELDS = Machine.__struct_fields__
 TEMPLATE = "#!ipxe\n" + "".join(f"echo {{{{ {name} }}}}\n" for name in FIELDS)

@@ -19,10 +19,10 @@ from pathlib import Path
 from fuzzing import arguments_of
 
 from fastpxe.events import Event, Notice
-from fastpxe.serve.files import Root
-from fastpxe.serve.interfaces import Interface
-from fastpxe.serve.tftp import TftpServer
-from fastpxe.tftp import TftpSettings
+from fastpxe.net.interfaces import Interface
+from fastpxe.serve.files.root import Root
+from fastpxe.serve.tftp.server import TftpServer
+from fastpxe.tftp.packets import TftpSettings
 
 LOOPBACK = Interface(name="lo", index=1, networks=(IPv4Interface("127.0.0.1/8"),), mtu=1500)
 IP_PKTINFO = 8

@@ -8,8 +8,8 @@ import re
 from fuzz_dhcp import ADDRESS, TEXTS
 from fuzzing import TESTS, packets, run
 
-from fastpxe import config, policy
 from fastpxe.errors import ConfigError
+from fastpxe.policy import compiler, config
 
 REQUESTS = packets()
 WORDS = (
@@ -34,7 +34,7 @@ def check(data: bytes) -> None:
         read = config.parse(data.decode("utf-8", "replace"), "fuzz")
     except ConfigError:
         return
-    compiled = policy.build(read, []).native
+    compiled = compiler.build(read, []).native
     for datagram in REQUESTS:
         compiled.decide(datagram, port=67, source=0, source_port=68, address=ADDRESS)
 

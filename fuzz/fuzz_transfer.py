@@ -9,7 +9,8 @@ from typing import get_args
 
 from fuzzing import run
 
-from fastpxe._transfer import (
+from fastpxe.events import Outcome
+from fastpxe.tftp._transfer import (
     DO_END,
     DO_NOTHING,
     DO_SEND_BLOCKS,
@@ -17,8 +18,7 @@ from fastpxe._transfer import (
     MAX_TRIES_UNACKNOWLEDGED,
     Transfer,
 )
-from fastpxe.events import Outcome
-from fastpxe.tftp import Terms
+from fastpxe.tftp.packets import Terms
 
 BLKSIZES = (8, 512, 1468, 65464)
 SIZES = (0, 1, 511, 512, 513, 100_000, 8 * 65536, 1 << 40)

@@ -27,11 +27,11 @@ from responder import EVERY_KIND, Responder
 from strategies import Heard, answerable, datagrams, requests
 
 from fastpxe._codec import REASONS, Matcher
-from fastpxe._reply import Policy
-from fastpxe._request import Request
+from fastpxe.dhcp._request import Request
+from fastpxe.dhcp.constants import MAGIC_COOKIE
+from fastpxe.dhcp.identity import format_uuid, microsoft_order
 from fastpxe.errors import MalformedPacket
-from fastpxe.identity import format_uuid, microsoft_order
-from fastpxe.wire import MAGIC_COOKIE
+from fastpxe.policy._respond import Policy
 
 EVERY = Responder(EVERY_KIND)
 
@@ -213,7 +213,7 @@ def test_C08_a_zero_length_option_is_there_and_empty() -> None:
     assert (request.option(12), request.message_type) == (b"", 1)
 
 
-# --- C9 to C17, C21 to C23, C33: what is written; C14 stands in test_reply -----------------------
+# --- C9 to C17, C21 to C23, C33: what is written; C14 is in policy/test_respond -----------------
 
 
 def test_C09_a_zero_length_option_is_not_echoed() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fastpxe.explain import Candidate
+from fastpxe.explanation import Candidate
 from fastpxe.json_text import indented
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from fastpxe import __version__
 from fastpxe.cli import check, doctor, explain, host, import_, serve, storm, watch
-from fastpxe.cli.source import split_options
+from fastpxe.cli.config_args import split_options
 from fastpxe.errors import ConfigError, FastpxeError
 
 EXIT_FAILED = 1

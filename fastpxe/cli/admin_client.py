@@ -16,9 +16,9 @@ from typing import NamedTuple
 import msgspec
 
 from fastpxe.errors import FastpxeError
-from fastpxe.journal import Boot
-from fastpxe.printable import printable
-from fastpxe.tables import TOKEN_MIN
+from fastpxe.monitor.journal import Boot
+from fastpxe.policy.schema import TOKEN_MIN
+from fastpxe.text import printable
 
 URL = "http://127.0.0.1:8067"
 TIMEOUT_S = 10.0  # the server says something every second

@@ -6,22 +6,24 @@ from pathlib import Path
 
 import msgspec
 
-from fastpxe import check_native, findings, policy
-from fastpxe.cli.source import Commands, add_json, add_source, load, source_of
-from fastpxe.config import Config
-from fastpxe.dnsmasq import check as check_dnsmasq
-from fastpxe.dnsmasq.model import Interface
-from fastpxe.dnsmasq.tftp import tftp_settings
+from fastpxe import findings
+from fastpxe.cli.config_args import Commands, add_json, add_source, load, source_of
+from fastpxe.dnsmasq.engine.tftp import tftp_settings
+from fastpxe.dnsmasq.lint import lint as check_dnsmasq
+from fastpxe.dnsmasq.syntax.model import Interface
 from fastpxe.errors import FileRefused, MalformedPacket
 from fastpxe.json_text import indented
-from fastpxe.script import SUFFIX
-from fastpxe.serve.files import Root
-from fastpxe.serve.interfaces import all_interfaces
-from fastpxe.serve.requested import open_requested
-from fastpxe.serve.roots import DEFAULT_ROOT
-from fastpxe.serve.scripts import ScriptMaker, template_path
-from fastpxe.tables import HttpSettings
-from fastpxe.tftp import TftpSettings
+from fastpxe.net.interfaces import all_interfaces
+from fastpxe.policy import compiler
+from fastpxe.policy import lint as check_native
+from fastpxe.policy.config import Config
+from fastpxe.policy.ipxe_templates import SUFFIX
+from fastpxe.policy.schema import HttpSettings
+from fastpxe.serve.files.resolve import open_requested
+from fastpxe.serve.files.root import Root
+from fastpxe.serve.files.roots import DEFAULT_ROOT
+from fastpxe.serve.files.scripts import ScriptMaker, template_path
+from fastpxe.tftp.packets import TftpSettings
 
 EXIT_CLEAN, EXIT_FINDINGS = 0, 1
 
@@ -59,7 +61,7 @@ def run(parsed: argparse.Namespace) -> int:
     )
     if isinstance(config, Config):
         found = check_native.check(
-            config, policy.build(config, []), is_served, bad_scripts(config.tftp)
+            config, compiler.build(config, []), is_served, bad_scripts(config.tftp)
         )
     else:
         present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]

@@ -5,13 +5,15 @@ import logging
 import secrets
 from collections.abc import Iterator
 
-from fastpxe import doctor, doctor_machine, doctor_wire
-from fastpxe.cli.source import Commands, add_json, add_source, load, named
-from fastpxe.config import Config
-from fastpxe.dnsmasq.model import DnsmasqConfig
-from fastpxe.doctor import Finding
+from fastpxe.cli.config_args import Commands, add_json, add_source, load, named
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
+from fastpxe.doctor import report
+from fastpxe.doctor.machine import findings as machine_findings
+from fastpxe.doctor.network import findings as network_findings
+from fastpxe.doctor.report import Finding
 from fastpxe.firmware.error_codes import explain_code
 from fastpxe.json_text import indented
+from fastpxe.policy.config import Config
 
 EXIT_WELL, EXIT_PROBLEMS = 0, 1
 LISTEN_S = 4.0
@@ -73,7 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.json:
             print(indented(code))
         else:
-            print("\n".join(doctor.code_text(code)))
+            print("\n".join(report.code_text(code)))
         return EXIT_WELL
     logging.getLogger("fastpxe").addHandler(logging.NullHandler())  # findings say it, not the log
     path, dnsmasq_files = named(parsed)
@@ -83,9 +85,9 @@ def run(parsed: argparse.Namespace) -> int:
     for finding in findings(config, parsed.interface, parsed.listen, is_default=is_default):
         found.append(finding)
         if not parsed.json:  # as it comes: the networks take a while
-            print("\n".join(doctor.lines(finding)), flush=True)
-    print(doctor.json(found) if parsed.json else doctor.summary(found))
-    return EXIT_PROBLEMS if doctor.has_problem(found) else EXIT_WELL
+            print("\n".join(report.lines(finding)), flush=True)
+    print(report.json(found) if parsed.json else report.summary(found))
+    return EXIT_PROBLEMS if report.has_problem(found) else EXIT_WELL
 
 
 def findings(
@@ -96,14 +98,14 @@ def findings(
     Raises ConfigError.
     """
     # `fastpxe --help` needs no sockets.
-    from fastpxe.serve import examine, probe, trial  # noqa: PLC0415 - see above
+    from fastpxe.probe import boot, listen, machine  # noqa: PLC0415 - see above
 
-    machine = examine.examine(config, interfaces, is_default=is_default)
-    yield from doctor_machine.findings(machine)
+    examined = machine.examine(config, interfaces, is_default=is_default)
+    yield from machine_findings(examined)
     if not listen_s:
         return
-    clients = probe.clients(secrets.token_bytes(3))
-    probed = {interface.name: interface for interface in examine.probed(config, interfaces)}
-    for wire in probe.ask(clients, list(probed.values()), listen_s):
-        tried = trial.with_trials(wire, probed[wire.interface], clients)
-        yield from doctor_wire.findings(tried, is_served=machine.is_served)
+    clients = listen.clients(secrets.token_bytes(3))
+    probed = {interface.name: interface for interface in machine.probed(config, interfaces)}
+    for wire in listen.ask(clients, list(probed.values()), listen_s):
+        tried = boot.with_trials(wire, probed[wire.interface], clients)
+        yield from network_findings(tried, is_served=examined.is_served)

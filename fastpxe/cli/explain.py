@@ -8,23 +8,26 @@ from pathlib import Path
 
 import msgspec
 
-from fastpxe import capture, explain, explain_native, policy
-from fastpxe.cli.source import Commands, add_json, add_source, load
-from fastpxe.config import Config
-from fastpxe.decode import decode
-from fastpxe.dnsmasq import explain as dnsmasq_explain
-from fastpxe.dnsmasq.engine import Arrival, Engine
-from fastpxe.dnsmasq.model import DnsmasqConfig, Interface
+from fastpxe import explanation as explain
+from fastpxe.cli.config_args import Commands, add_json, add_source, load
+from fastpxe.dhcp import pcap
+from fastpxe.dhcp.constants import Option
+from fastpxe.dhcp.decode import decode
+from fastpxe.dhcp.identity import Pattern, microsoft_order, parse_mac, parse_uuid
+from fastpxe.dnsmasq.engine import explain as dnsmasq_explain
+from fastpxe.dnsmasq.engine.engine import Arrival, Engine
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
 from fastpxe.errors import FastpxeError, MalformedPacket
-from fastpxe.explain import Explanation, Step
-from fastpxe.explain_native import Place
+from fastpxe.explanation import Explanation, Step
 from fastpxe.firmware.requests import Client
-from fastpxe.identity import Pattern, microsoft_order, parse_mac, parse_uuid
 from fastpxe.json_text import indented
-from fastpxe.rules import ARCH_NAMES, FEATURE_NAMES
-from fastpxe.serve.host_store import HostStore
-from fastpxe.serve.interfaces import all_interfaces
-from fastpxe.wire import Option
+from fastpxe.net.interfaces import all_interfaces
+from fastpxe.policy import compiler
+from fastpxe.policy import explain as explain_native
+from fastpxe.policy.config import Config
+from fastpxe.policy.explain import Place
+from fastpxe.policy.rules import ARCH_NAMES, FEATURE_NAMES
+from fastpxe.serve.recorder.host_store import HostStore
 
 OPTION_MAX = 255  # bytes; what is longer takes several, and no firmware does that to its class
 
@@ -193,7 +196,7 @@ def explanations(parsed: argparse.Namespace) -> Iterator[Explanation]:
         else _Dnsmasq(config, parsed.address)
     )
     if parsed.pcap is not None:
-        requests = list(capture.requests(_read(parsed.pcap)))
+        requests = list(pcap.requests(_read(parsed.pcap)))
         if not requests:
             raise BadClient(f"{parsed.pcap}: no request in this capture")
         for request in requests:
@@ -205,7 +208,7 @@ def explanations(parsed: argparse.Namespace) -> Iterator[Explanation]:
         yield asked.boot(client_of(parsed))
 
 
-def _explained(asked: "_Native | _Dnsmasq", request: capture.Captured) -> Explanation:
+def _explained(asked: "_Native | _Dnsmasq", request: pcap.Captured) -> Explanation:
     """One of a capture; one that can't be read gets no answer, and is in nobody's way."""
     try:
         return asked.packet(request.payload, request.port, request.source, request.source_port)
@@ -224,7 +227,7 @@ class _Native:
 
     def __init__(self, config: Config, address: IPv4Interface | None) -> None:
         hosts = [*HostStore(config.state).all(), *config.hosts]
-        self._compiled = policy.build(msgspec.structs.replace(config, hosts=tuple(hosts)), [])
+        self._compiled = compiler.build(msgspec.structs.replace(config, hosts=tuple(hosts)), [])
         self._place = Place()
         if address is not None:
             self._place = Place(address=address.ip, network=address.network)

@@ -4,11 +4,11 @@ import argparse
 import difflib
 import json
 
-from fastpxe.cli.source import Commands, add_json, load, source_of
-from fastpxe.config import Config
+from fastpxe.cli.config_args import Commands, add_json, load, source_of
 from fastpxe.errors import ConfigError
-from fastpxe.hosts import Host, parse_host
-from fastpxe.serve.host_store import HostStore
+from fastpxe.policy.config import Config
+from fastpxe.policy.hosts import Host, parse_host
+from fastpxe.serve.recorder.host_store import HostStore
 
 
 def add(commands: Commands) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fastpxe import config as native
-from fastpxe.cli.source import DISK, Commands, add_json, add_source, load
-from fastpxe.dnsmasq.comments import Comments, comments
-from fastpxe.dnsmasq.model import DnsmasqConfig
-from fastpxe.dnsmasq.proof import Proof, prove
-from fastpxe.dnsmasq.translate import Translation, files_of, translate
+from fastpxe.cli.config_args import DISK, Commands, add_json, add_source, load
+from fastpxe.dnsmasq.convert.translate import Translation, files_of, translate
+from fastpxe.dnsmasq.convert.verify import Proof, prove
+from fastpxe.dnsmasq.syntax.comments import Comments, comments
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.errors import ConfigError, FastpxeError
 from fastpxe.json_text import indented
+from fastpxe.policy import config as native
 
 EXIT_SAME, EXIT_DIFFERENT = 0, 1
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from fastpxe.cli import logs
-from fastpxe.cli.source import Commands, add_source, load, named
+from fastpxe.cli import logging_setup
+from fastpxe.cli.config_args import Commands, add_source, load, named
 
 WORKERS_MAX = 64
 
@@ -79,9 +79,9 @@ def _user(text: str) -> str:
 def run(parsed: argparse.Namespace) -> int:
     """Serve until a signal."""
     from fastpxe.serve import supervisor  # noqa: PLC0415 - `fastpxe --help` needs no event loop
-    from fastpxe.serve.cores import usable_cores  # noqa: PLC0415 - see above
+    from fastpxe.serve.system.cpu_quota import usable_cores  # noqa: PLC0415 - see above
 
-    logs.begin(parsed.log_level, parsed.log_format)
+    logging_setup.begin(parsed.log_level, parsed.log_format)
     path, dnsmasq_files = named(parsed)
     supervisor.run(
         lambda: load(parsed),

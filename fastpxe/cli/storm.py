@@ -9,12 +9,13 @@ from typing import Self
 
 import msgspec
 
-from fastpxe import storm_plot, storm_report
-from fastpxe.cli.source import Commands, add_json
+from fastpxe.cli.config_args import Commands, add_json
+from fastpxe.dhcp.constants import HTTP_ARCHES
 from fastpxe.errors import FastpxeError
-from fastpxe.storm import DEFAULT_MIX, BadPlan, Kind, Plan, parse_mix
-from fastpxe.storm_report import Result
-from fastpxe.wire import HTTP_ARCHES
+from fastpxe.storm import plot as storm_plot
+from fastpxe.storm import report as storm_report
+from fastpxe.storm.plan import DEFAULT_MIX, BadPlan, Kind, Plan, parse_mix
+from fastpxe.storm.report import Result
 
 EXIT_CLEAN, EXIT_NOT_CLEAN = 0, 1
 MAX_WAIT_S = 60
@@ -165,9 +166,9 @@ def plan_of(parsed: argparse.Namespace) -> Plan:
 def rehearsed(plan: Plan, parsed: argparse.Namespace) -> Result:
     """Run the storm, and the downloads when they were asked for."""
     # `fastpxe --help` needs no sockets.
-    from fastpxe.serve.download import download  # noqa: PLC0415 - see above
-    from fastpxe.serve.interfaces import all_interfaces, select_interfaces  # noqa: PLC0415 - see above
-    from fastpxe.serve.storm import rehearse  # noqa: PLC0415 - see above
+    from fastpxe.net.interfaces import all_interfaces, select_interfaces  # noqa: PLC0415 - see above
+    from fastpxe.probe.download import download  # noqa: PLC0415 - see above
+    from fastpxe.probe.storm import rehearse  # noqa: PLC0415 - see above
 
     (interface,) = select_interfaces((parsed.interface,), all_interfaces())
     with Progress(plan.clients, "answered") as answered:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fastpxe.cli.admin_client import URL, AdminClient, News
-from fastpxe.cli.source import Commands
-from fastpxe.journal import MACHINES_MAX, STAGES, Boot
+from fastpxe.cli.config_args import Commands
+from fastpxe.monitor.journal import MACHINES_MAX, STAGES, Boot
 
 if TYPE_CHECKING:
-    from fastpxe.watching import Filter, Order
+    from fastpxe.monitor.watch_table import Filter, Order
 
 NO_TERMINAL_COLUMNS = 160
 
@@ -65,7 +65,7 @@ def add(commands: Commands) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Watch until interrupted."""
-    from fastpxe.watching import Filter  # noqa: PLC0415 - rich is for this command alone
+    from fastpxe.monitor.watch_table import Filter  # noqa: PLC0415 - rich is for this command alone
 
     wanted = Filter(text=parsed.only.lower(), stages=frozenset(parsed.stage))
     try:
@@ -112,7 +112,7 @@ def _show(parsed: argparse.Namespace, wanted: "Filter") -> None:
     from rich.live import Live  # noqa: PLC0415 - see above
     from rich.text import Text  # noqa: PLC0415 - see above
 
-    from fastpxe.watching import Watched, summary, table  # noqa: PLC0415 - see above
+    from fastpxe.monitor.watch_table import Watched, summary, table  # noqa: PLC0415 - see above
 
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:

@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from fastpxe.dhcp.constants import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, PXE_PORT
+from fastpxe.dhcp.pxe_options import Control, MenuEntry
 from fastpxe.firmware.next_step import has_menu, menu_of, next_step, step_after_ack
 from fastpxe.firmware.offers import (
     NOWHERE,
@@ -24,8 +26,6 @@ from fastpxe.firmware.offers import (
     read_offer,
 )
 from fastpxe.firmware.requests import Client
-from fastpxe.pxe_options import Control, MenuEntry
-from fastpxe.wire import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, PXE_PORT
 
 Kind = Literal["file", "silent", "nothing", "no-server", "local", "elsewhere"]
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.pxe_options import LOCAL_BOOT, SubOption
+from fastpxe.dhcp.pxe_options import LOCAL_BOOT, SubOption
 
 ITEMS_MAX = 24
 TEXT_MAX = 69

@@ -11,8 +11,8 @@ Sources: EDK2 (PxeBcParseDhcp4Packet, PxeBcSelectBootPrompt, PxeBcSelectBootMenu
 from collections.abc import Sequence
 from typing import Literal
 
+from fastpxe.dhcp.pxe_options import WAIT_FOREVER, Control, MenuEntry, PxeOptions, SubOption
 from fastpxe.firmware.offers import Firmware, Offer, boot_file, pxe_options
-from fastpxe.pxe_options import WAIT_FOREVER, Control, MenuEntry, PxeOptions, SubOption
 
 NextStep = Literal["fetch", "4011", "menu", "local", "none"]
 """fetch: it downloads the file. 4011: it asks that port, for an entry of a menu if it has one, at

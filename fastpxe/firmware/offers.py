@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from fastpxe.options import first_of_each
-from fastpxe.pxe_options import Control, PxeOptions, parse
-from fastpxe.wire import HTTP_ARCHES, Arch, Option
+from fastpxe.dhcp.constants import HTTP_ARCHES, Arch, Option
+from fastpxe.dhcp.options import first_of_each
+from fastpxe.dhcp.pxe_options import Control, PxeOptions, parse
 
 Firmware = Literal["bios", "uefi", "ipxe", "http", "rpi"]
 """The rules a client follows: a PXE ROM's, EDK2's, iPXE's, UEFI HTTP Boot's, a Raspberry Pi's."""

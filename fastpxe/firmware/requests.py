@@ -9,9 +9,9 @@ from ipaddress import IPv4Address
 
 import msgspec
 
+from fastpxe.dhcp.constants import HTTP_ARCHES, MAGIC_COOKIE, MessageType, Option
+from fastpxe.dhcp.pxe_options import boot_item
 from fastpxe.firmware.offers import Firmware, firmware_of
-from fastpxe.pxe_options import boot_item
-from fastpxe.wire import HTTP_ARCHES, MAGIC_COOKIE, MessageType, Option
 
 _HEADER = struct.Struct("!4BIHH4s4s4s4s16s192x")
 _NOWHERE = IPv4Address(0)

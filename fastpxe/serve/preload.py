@@ -7,12 +7,15 @@ statements alone don't tell: codecs and event loops are looked up when they are 
 import codecs
 import importlib
 
-from fastpxe.serve.front import Front
+from fastpxe.service import Front
 
 
 def preload(front: Front) -> None:
     """Import all that the children of a server with this configuration use."""
-    for name in ("admin", "config_watch", *(["http"] if front.http.enabled else [])):
+    names = ["recorder.admin", "recorder.config_watch"]
+    if front.http.enabled:
+        names.append("http.server")
+    for name in names:
         importlib.import_module(f"fastpxe.serve.{name}")
     importlib.import_module("anyio._backends._asyncio")  # watchfiles asks for it by its name
     codecs.lookup("unicode_escape")  # for names with spaces, in the log

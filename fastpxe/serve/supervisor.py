@@ -15,27 +15,28 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 
-from fastpxe.changes import changes
+from fastpxe.config_diff import changes
 from fastpxe.errors import ConfigError, FastpxeError, StartError
-from fastpxe.latency import Histogram, merged
-from fastpxe.latency import describe as describe_latency
-from fastpxe.serve import privileges, recorder
-from fastpxe.serve.children import Child, how
-from fastpxe.serve.config_sign import sign_of
-from fastpxe.serve.drift import Drift
-from fastpxe.serve.front import Front, Load, front_of
-from fastpxe.serve.generation import Generation
-from fastpxe.serve.host_keeper import put_in_force
-from fastpxe.serve.host_store import make_folder
-from fastpxe.serve.interfaces import all_interfaces, with_bound
-from fastpxe.serve.lines import Lines
-from fastpxe.serve.listening import Listening
-from fastpxe.serve.notebook import Notebook
-from fastpxe.serve.observer import Observer
+from fastpxe.monitor.histogram import Histogram, merged
+from fastpxe.monitor.histogram import describe as describe_latency
+from fastpxe.net.interfaces import all_interfaces, with_bound
+from fastpxe.serve.child import Child, how
+from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.heartbeat import INTERVAL_S
+from fastpxe.serve.listeners import Listening
 from fastpxe.serve.preload import preload
-from fastpxe.serve.pulse import INTERVAL_S
-from fastpxe.serve.recorder import Beside, Recording
-from fastpxe.serve.systemd import Manager, Watchdog
+from fastpxe.serve.recorder import recorder
+from fastpxe.serve.recorder.host_boots import put_in_force
+from fastpxe.serve.recorder.host_store import make_folder
+from fastpxe.serve.recorder.interface_watch import Drift
+from fastpxe.serve.recorder.log_writer import Lines
+from fastpxe.serve.recorder.observer import Observer
+from fastpxe.serve.recorder.recorder import Beside, Recording
+from fastpxe.serve.system import privileges
+from fastpxe.serve.system.config_stamp import sign_of
+from fastpxe.serve.system.systemd import Manager, Watchdog
+from fastpxe.serve.worker_pool import Generation
+from fastpxe.service import Front, Load, front_of
 
 log = logging.getLogger("fastpxe")
 
@@ -224,7 +225,7 @@ class Supervisor:
             return merged([self._latency, *(h for one in generations for h in one.latencies())])
 
         async def begin(observer: Observer, stack: AsyncExitStack) -> None:
-            admin = importlib.import_module("fastpxe.serve.admin")  # not in the parent
+            admin = importlib.import_module("fastpxe.serve.recorder.admin")  # not in the parent
             server = admin.Server(
                 self.summary(), self._now.front.rules, self.counts, latency, self._now.pulses,
                 self._started_at,
@@ -235,7 +236,9 @@ class Supervisor:
         return [*beside, begin]
 
     async def _begin_to_watch(self, _: Observer, stack: AsyncExitStack) -> None:
-        config_watch = importlib.import_module("fastpxe.serve.config_watch")  # not in the parent
+        config_watch = importlib.import_module(
+            "fastpxe.serve.recorder.config_watch"
+        )  # not in the parent
         config_watch.begin(self._watched, self._seen, self._pid, stack)
 
     def _reap(self) -> None:

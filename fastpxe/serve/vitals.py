@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from fastpxe.serve.pulse import Pulse
+from fastpxe.serve.ipc.heartbeat import Pulse
 
 LOOK_S = 1.0
 SILENT_S = 5.0  # without a sign of life, a child counts as silent

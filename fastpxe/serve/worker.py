@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 import uvloop
 
-from fastpxe.serve._mmsg import Board
-from fastpxe.serve.dhcp import DhcpServer, DhcpSocket
-from fastpxe.serve.front import Front
-from fastpxe.serve.privileges import give_up_all
-from fastpxe.serve.processes import fork, take_signals
-from fastpxe.serve.pulse import Pulse
-from fastpxe.serve.roots import Roots
-from fastpxe.serve.scripts import ScriptMaker
-from fastpxe.serve.telling import EventPipe
-from fastpxe.serve.tftp import TftpServer
+from fastpxe.serve.dhcp._port import Board
+from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
+from fastpxe.serve.files.roots import Roots
+from fastpxe.serve.files.scripts import ScriptMaker
+from fastpxe.serve.ipc.event_channel import EventPipe
+from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.system.fork import fork, take_signals
+from fastpxe.serve.system.privileges import give_up_all
+from fastpxe.serve.tftp.server import TftpServer
+from fastpxe.service import Front
 
 RETIRE_LIMIT_S = 120  # for what was begun by a worker that was replaced
 RETIRE_LOOK_S = 0.1

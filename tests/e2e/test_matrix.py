@@ -23,13 +23,14 @@ from matrix import (
     root,
     running,
 )
+from project import TOP
 from testbed import Lab
 
-from fastpxe.tables import Profile
+from fastpxe.policy.schema import Profile
 
 pytestmark = [pytest.mark.qemu, pytest.mark.netns]
 
-PAGE = Path(__file__).parents[2] / "docs/explanation/tested-firmware.md"
+PAGE = TOP / "docs/explanation/tested-firmware.md"
 
 CORE = {
     Cell("bios-e1000", "fog-1.6", "kea"),

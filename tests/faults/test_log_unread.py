@@ -15,7 +15,7 @@ from netns import Namespace, Process, start
 from started import SERVE
 from wire_rig import LIMIT_S, ONE, Wire
 
-from fastpxe.cli.outlet import WAIT_S
+from fastpxe.cli.log_handler import WAIT_S
 
 pytestmark = pytest.mark.netns
 

@@ -19,11 +19,11 @@ from packets import Reply, request_4011
 from storm_rig import CLIENTS, RULES, SERVERS, Lan
 from wire_rig import workers_of
 
-from fastpxe.journal import MACHINES_MAX
-from fastpxe.serve.sockets import SO_RCVBUFFORCE
-from fastpxe.serve.storm import rehearse
-from fastpxe.storm import Plan, parse_mix
-from fastpxe.storm_report import Result
+from fastpxe.monitor.journal import MACHINES_MAX
+from fastpxe.net.sockets import SO_RCVBUFFORCE
+from fastpxe.probe.storm import rehearse
+from fastpxe.storm.plan import Plan, parse_mix
+from fastpxe.storm.report import Result
 
 pytestmark = pytest.mark.netns
 

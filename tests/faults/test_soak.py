@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from project import TOP
 
 pytestmark = pytest.mark.netns
 
-SOAK = Path(__file__).parents[2] / "bench" / "soak.py"
+SOAK = TOP / "bench" / "soak.py"
 GROWTH_MAX = 8 << 20  # bytes: the journal learns of two thousand machines
 
 

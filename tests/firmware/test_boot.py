@@ -7,8 +7,8 @@ import pytest
 from dnsmasq_text import read
 from packets import message, tlv, u16
 
-from fastpxe.dnsmasq.engine import Answer, Arrival
-from fastpxe.dnsmasq.sites import sites
+from fastpxe.dnsmasq.convert.sample_networks import sites
+from fastpxe.dnsmasq.engine.engine import Answer, Arrival
 from fastpxe.firmware.boot import Outcome, boot
 from fastpxe.firmware.requests import Client
 

@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 
 from fastpxe._codec import REASONS
-from fastpxe.diagnosis import PROBLEMS
 from fastpxe.events import Outcome
 from fastpxe.firmware import error_codes
 from fastpxe.firmware.error_codes import CODES, UnknownCode, explain_code
+from fastpxe.monitor.problems import PROBLEMS
 
 LOG_WORDS = {
     *REASONS, *(f"tftp-{outcome}" for outcome in get_args(Outcome)), "tftp-refused",

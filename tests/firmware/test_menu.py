@@ -19,7 +19,7 @@ from packets import (
 )
 from responder import Answer, Responder
 
-from fastpxe import config
+from fastpxe.dhcp.constants import MessageType
 from fastpxe.errors import ConfigError
 from fastpxe.firmware.menu import (
     ITEMS_MAX,
@@ -30,7 +30,7 @@ from fastpxe.firmware.menu import (
     excess,
     vendor_options,
 )
-from fastpxe.wire import MessageType
+from fastpxe.policy import config
 
 TEXT = """
 [[boot]]

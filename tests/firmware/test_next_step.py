@@ -10,19 +10,19 @@ import pytest
 from offers_and_steps import CASES, CLIENTS, FILE, TYPE, Case
 from packets import NOWHERE, OUR_ADDRESS, message
 
-from fastpxe import config, policy
-from fastpxe.answers import NativeAnswers
-from fastpxe.dnsmasq.engine import Answer, Arrival
-from fastpxe.dnsmasq.labels import next_step_of
-from fastpxe.dnsmasq.message import read
-from fastpxe.dnsmasq.sites import sites
+from fastpxe.backend import NativeAnswers
+from fastpxe.dhcp.pxe_options import MenuEntry
+from fastpxe.dnsmasq.convert.sample_networks import sites
+from fastpxe.dnsmasq.engine.engine import Answer, Arrival
+from fastpxe.dnsmasq.engine.log_labels import next_step_of
+from fastpxe.dnsmasq.engine.message import read
 from fastpxe.events import Decision
-from fastpxe.explain_native import Place, explain_boot
 from fastpxe.firmware.boot import boot
 from fastpxe.firmware.next_step import NextStep, has_menu, menu_of, next_step, step_after_ack
 from fastpxe.firmware.offers import Firmware, boot_file, proxy_server, read_offer
 from fastpxe.firmware.requests import Client
-from fastpxe.pxe_options import MenuEntry
+from fastpxe.policy import compiler, config
+from fastpxe.policy.explain import Place, explain_boot
 
 RECORDED = Path(__file__).parent / "recorded.txt"
 EVERY = [(case, firmware) for case in CASES for firmware in CLIENTS]
@@ -159,7 +159,7 @@ def test_http_boot_takes_a_url_of_its_own_class_alone() -> None:
     assert next_step("http", read_offer(message((60, b"HTTPClient"), op=2))) == "none"
 
 
-@pytest.mark.parametrize(("mark", "step"), [(policy.RPI, "fetch"), (policy.DIRECT, "none")])
+@pytest.mark.parametrize(("mark", "step"), [(compiler.RPI, "fetch"), (compiler.DIRECT, "none")])
 def test_a_raspberry_pi_looks_for_its_name(mark: bytes, step: NextStep) -> None:
     offer = read_offer(message((60, b"PXEClient"), (43, mark), op=2, file=b"bootcode.bin"))
     assert next_step("rpi", offer) == step
@@ -201,7 +201,7 @@ item = [{{text = "A", file = "a"}}, {{text = "Disk", local = true}}]
     ids=["auto", "direct", "binl", "at once", "soon", "waits"],
 )  # fmt: skip
 def test_the_log_and_the_explanation_say_what_the_reply_leads_to(rule: str, client: Client) -> None:
-    compiled = policy.build(config.parse(f"[[boot]]\n{rule}", "t"), [OUR_ADDRESS])
+    compiled = compiler.build(config.parse(f"[[boot]]\n{rule}", "t"), [OUR_ADDRESS])
     answers = NativeAnswers(compiled, {"eth0": OUR_ADDRESS})
     native = answers.responder("eth0")
     reason, reply, to, to_port, rule, index = native.decide(

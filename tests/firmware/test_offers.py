@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from packets import CLIENT, NOWHERE, OTHER_OWN_ADDRESS, OUR_ADDRESS, Header, message, tlv, u16
 
-from fastpxe._request import Request
+from fastpxe.dhcp._request import Request
+from fastpxe.dhcp.constants import Arch
 from fastpxe.firmware.next_step import menu_of, next_step
 from fastpxe.firmware.offers import (
     BootFile,
@@ -20,8 +21,7 @@ from fastpxe.firmware.offers import (
     read_offer,
 )
 from fastpxe.firmware.requests import Client
-from fastpxe.policy import KINDS
-from fastpxe.wire import Arch
+from fastpxe.policy.compiler import KINDS
 
 FIRMWARE: tuple[Firmware, ...] = ("bios", "uefi", "ipxe", "http", "rpi")
 PXE = (60, b"PXEClient")

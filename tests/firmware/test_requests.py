@@ -1,14 +1,12 @@
 """The synthetic clients: what real firmware sends, byte for byte where a recording exists."""
 
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
+from project import CORPUS
 
-from fastpxe._request import Request
+from fastpxe.dhcp._request import Request
 from fastpxe.firmware.requests import Client
-
-CORPUS = Path(__file__).parents[1] / "corpus"
 
 
 def recorded(name: str) -> Request:

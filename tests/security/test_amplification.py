@@ -9,8 +9,8 @@ import pytest
 from security_rig import Victim
 from wire_rig import SERVER
 
-from fastpxe.tftp import Rrq, error
-from fastpxe.wire import TftpError
+from fastpxe.dhcp.constants import TftpError
+from fastpxe.tftp.packets import Rrq, error
 
 TRIES = 7  # the first datagram, and six more
 QUICK = "retry_timeout_s = 0.01\nmax_transfers_per_client = 4\n"

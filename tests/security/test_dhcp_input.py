@@ -15,7 +15,7 @@ from strategies import datagrams, requests
 from wire_rig import CLIENT as CLIENT_ADDRESS
 from wire_rig import SERVER
 
-from fastpxe.decode import decode
+from fastpxe.dhcp.decode import decode
 
 READ = (43, 50, 52, 53, 54, 55, 57, 60, 61, 77, 82, 93, 94, 97, 118, 124, 125, 175)
 EVERY = Responder(EVERY_KIND)

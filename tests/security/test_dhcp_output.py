@@ -3,20 +3,19 @@
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packets import CLIENT, NOWHERE, Reply, discover, request_4011, u16
+from project import CORPUS
 from responder import EVERY_KIND, Answer, Responder
 from strategies import Heard, answerable, datagrams, requests
 
-from fastpxe._request import Request
-from fastpxe.config import Profile
+from fastpxe.dhcp._request import Request
+from fastpxe.policy.config import Profile
 
-CORPUS = Path(__file__).parents[1] / "corpus"
 RECORDED = {path.stem: path.read_bytes() for path in sorted(CORPUS.glob("*.bin"))}
 MENU = """
 [[boot]]

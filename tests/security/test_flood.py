@@ -17,7 +17,7 @@ from packets import discover
 from security_rig import FILE, Victim
 from wire_rig import SERVER, workers_of
 
-from fastpxe.tftp import Rrq
+from fastpxe.tftp.packets import Rrq
 
 MIB = 1 << 20
 FLOOD_S = 3

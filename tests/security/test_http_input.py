@@ -6,7 +6,7 @@ import re
 import pytest
 from security_rig import FILE, SECRET, Victim
 
-from fastpxe.tftp import Rrq
+from fastpxe.tftp.packets import Rrq
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """The table of threats names tests that there are, and every threat."""
 
 import re
-from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
+from project import TESTS
+
 PAGE = TESTS.parent / "docs" / "explanation" / "security.md"
 ROWS = re.findall(r"^\| S(\d+) \|.*\| ([^|]*) \|$", PAGE.read_text(), re.MULTILINE)
 WITHOUT = {20}  # not ours

@@ -4,8 +4,8 @@
 import pytest
 from security_rig import FILE, SECRET, Victim
 
-from fastpxe.tftp import Data, Error, Oack
-from fastpxe.wire import TftpError
+from fastpxe.dhcp.constants import TftpError
+from fastpxe.tftp.packets import Data, Error, Oack
 
 ILLEGAL, NOT_FOUND, FORBIDDEN = (
     TftpError.ILLEGAL_OPERATION, TftpError.NOT_FOUND, TftpError.ACCESS_VIOLATION,

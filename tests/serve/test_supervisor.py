@@ -14,6 +14,7 @@ import pytest
 from fault_rig import get as get_page
 from netns import Process
 from packets import Reply, discover
+from project import TOP
 from started import SERVE
 from wire_rig import (
     CLIENT,
@@ -134,7 +135,7 @@ def test_missing_boot_files_are_named_at_start(wire: Wire) -> None:
 def test_with_no_config_it_makes_a_folder_and_answers_with_the_files_of_fog(wire: Wire) -> None:
     process = Process(
         wire.server,
-        *("env", "-C", wire.folder, f"PYTHONPATH={Path(__file__).parents[2]}"),
+        *("env", "-C", wire.folder, f"PYTHONPATH={TOP}"),
         *SERVE,
         log=wire.folder / "log",
     )

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from tftp_client import Address, Receiver, Refused
 
-from fastpxe.tftp import Ack, Data, Error, Oack, Packet, Rrq, error, parse
-from fastpxe.wire import TftpError
+from fastpxe.dhcp.constants import TftpError
+from fastpxe.tftp.packets import Ack, Data, Error, Oack, Packet, Rrq, error, parse
 
 TIMER_S = 0.3  # iPXE's first is 0.25 s
 LIMIT_S = 40  # longer than the 30 s after which fastpxe gives a transfer up

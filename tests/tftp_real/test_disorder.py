@@ -13,7 +13,7 @@ from served import Served, pattern
 from tftp_client import Client, Receiver
 
 from fastpxe.events import TransferDone
-from fastpxe.tftp import Ack, Data, Oack, Packet
+from fastpxe.tftp.packets import Ack, Data, Oack, Packet
 from tests.tftp_real.forwarder import Forwarder, Wire
 from tests.tftp_real.patient import LIMIT_S, Echo, PatientClient
 

@@ -1,0 +1,219 @@
+"""What a dnsmasq configuration gives its clients, as cases of which the first that holds decides.
+
+The choices are those of fastpxe.dnsmasq.engine.decide: the last dhcp-boot whose tags hold, the one
+service that UEFI gets, menus, dhcp-ignore, ranges.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+from typing import Literal
+
+from fastpxe.dnsmasq.convert.predicates import IPXE, Untold, has_text
+from fastpxe.dnsmasq.convert.sample_networks import Site
+from fastpxe.dnsmasq.convert.tags import Env, Tagger, Untranslated, all_hold, derive, set_tag
+from fastpxe.dnsmasq.engine.choose import FIRST_UEFI_ARCH, Names, build_menu
+from fastpxe.dnsmasq.engine.decide import is_named
+from fastpxe.dnsmasq.engine.message import octets
+from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Line, Server, Service
+from fastpxe.policy.conditions import (
+    NO,
+    YES,
+    Cases,
+    Condition,
+    Test,
+    always,
+    either,
+    only,
+    when,
+)
+
+ARCH_MAX = 0xFFFF
+FILE_MAX = 127  # dnsmasq cuts what doesn't fit the header
+FAMILIES = "PXEClient", "HTTPClient"
+
+Kind = Literal["file", "silent", "nothing", "local", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class Gets:
+    """What a client gets: a file, or how it gets none.
+
+    nothing: an answer without a file. local: a menu entry that boots the machine's own disk.
+    elsewhere: it is to look for a boot server of a type. Two are equal when a client can't tell
+    them apart; the lines that they come from don't count. menu: all its entries, if several.
+    """
+
+    kind: Kind
+    file: str = ""
+    server: IPv4Address | None = None
+    lines: tuple[Line, ...] = field(default=(), compare=False)
+    menu: tuple[Service, ...] = ()
+
+    def __or__(self, other: "Gets") -> "Gets":
+        lines = sorted(
+            {*self.lines, *other.lines}, key=lambda line: (line.where.file, line.where.line)
+        )
+        return replace(self, lines=tuple(lines))
+
+
+SILENT = Gets("silent")
+
+
+class Decider:
+    """The decisions at a site. `untranslated` are the lines that no rule can express."""
+
+    def __init__(self, config: DnsmasqConfig, site: Site) -> None:
+        self.config = config
+        self.site = site
+        self.names = Names(config.hosts_names)
+        self.tagger = Tagger(config, site.place.candidates, site.place.interface)
+
+    @property
+    def untranslated(self) -> tuple[Untranslated, ...]:
+        return tuple(self.tagger.untranslated)
+
+    def cases(self) -> Cases[Gets]:
+        """What every client gets here. Raises TooManyCases."""
+        if not self.config.is_pxe_enabled:
+            return always(SILENT)
+        by_request = self.tagger.by_request()
+        env = derive(self.config.tag_ifs, by_request)
+        gets: Cases[Gets] = always(SILENT)
+        for candidate in reversed(self.site.place.candidates):
+            line = self.config.ranges[candidate.index]
+            if line.is_proxy:
+                with_range = (
+                    by_request if line.sets is None else set_tag(by_request, line.sets, YES)
+                )
+                answers = self._answers(derive(self.config.tag_ifs, with_range))
+                gets = when(all_hold(line.tags, env), answers, gets)
+        for ignore in reversed(self.config.ignores):
+            if ignore.tags:
+                ignored = always(Gets("silent", lines=(ignore,)))
+                gets = when(all_hold(ignore.tags, env), ignored, gets)
+        return when(_answered(self.config.pxe_vendors), gets, always(SILENT))
+
+    def _answers(self, env: Env) -> Cases[Gets]:
+        """What a client of a range gets that is not ignored."""
+        boots = self._boots(env)
+        gets = boots
+        for arch in reversed(dict.fromkeys(line.csa for line in self.config.services)):
+            services = [line for line in self.config.services if line.csa == arch]
+            if not 0 <= arch <= ARCH_MAX:
+                continue
+            menu = self._menu(arch, services, env, boots)
+            gets = when(only(Condition(arches=(arch,))), menu, gets)
+        return gets
+
+    def _boots(self, env: Env) -> Cases[Gets]:
+        """dhcp-boot: the last line with tags that hold, else the last one without any."""
+        untagged = [line for line in self.config.boots if not line.tags]
+        gets = always(self._boot(untagged[-1]) if untagged else Gets("nothing"))
+        for line in self.config.boots:
+            if line.tags:
+                gets = when(all_hold(line.tags, env), always(self._boot(line)), gets)
+        return gets
+
+    def _boot(self, line: Boot) -> Gets:
+        file = octets(line.file)[:FILE_MAX]
+        if not file:
+            return Gets("nothing", lines=(line,))
+        return self._file(file, line.server, (line,))
+
+    def _menu(
+        self,
+        arch: int,
+        services: Sequence[Service],
+        env: Env,
+        boots: Cases[Gets],
+        chosen: tuple[Service, ...] = (),
+    ) -> Cases[Gets]:
+        """What an architecture gets: a branch for each service, with it and without."""
+        if not services:
+            return self._entries(arch, chosen, boots)
+        line, *others = services
+        test = all_hold(line.tags, env)
+        without = boots if test == YES else self._menu(arch, others, env, boots, chosen)
+        with_it = boots if test == NO else self._menu(arch, others, env, boots, (*chosen, line))
+        return when(test, with_it, without)
+
+    def _entries(self, arch: int, entries: tuple[Service, ...], boots: Cases[Gets]) -> Cases[Gets]:
+        files = [entry for entry in entries if entry.basename is not None]
+        if arch >= FIRST_UEFI_ARCH and len(files) == 1:
+            return always(self._entry(files[0]))
+        fits = build_menu(entries, self.site.own, self.names, has_prompt=True)
+        if not entries or not fits:
+            return boots
+        first = replace(self._entry(entries[0]), menu=entries if len(entries) > 1 else ())
+        if arch < FIRST_UEFI_ARCH:
+            return always(first)
+        # the menu is on port 4011 alone, where iPXE doesn't ask that has got a file
+        of_ipxe = tuple((c, gets if gets.kind == "file" else first) for c, gets in boots)
+        return when(only(IPXE), of_ipxe, always(first))
+
+    def _entry(self, line: Service) -> Gets:
+        """A menu's entry, once it is chosen."""
+        if line.basename is None:
+            return Gets("elsewhere" if line.type else "local", lines=(line,))
+        file = octets(line.basename)
+        file = file if b"." in file else file + b".0"
+        return self._file(file[:FILE_MAX], line.server, (line,))
+
+    def _file(self, file: bytes, server: Server, lines: tuple[Line, ...]) -> Gets:
+        address = self.names.resolve(server) if is_named(server) else None
+        if address is not None and not int(address):
+            address = None
+        return Gets("file", file.decode("utf-8", "surrogateescape"), address, lines)
+
+
+def _answered(vendors: Sequence[str]) -> Test:
+    """The clients whose class is a PXE class of this configuration, as far as fastpxe knows them.
+
+    A configuration for PXEClient alone needs no condition: a rule without a URL leaves UEFI HTTP
+    Boot alone.
+    """
+    if all_of_family("PXEClient", vendors) and (
+        all_of_family("HTTPClient", vendors) or not includes_http(vendors)
+    ):
+        return YES
+    test = NO
+    for vendor in vendors:
+        for family in FAMILIES:
+            if family.startswith(vendor) or vendor.startswith(family):
+                test = either(test, _only_if_writable(max(family, vendor, key=len)))
+    return test
+
+
+def all_of_family(family: str, vendors: Sequence[str]) -> bool:
+    return any(family.startswith(vendor) for vendor in vendors)
+
+
+def includes_http(vendors: Sequence[str]) -> bool:
+    """Whether any UEFI HTTP Boot is answered."""
+    return all_of_family("HTTPClient", vendors) or any(v.startswith("HTTPClient") for v in vendors)
+
+
+def _only_if_writable(vendor: str) -> Test:
+    try:
+        return only(has_text(octets(vendor), is_prefix=True))
+    except Untold:
+        return NO
+
+
+def everywhere(deciders: Sequence[Decider], *, is_bounded: bool) -> Cases[Gets]:
+    """The cases of all sites, by the client's network where they differ. Raises TooManyCases.
+
+    Bounded, nobody is answered elsewhere; else everybody, as at the first site.
+    """
+    cases = [decider.cases() for decider in deciders]
+    if not cases:
+        return always(SILENT)
+    outside = always(SILENT) if is_bounded else cases[0]
+    if all(one == cases[0] for one in cases):
+        networks = tuple(decider.site.network for decider in deciders)
+        return when(only(Condition(subnets=networks)), cases[0], outside)
+    gets = outside
+    for decider, found in reversed(list(zip(deciders, cases, strict=True))):
+        gets = when(only(Condition(subnets=(decider.site.network,))), found, gets)
+    return gets

@@ -1,0 +1,127 @@
+"""What a dnsmasq configuration says besides boot files, for a fastpxe.toml.
+
+That is its interfaces, its TFTP server, and what is not taken over.
+"""
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastpxe.dhcp.constants import DHCP_SERVER_PORT
+from fastpxe.dnsmasq.convert.sample_networks import Site
+from fastpxe.dnsmasq.convert.toml_writer import Trap
+from fastpxe.dnsmasq.engine.choose import MENU_PROMPT
+from fastpxe.dnsmasq.engine.tftp import NO_ROOT, tftp_settings
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, VendorOption, Where
+from fastpxe.tftp.packets import TftpSettings
+
+NOT_ENABLED = (
+    "without pxe-prompt and pxe-service dnsmasq answers no PXE client, so there is no [[boot]] here"
+)
+
+
+def place(where: Where) -> str:
+    """Where a line stands, short."""
+    return f"{posixpath.basename(where.file)}:{where.line}"
+
+
+def trap_of(line: Line, why: str) -> Trap:
+    return Trap(place(line.where), line.text, why)
+
+
+def config_traps(config: DnsmasqConfig, found: Sequence[Site]) -> tuple[Trap, ...]:
+    """What is not in the rules, in the order of the file."""
+    traps = [
+        *_lines(config),
+        *((line.where, trap_of(line, why)) for line, why in _ranges(config, found)),
+    ]
+    traps.sort(key=lambda pair: (pair[0].file, pair[0].line))
+    return (*_network(config), *_tftp(config), *(trap for _, trap in traps))
+
+
+def interfaces_of(config: DnsmasqConfig) -> dict[str, Any]:
+    names = config.network.interfaces
+    fixed = list(dict.fromkeys(names))
+    return {"interfaces": fixed} if fixed and not any("*" in name for name in names) else {}
+
+
+def tftp_table(config: DnsmasqConfig) -> dict[str, Any]:
+    """The keys of [tftp] that are not at their defaults."""
+    settings, default = tftp_settings(config), TftpSettings()
+    if not settings.enabled or not config.tftp.roots:
+        return {"enabled": False, **({"root": settings.root} if settings.root else {})}
+    changed = {
+        name: getattr(settings, name)
+        for name in TftpSettings.__struct_fields__
+        if getattr(settings, name) != getattr(default, name)
+    }
+    if config.tftp.mtu is None or config.tftp.no_blocksize:  # dnsmasq's own limits, not the user's
+        changed.pop("mtu", None)
+    if settings.max_transfers == default.max_transfers:
+        changed.pop("max_transfers_per_client", None)
+    return changed
+
+
+def _tftp(config: DnsmasqConfig) -> Iterator[Trap]:
+    if config.tftp.enabled and not config.tftp.roots:
+        yield Trap("enable-tftp", "", NO_ROOT)
+        return
+    if config.tftp.roots and not config.tftp.enabled:
+        why = "without enable-tftp dnsmasq serves no file from there; enabled = true would"
+        yield trap_of(config.tftp.roots[0], why)
+
+
+def _network(config: DnsmasqConfig) -> Iterator[Trap]:
+    network = config.network
+    name_them = 'write each interface\'s name: interfaces = ["eth0"]'
+    for key, values in (
+        ("interface", [name for name in network.interfaces if "*" in name]),
+        ("except-interface", network.except_interfaces),
+        ("no-dhcp-interface", network.no_dhcp_interfaces),
+        ("listen-address", network.listen_addresses),
+        ("bridge-interface", [target for target, _ in network.bridge_interfaces]),
+        ("shared-network", [str(address) for _, address in network.shared_networks]),
+    ):
+        if values:
+            yield Trap(f"{key}={','.join(map(str, values))}", "", f"not taken over; {name_them}")
+    if network.server_port != DHCP_SERVER_PORT:
+        yield Trap("dhcp-alternate-port", "", "fastpxe answers on port 67")
+    if not config.is_pxe_enabled:
+        yield Trap("pxe-service", "", NOT_ENABLED)
+
+
+def _ranges(config: DnsmasqConfig, found: Sequence[Site]) -> Iterator[tuple[Line, str]]:
+    has_names = bool(interfaces_of(config))
+    for line in config.ranges:
+        if not line.is_proxy:
+            yield line, "fastpxe leases no addresses"
+        elif line.netmask is None:
+            inside = [site for site in found if line.address in site.network]
+            why = "without a netmask this is the subnet of the interface that holds the address: "
+            if len(found) > 1 and inside:
+                yield line, f"{why}{inside[0].network} is a guess"
+            elif has_names:
+                yield line, f"{why}fastpxe answers relays of any subnet"
+            else:
+                yield line, f'{why}fastpxe answers on all; write its name: interfaces = ["eth0"]'
+
+
+def _lines(config: DnsmasqConfig) -> Iterator[tuple[Where, Trap]]:
+    for line in config.vendor_options:
+        why = _prompt(line) if _is_prompt(line) else "fastpxe sends no other options in 43"
+        yield line.where, trap_of(line, why)
+    for option in config.pxe_options:
+        yield option.where, trap_of(option, "fastpxe sends no such option")
+    for delay in config.reply_delays:
+        yield delay.where, trap_of(delay, "fastpxe answers at once")
+
+
+def _is_prompt(line: VendorOption) -> bool:
+    return line.vendor_class is None and line.code == MENU_PROMPT
+
+
+def _prompt(line: VendorOption) -> str:
+    """The first byte is the time to wait, 255 for ever."""
+    seconds = line.value[0]
+    wait = "waits for a key" if seconds == 0xFF else f"is shown for {seconds} s"
+    return f"fastpxe shows no prompt and boots at once; this one {wait}"

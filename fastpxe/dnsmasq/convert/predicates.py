@@ -1,0 +1,134 @@
+"""The lines of a dnsmasq configuration that test a client, as conditions of a [[boot]].
+
+A line that a fastpxe.toml can't express raises Untold, with the reason.
+"""
+
+from fastpxe.dhcp.constants import Option
+from fastpxe.dhcp.identity import Pattern
+from fastpxe.dnsmasq.syntax.model import (
+    ClassMatch,
+    Elements,
+    Host,
+    Line,
+    MacMatch,
+    Match,
+    NameMatch,
+    Prefix,
+    Present,
+    RelayMatch,
+    Substring,
+)
+from fastpxe.policy.conditions import ANYBODY, Condition
+from fastpxe.policy.rules import Text
+
+ETHERNET = 1
+MAC_SIZE, UUID_SIZE = 6, 16
+
+IPXE = Condition(ipxe=(True,))
+IPXE_CLASS = Condition(user_classes=((Text(b"iPXE", "contains"),),))
+
+
+class Untold(Exception):  # noqa: N818 - it is no error: the configuration is right
+    """A test that a [[boot]] has no key for. The text says what it looks at."""
+
+
+def condition_of(line: Line) -> Condition:
+    """The clients for which a line sets its tag. Raises Untold."""
+    match line:
+        case ClassMatch(code=code, substring=substring):
+            return _class(code, Text(substring, "contains"))
+        case MacMatch(htype=htype, pattern=pattern):
+            return Condition(macs=(_mac(htype, pattern),))
+        case Match():
+            return _match(line)
+        case RelayMatch():
+            raise Untold("what a relay adds (option 82)")
+        case NameMatch():
+            raise Untold("the name that the client gives (options 12 and 81)")
+    raise Untold("a test of its own")
+
+
+def macs_of(line: Host) -> list[Pattern]:
+    """The MACs that a dhcp-host knows its clients by."""
+    usual = [mac for mac in line.macs if _is_usual(mac.htype, mac.pattern)]
+    return [_clean(mac.pattern) for mac in usual]
+
+
+def untold_of(line: Host) -> str:
+    """What else it knows them by."""
+    if any(i != b"*" for i in line.client_ids):
+        return "the client's identifier (option 61)"
+    if not line.macs:
+        return "the name that the client gives (options 12 and 81)"
+    return "" if macs_of(line) else "a hardware address that is not Ethernet's"
+
+
+def has_text(text: bytes, *, is_prefix: bool = False) -> Condition:
+    """The clients whose vendor class has a text, or begins with it. Raises Untold."""
+    return _class(Option.VENDOR_CLASS, Text(text, "prefix" if is_prefix else "contains"))
+
+
+def _mac(htype: int | None, pattern: Pattern) -> Pattern:
+    if not _is_usual(htype, pattern):
+        raise Untold("a hardware address that is not Ethernet's")
+    return _clean(pattern)
+
+
+def _is_usual(htype: int | None, pattern: Pattern) -> bool:
+    return htype in (None, ETHERNET) and len(pattern.value) == MAC_SIZE
+
+
+def _class(code: int, text: Text) -> Condition:
+    if code == Option.VENDOR_CLASS:
+        if not text.text:
+            return ANYBODY  # every PXE client has one
+        return Condition(vendor_classes=((_writable(text),),))
+    if not text.text:
+        raise Untold("whether there is a user class (option 77)")
+    return Condition(user_classes=((_writable(text),),))
+
+
+def _writable(text: Text) -> Text:
+    if b"*" in text.text or not text.text.isascii() or not text.text.decode().isprintable():
+        raise Untold(f"the text {text.text!r} in a class")
+    return text
+
+
+def _match(line: Match) -> Condition:
+    if line.enterprise is not None:
+        raise Untold("an item of option 124")
+    match line.code, line.value:
+        case (Option.CLIENT_ARCH | Option.VENDOR_CLASS, Present()):
+            return ANYBODY  # no other client is answered
+        case (Option.IPXE, Present()):
+            return IPXE
+        case (Option.CLIENT_ARCH, Elements(value)) if len(value) == 2:
+            return Condition(arches=(int.from_bytes(value),))
+        case (Option.CLIENT_ARCH, Prefix(pattern)) if pattern.mask == b"\xff\xff":
+            return Condition(arches=(int.from_bytes(pattern.value),))
+        case (Option.VENDOR_CLASS | Option.USER_CLASS, Substring(text)):
+            return _class(line.code, Text(text, "contains"))
+        case (Option.VENDOR_CLASS | Option.USER_CLASS, Prefix(pattern)) if _is_whole(pattern):
+            return _class(line.code, Text(pattern.value, "prefix"))
+        case (Option.CLIENT_UUID, Present()):
+            return Condition(uuids=(Pattern(bytes(UUID_SIZE), bytes(UUID_SIZE)),))
+        case (Option.CLIENT_UUID, Prefix(pattern)) if _is_guid(pattern):
+            value, mask = (b[1:].ljust(UUID_SIZE, b"\0") for b in (pattern.value, pattern.mask))
+            return Condition(uuids=(_clean(Pattern(value, mask)),))
+    raise Untold(f"option {line.code}, in a way that a rule can't")
+
+
+def _is_whole(pattern: Pattern) -> bool:
+    return pattern.mask == b"\xff" * len(pattern.mask)
+
+
+def _is_guid(pattern: Pattern) -> bool:
+    """Option 97 is a type, 0 for all that is known, and the UUID."""
+    is_type_0 = pattern.value[0] & pattern.mask[0] == 0
+    return is_type_0 and 1 < len(pattern.value) <= UUID_SIZE + 1
+
+
+def _clean(pattern: Pattern) -> Pattern:
+    """Without bits that don't count, so that patterns that mean the same are equal."""
+    pairs = zip(pattern.value, pattern.mask, strict=True)
+    return Pattern(bytes(value & mask for value, mask in pairs), pattern.mask)

@@ -1,0 +1,123 @@
+"""Where a configuration serves: an interface made up for each of its dhcp-ranges.
+
+`import` compares on these sites, whatever machine it runs on. Our own address there is one that
+the configuration doesn't mention, so that "this machine" and an address that is written down are
+never taken for each other.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import islice
+
+import msgspec
+
+from fastpxe.dnsmasq.engine.engine import Engine
+from fastpxe.dnsmasq.engine.ranges import Place
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Range
+
+GUESSED_MASK = IPv4Address("255.255.255.0")
+SITES_MAX = 32
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """A network with clients, the interface on it, our own address there, and dnsmasq's view.
+
+    `is_guessed`: the range has no netmask, and dnsmasq would take the interface's.
+    """
+
+    interface: str
+    network: IPv4Network
+    own: IPv4Address
+    is_guessed: bool
+    place: Place
+
+    @property
+    def client(self) -> IPv4Address:
+        """An address that the DHCP server there gave to a client."""
+        return self._host(2)
+
+    @property
+    def relay(self) -> IPv4Address:
+        return self._host(3)
+
+    def _host(self, from_end: int) -> IPv4Address:
+        """A host address from the end of the network, which is never our own."""
+        last = int(self.network.broadcast_address)
+        return IPv4Address(max(last - from_end, int(self.network.network_address)))
+
+
+def sites(config: DnsmasqConfig) -> tuple[Engine, tuple[Site, ...]]:
+    """The engine on made-up interfaces, and the sites where it answers."""
+    made = list(_made_up(config))
+    engine = Engine(config, [interface for interface, _ in made])
+    found = []
+    for interface, is_guessed in made:
+        place = engine.ranges.places[interface.name]
+        address = interface.networks[0]
+        if not place.refused and place.candidates:
+            found.append(
+                Site(
+                    interface=interface.name,
+                    network=address.network,
+                    own=address.ip,
+                    is_guessed=is_guessed,
+                    place=place,
+                )
+            )
+    return engine, tuple(found)
+
+
+def network_of(line: Range) -> IPv4Network | None:
+    """The network of a range; None for a netmask that is none."""
+    mask = GUESSED_MASK if line.netmask is None else line.netmask
+    try:
+        return IPv4Network(f"{line.address}/{mask}", strict=False)
+    except ValueError:
+        return None
+
+
+def _made_up(config: DnsmasqConfig) -> Iterator[tuple[Interface, bool]]:
+    seen: list[IPv4Network] = []
+    names = _names(config)
+    for line in config.ranges:
+        network = network_of(line)
+        usable = network is not None and network.prefixlen <= 29
+        if network is None or not usable or any(network.overlaps(other) for other in seen):
+            continue
+        seen.append(network)
+        own = _own(config, network)
+        address = IPv4Interface(f"{own}/{network.prefixlen}")
+        name = next(names, None)
+        if name is None or len(seen) > SITES_MAX:
+            return
+        yield Interface(name=name, networks=(address,)), line.netmask is None
+
+
+def _names(config: DnsmasqConfig) -> Iterator[str]:
+    """Names that interface= lets through, no two the same."""
+    fixed = [name for name in config.network.interfaces if "*" not in name]
+    yield from dict.fromkeys(fixed)
+    wild = next((n.partition("*")[0] for n in config.network.interfaces if "*" in n), None)
+    if fixed and wild is None:
+        return
+    for number in range(SITES_MAX):
+        name = f"{wild or 'eth'}{number}"
+        if name not in fixed:
+            yield name
+
+
+def _own(config: DnsmasqConfig, network: IPv4Network) -> IPv4Address:
+    """The listen-address there, else one that no line mentions."""
+    for address in config.network.listen_addresses:
+        if address in network:
+            return address
+    mentioned = set(_mentioned(config))
+    hosts = islice(network.hosts(), len(mentioned) + 1)
+    return next((host for host in hosts if host not in mentioned), network[1])
+
+
+def _mentioned(config: DnsmasqConfig) -> Iterator[IPv4Address]:
+    yield from (line.address for line in config.ranges)
+    yield from config.hosts_names.values()
+    servers = *(line.server for line in config.boots), *(line.server for line in config.services)
+    yield from (server.address for server in servers if server.address is not None)

@@ -1,0 +1,229 @@
+"""Does a fastpxe.toml give what a dnsmasq configuration gives? Both are asked, for many clients.
+
+The answers are those of the Engine and of the Policy that serve, and each client's boot is
+followed to its file. A client that gets something else belongs to a Difference, with the reason.
+"""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
+
+import msgspec
+
+from fastpxe.dhcp._request import Request
+from fastpxe.dhcp.constants import DHCP_SERVER_PORT
+from fastpxe.dnsmasq.convert.caveats import place
+from fastpxe.dnsmasq.convert.sample_clients import Machine, machines
+from fastpxe.dnsmasq.convert.sample_networks import Site, sites
+from fastpxe.dnsmasq.convert.translate import LACKS, TWO_TEXTS, URL, Translation
+from fastpxe.dnsmasq.engine.decision import Decision
+from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
+from fastpxe.dnsmasq.engine.message import read
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, Service
+from fastpxe.firmware.boot import Outcome, boot
+from fastpxe.firmware.requests import Client
+from fastpxe.policy import compiler
+from fastpxe.policy.compiler import KINDS, Compiled
+from fastpxe.policy.config import Config
+
+FAMILIES = "PXEClient", "HTTPClient"
+UNTOLD = "no rule can tell these clients from others"
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """A client, what each server makes it boot, and why.
+
+    `line` is the one by which dnsmasq decides, `tests` are those whose tests hold.
+    """
+
+    machine: Machine
+    dnsmasq: Outcome
+    fastpxe: Outcome
+    line: Line | None
+    tests: tuple[Line, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both boot the same, apart from a server that dnsmasq forgets to name."""
+        return self.fastpxe in (self.dnsmasq, with_server(self.dnsmasq))
+
+
+def with_server(outcome: Outcome) -> Outcome:
+    """The outcome with this machine as the server that iPXE misses."""
+    kind = "file" if outcome.kind == "no-server" else outcome.kind
+    others = tuple(map(with_server, outcome.others))
+    return msgspec.structs.replace(outcome, kind=kind, others=others)
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Clients that get something else, and why. `where` is the line's "file:line"."""
+
+    where: str
+    text: str
+    why: str
+    clients: int
+    example: str
+    dnsmasq: str
+    fastpxe: str
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """All clients that were compared, and the differences."""
+
+    comparisons: tuple[Comparison, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def same(self) -> bool:
+        return not self.differences
+
+    @property
+    def summary(self) -> str:
+        count = sum(comparison.is_same for comparison in self.comparisons)
+        return f"{len(self.comparisons)} clients compared, {count} the same"
+
+
+def prove(config: DnsmasqConfig, native: Config, translation: Translation) -> Proof:
+    """Compare a configuration with what it was translated to."""
+    engine, found = sites(config)
+    compiled = compiler.build(native, [site.own for site in found])
+    comparisons = tuple(compare(engine, compiled, machine) for machine in machines(config, found))
+    grouped: dict[tuple[str, str, str], list[Comparison]] = {}
+    for one in comparisons:
+        if not one.is_same:
+            grouped.setdefault(_reason(one, translation), []).append(one)
+    return Proof(
+        comparisons=comparisons,
+        differences=tuple(_difference(*named, group) for named, group in grouped.items()),
+    )
+
+
+def compare(engine: Engine, compiled: Compiled, machine: Machine) -> Comparison:
+    """Ask both what becomes of one client."""
+    client, site, is_steered = machine.client, machine.site, machine.is_steered
+    theirs, ours = _Dnsmasq(engine, site), _Fastpxe(compiled, site)
+    of_dnsmasq = boot(client, site.own, theirs.ask, is_steered=is_steered)
+    of_fastpxe = boot(client, site.own, ours.ask, is_steered=is_steered)
+    tests = tuple(_holding(engine, client)) if of_dnsmasq != of_fastpxe else ()
+    return Comparison(machine, of_dnsmasq, of_fastpxe, theirs.line, tests)
+
+
+def _holding(engine: Engine, client: Client) -> Iterator[Line]:
+    """The lines that set a tag for this client."""
+    config, hits = engine.config, engine.tests.hits(read(client.request(client.ciaddr)))
+    yield from (config.relay_matches[i] for i in hits.relays)
+    yield from (config.mac_matches[i] for i in hits.macs)
+    yield from (config.matches[i] for i in hits.matches)
+    yield from (config.class_matches[i] for i in hits.classes)
+    yield from (config.name_matches[i] for i in hits.names)
+    yield from (config.hosts[hit.index] for hit in hits.hosts)
+
+
+class _Dnsmasq:
+    def __init__(self, engine: Engine, site: Site) -> None:
+        self.engine = engine
+        self.site = site
+        self.line: Line | None = None  # by which it decided last
+
+    def ask(
+        self, datagram: bytes, port: int, source: IPv4Address, source_port: int
+    ) -> bytes | None:
+        if port == DHCP_SERVER_PORT:
+            port = self.engine.config.network.server_port
+        arrival = Arrival(
+            interface=self.site.interface, port=port, source=source, source_port=source_port
+        )
+        answer = self.engine.answer(datagram, arrival)
+        if self.line is None or not isinstance(self.line, Service):  # a menu's first entry stays
+            self.line = _line(answer.decision) or self.line
+        return answer.data if isinstance(answer, Answer) else None
+
+
+def _line(decision: Decision | None) -> Line | None:
+    if decision is None:
+        return None
+    if decision.item is not None:
+        return decision.item
+    services, boot_line = decision.services, decision.boot
+    if services is not None and services.single is not None:
+        return services.single
+    return None if boot_line is None else boot_line.winner
+
+
+class _Fastpxe:
+    def __init__(self, compiled: Compiled, site: Site) -> None:
+        self.native = compiled.native
+        self.site = site
+
+    def ask(
+        self, datagram: bytes, port: int, source: IPv4Address, source_port: int
+    ) -> bytes | None:
+        reason, reply, *_ = self.native.decide(
+            datagram,
+            port=port,
+            source=int(source),
+            source_port=source_port,
+            address=int(self.site.own),
+            netmask=int(self.site.network.netmask),
+        )
+        return None if reason else reply
+
+
+# --- reasons ------------------------------------------------------------------------------------
+
+
+def _difference(where: str, text: str, why: str, group: Sequence[Comparison]) -> Difference:
+    example = group[0]
+    return Difference(
+        where=where,
+        text=text,
+        why=why,
+        clients=len(group),
+        example=str(example.machine),
+        dnsmasq=str(example.dnsmasq),
+        fastpxe=str(example.fastpxe),
+    )
+
+
+def _reason(one: Comparison, translation: Translation) -> tuple[str, str, str]:
+    """The place, its text, and why this client gets something else."""
+    untranslated = {lost.line: lost for lost in translation.untranslated}
+    for line in one.tests:
+        if line in untranslated:
+            lost = untranslated[line]
+            return place(lost.line.where), lost.line.text, f"no rule can test {lost.why}"
+    lines = [line for line in (one.line, *one.tests) if line is not None]
+    where, text = (place(lines[0].where), lines[0].text) if lines else ("", "")
+    why = _why(one)
+    if not why:
+        traps = {trap.where: trap.why for trap in translation.all_traps}
+        why = next((traps[at] for line in lines if (at := place(line.where)) in traps), "")
+    return where or "no line applies", text, why or _guess(one, translation)
+
+
+def _guess(one: Comparison, translation: Translation) -> str:
+    """What is left as a reason when nothing about the client or its line is one."""
+    if translation.has_two_texts:
+        return TWO_TEXTS
+    if any(trap.where.startswith("shared-network") for trap in translation.traps):
+        return "shared-network is not taken over"
+    if int(one.machine.client.giaddr):
+        return "behind a relay dnsmasq may look at its ranges in another order"
+    return UNTOLD
+
+
+def _why(one: Comparison) -> str:
+    client, theirs = one.machine.client, one.dnsmasq
+    if not client.class_text.startswith(FAMILIES):
+        return "fastpxe answers the vendor classes PXEClient and HTTPClient"
+    if KINDS[Request(client.discover()).kind_as(client.arch)] == "rpi":
+        return 'a Raspberry Pi, for which a rule has to say arch = "rpi"'
+    if theirs.others:
+        return f"a menu of {len(theirs.others) + 1} entries; fastpxe gives the first at once"
+    if theirs.kind in LACKS:
+        return LACKS[theirs.kind]
+    is_http = client.class_text.startswith("HTTPClient")
+    if URL.match(theirs.file) and not is_http and not client.ipxe:
+        return "a URL, and PXE firmware takes none"
+    if is_http and theirs.kind == "file" and not URL.match(theirs.file):
+        return "UEFI HTTP Boot takes a URL, and no file"
+    return ""

@@ -1,0 +1,234 @@
+"""Traps in the lines that say what a client gets, and where: each can be seen without a client.
+
+Sources: dnsmasq 2.90, its manual and its behaviour in proxy mode.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from ipaddress import IPv4Address
+
+from fastpxe.dhcp.constants import HTTP_ARCHES
+from fastpxe.dhcp.decode import arch_name
+from fastpxe.dnsmasq.engine.choose import Names
+from fastpxe.dnsmasq.engine.decide import is_named
+from fastpxe.dnsmasq.syntax.addresses import read_ipv4
+from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Note, Service
+from fastpxe.findings import Finding
+
+_PATIENCE_S = 2  # how long iPXE waits for a proxy's offer
+
+# Options that tell a client where to boot from, by number or by dnsmasq's name.
+_BOOT_OPTIONS = re.compile(
+    r"(?:[=, ]|^)(?:66|67|150|option:(?:tftp-server|bootfile-name|tftp-server-address)),"
+)
+
+
+def check_lines(config: DnsmasqConfig, own: Collection[IPv4Address]) -> Iterator[Finding]:
+    """Every trap of this kind. `own` are the addresses of the machine that serves."""
+    yield from _hidden_boots(config)
+    for boot in config.boots:
+        yield from _server_as_name(boot)
+    yield from _unknown_names(config)
+    yield from _services_without_server(config, own)
+    yield from _empty_menus(config)
+    yield from _delays(config)
+    yield from _ignoring_hosts(config)
+    for note in config.notes:
+        yield from _note(note)
+
+
+# --- dhcp-boot ----------------------------------------------------------------------------------
+
+
+def _hidden_boots(config: DnsmasqConfig) -> Iterator[Finding]:
+    """A line is hidden by a later one that holds whenever it does."""
+    for index, boot in enumerate(config.boots):
+        for later in config.boots[index + 1 :]:
+            if bool(boot.tags) == bool(later.tags) and set(later.tags) <= set(boot.tags):
+                yield Finding(
+                    name="dead-boot",
+                    where=str(boot.where),
+                    effect=f"{boot.file or 'this line'} is never given: {later.where} comes later "
+                    "and holds whenever this line does, and the last one wins",
+                    advice=f"move it behind {later.where}, or take one of the two out",
+                )
+                break
+
+
+def _server_as_name(boot: Boot) -> Iterator[Finding]:
+    """The second field is a name that no proxy reply has; the address belongs into the third."""
+    words = boot.sname.split()
+    addresses = [word for word in words if read_ipv4(word) is not None]
+    if not addresses or is_named(boot.server):
+        return
+    is_blank = len(words) > 1
+    yield Finding(
+        name="space-for-comma" if is_blank else "address-as-name",
+        where=str(boot.where),
+        effect=f"{boot.sname!r} is the server's name{', with a blank for a comma' * is_blank}, and "
+        "the line has no address: BIOS clients are told of no server, UEFI ones of this machine",
+        advice=f"write {boot.file},,{addresses[-1]}",
+    )
+
+
+def _unknown_names(config: DnsmasqConfig) -> Iterator[Finding]:
+    names = Names(config.hosts_names)
+    lines: tuple[Boot | Service, ...] = (*config.boots, *config.services)
+    for line in lines:
+        name = line.server.name
+        if not name or int(names.resolve(line.server)):
+            continue
+        if "," in name:
+            effect = f"everything from the server on is one name, {name!r}, which is no host's"
+        else:
+            effect = (
+                f"dnsmasq looks {name!r} up among its own hosts alone, where it is not (with "
+                "port=0 there are none)"
+            )
+        yield Finding(
+            name="server-unknown",
+            where=str(line.where),
+            effect=f"{effect}: clients are told of server 0.0.0.0",
+            advice="write the server's IPv4 address as the last field",
+        )
+
+
+# --- pxe-service --------------------------------------------------------------------------------
+
+
+def _services_without_server(
+    config: DnsmasqConfig, own: Collection[IPv4Address]
+) -> Iterator[Finding]:
+    """They send clients to this machine, though the files are elsewhere."""
+    elsewhere = _other_server(config, own)
+    if not config.tftp.enabled:
+        why = "and without enable-tftp it serves none: unless another TFTP server runs here,"
+    elif elsewhere is not None:
+        why = f"though {elsewhere.where} says that the files are on {_address(elsewhere)}:"
+    else:
+        return
+    for service in config.services:
+        if is_named(service.server) or not _is_for_tftp(service):
+            continue
+        yield Finding(
+            name="service-without-server",
+            where=str(service.where),
+            effect=f"{arch_name(service.csa)} ({service.csa}) asks this machine itself for "
+            f"{service.basename}, {why} PXEBS or TFTP times out, while the log shows the right "
+            "file",
+            advice=_with_server(service, config),
+        )
+
+
+def _is_for_tftp(service: Service) -> bool:
+    name = service.basename
+    return name is not None and "://" not in name and service.csa not in HTTP_ARCHES
+
+
+def _other_server(config: DnsmasqConfig, own: Collection[IPv4Address]) -> Boot | None:
+    return next(
+        (b for b in config.boots if is_named(b.server) and b.server.address not in own), None
+    )
+
+
+def _address(boot: Boot) -> str:
+    return str(boot.server.address or boot.server.name)
+
+
+def _with_server(service: Service, config: DnsmasqConfig) -> str:
+    named = [boot for boot in config.boots if is_named(boot.server)]
+    server = _address(named[-1]) if named else "ADDRESS"
+    enable = "" if config.tftp.enabled else ", or add enable-tftp if this machine has the files"
+    return f"end the line with the TFTP server's address: …,{service.basename},{server}{enable}"
+
+
+def _empty_menus(config: DnsmasqConfig) -> Iterator[Finding]:
+    for service in config.services:
+        if not service.menu:
+            yield Finding(
+                name="empty-menu-text",
+                where=str(service.where),
+                effect="dnsmasq crashes on the first client that is to see this empty menu text; "
+                "fastpxe shows an empty entry",
+                advice='write a text, such as "Boot from network"',
+            )
+
+
+# --- the rest -----------------------------------------------------------------------------------
+
+
+def _delays(config: DnsmasqConfig) -> Iterator[Finding]:
+    for line in config.reply_delays:
+        if line.seconds > 0:
+            lost = ", and iPXE has given up by then" if line.seconds >= _PATIENCE_S else ""
+            yield Finding(
+                name="reply-delay",
+                where=str(line.where),
+                effect=f"each answer comes {line.seconds} s late{lost}; dnsmasq answers nobody "
+                "else in the meantime (fastpxe does)",
+                advice="give it the tag of the machines that need it: dhcp-reply-delay=tag:TAG,1",
+            )
+
+
+def _ignoring_hosts(config: DnsmasqConfig) -> Iterator[Finding]:
+    for host in config.hosts:
+        if host.ignores:
+            yield Finding(
+                name="host-ignore",
+                where=str(host.where),
+                effect="`ignore` has no effect in proxy mode: this machine is answered",
+                advice="write set:never in this line instead, and add dhcp-ignore=tag:never",
+            )
+
+
+def _note(note: Note) -> Iterator[Finding]:
+    """What is accepted and without effect, as far as people expect one."""
+    where = str(note.where)
+    if note.why.startswith("this line is left out"):
+        effect = f"{note.key}: {note.why}"
+        yield Finding(name="line-left-out", where=where, effect=effect, advice="correct the line")
+    elif note.key == "dhcp-no-override":
+        yield Finding(
+            name="no-override",
+            where=where,
+            effect="it changes no proxy reply: the file name is always in its own field",
+            advice="take it out",
+        )
+    elif note.key in ("dhcp-option", "dhcp-option-force"):
+        is_boot = _BOOT_OPTIONS.search(note.text) is not None
+        yield Finding(
+            name="option-never-sent",
+            where=where,
+            effect=f"{note.text}: a proxy reply has no options but vendor:PXEClient ones",
+            advice="write dhcp-boot=FILE,,ADDRESS instead of options 66, 67 and 150" if is_boot
+            else "set it in the DHCP server that gives the addresses",
+        )  # fmt: skip
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def missing_files(
+    config: DnsmasqConfig, own: Collection[IPv4Address], is_served: Callable[[str], bool]
+) -> Iterator[Finding]:
+    """Files that clients fetch from this machine and that are not there."""
+    lines: tuple[Boot | Service, ...] = (*config.boots, *config.services)
+    for line in lines:
+        file = line.file if isinstance(line, Boot) else served_name(line)
+        if not file or "://" in file or not config.tftp.enabled:
+            continue
+        is_here = not is_named(line.server) or line.server.address in own
+        if is_here and not is_served(file):
+            yield Finding(
+                name="missing-file",
+                where=str(line.where),
+                effect=f"{file} is not under the TFTP root: clients are told of it, don't find it, "
+                "and give up",
+                advice="put the file there, or correct the name",
+            )
+
+
+def served_name(service: Service) -> str:
+    """The file that a client asks for first; without a dot it has its layer as suffix."""
+    name = service.basename or ""
+    return name if "." in name or not name else f"{name}.0"

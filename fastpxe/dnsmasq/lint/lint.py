@@ -1,0 +1,39 @@
+"""Traps in a dnsmasq configuration: what costs people days, with the line and what to write."""
+
+from collections.abc import Callable, Sequence
+
+from fastpxe.dnsmasq.lint.boot_lines import check_lines, missing_files
+from fastpxe.dnsmasq.lint.clients import check_clients
+from fastpxe.dnsmasq.lint.matches import check_matches
+from fastpxe.dnsmasq.lint.network import check_network
+from fastpxe.dnsmasq.lint.sweep import sweep
+from fastpxe.dnsmasq.lint.tags import check_tags
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.findings import Finding
+
+
+def check(
+    config: DnsmasqConfig,
+    interfaces: Sequence[Interface] | None,
+    is_served: Callable[[str], bool] | None,
+) -> list[Finding]:
+    """Every trap, in the order of files and lines.
+
+    `interfaces` are those of the machine that is to serve; None when it is another one than this.
+    `is_served` tells whether a file is under the TFTP root; None asks nothing.
+    """
+    swept = sweep(config, interfaces)
+    findings = [
+        *check_network(config, interfaces),
+        *check_matches(config),
+        *check_tags(config, interfaces),
+        *check_lines(config, swept.own),
+        *check_clients(config, swept),
+        *(missing_files(config, swept.own, is_served) if is_served else ()),
+    ]
+    return sorted(findings, key=_place)
+
+
+def _place(finding: Finding) -> tuple[str, int]:
+    file, _, line = finding.where.rpartition(":")
+    return (file, int(line)) if line.isdecimal() else (finding.where, 0)

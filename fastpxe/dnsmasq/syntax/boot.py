@@ -1,0 +1,192 @@
+"""The directives that say what a client gets: files, menus, and the options inside option 43.
+
+Sources:
+  dnsmasq 2.90, its manual and its behaviour; 2.91 for dhcp-option-pxe.
+"""
+
+from collections.abc import Callable
+
+from fastpxe.dnsmasq.syntax.addresses import read_ipv4
+from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.fields import leading_tags, read_tag
+from fastpxe.dnsmasq.syntax.lines import (
+    Written,
+    as_bytes,
+    as_text,
+    fields,
+    plain,
+    split,
+    whole_number,
+)
+from fastpxe.dnsmasq.syntax.model import (
+    Boot,
+    PxeOption,
+    ReplyDelay,
+    Server,
+    Service,
+    Tags,
+    VendorOption,
+)
+from fastpxe.dnsmasq.syntax.option_values import read_name, read_value
+
+Directive = Callable[[Written, Draft], None]
+
+CSA_NAMES = (
+    "x86pc",
+    "pc98",
+    "ia64_efi",
+    "alpha",
+    "arc_x86",
+    "intel_lean_client",
+    "ia32_efi",
+    "x86-64_efi",
+    "xscale_efi",
+    "bc_efi",
+    "arm32_efi",
+    "arm64_efi",
+)
+FIRST_SERVICE = 32768  # the numbers from here on are free for a vendor's own (PXE 2.1)
+PROMPT = 10
+WAIT = 255
+
+
+def dhcp_boot(line: Written, draft: Draft) -> None:
+    tags, value = _tags_and_value(line, "write the file after the tags: tag:TAG,FILE")
+    file, sname, server = (*fields(value, at_most=3), "", "")[:3]
+    draft.boots.append(
+        Boot(
+            where=line.where,
+            text=line.text,
+            tags=tags,
+            file=as_text(file),
+            sname=as_text(sname),
+            server=_server(plain(server)),
+        )
+    )
+
+
+def _server(text: str) -> Server:
+    """An IPv4 address, or else the name of a host. A quoted digit is none."""
+    address = read_ipv4(text)
+    return Server(address) if address is not None else Server(None, as_text(text))
+
+
+def pxe_service(line: Written, draft: Draft) -> None:
+    _, value = tags_and_rest = leading_tags(line.value or "")
+    csa, menu = split(value) if value is not None else ("", None)
+    if menu is None:
+        raise line.refused("it needs a client type and a menu text; write x86PC,TEXT,FILE")
+    menu, kind, server = (*fields(menu, at_most=3), "", "")[:3]
+    number = whole_number(kind)
+    with_file = sum(service.basename is not None for service in draft.services)
+    draft.services.append(
+        Service(
+            where=line.where,
+            text=line.text,
+            tags=tags_and_rest[0],
+            csa=_csa(line, csa),
+            menu=as_text(menu),
+            basename=None if number is not None else as_text(kind),
+            type=(FIRST_SERVICE + with_file if number is None else number) & 0xFFFF,
+            server=_server(server),
+        )
+    )
+    draft.is_pxe_enabled = True
+
+
+def _csa(line: Written, field: str) -> int:
+    if field.lower() in CSA_NAMES:
+        return CSA_NAMES.index(field.lower())
+    number = whole_number(field)
+    if number is not None:
+        return number
+    raise line.refused(
+        f'"{as_text(field)}" is no client type; write x86PC, BC_EFI, x86-64_EFI, IA32_EFI,'
+        " ARM64_EFI or the number of an architecture"
+    )
+
+
+def pxe_prompt(line: Written, draft: Draft) -> None:
+    tags, value = _tags_and_value(line, "write the prompt after the tags: tag:TAG,TEXT,SECONDS")
+    prompt, timeout = split(value)
+    seconds = whole_number(timeout) if timeout is not None else None
+    draft.vendor_options.append(
+        VendorOption(
+            where=line.where,
+            text=line.text,
+            tags=tags,
+            vendor_class=None,
+            code=PROMPT,
+            value=bytes([WAIT if seconds is None else seconds & 0xFF]) + as_bytes(prompt),
+        )
+    )
+    draft.is_pxe_enabled = True
+
+
+def dhcp_option(line: Written, draft: Draft) -> None:
+    """Only what is inside option 43 gets into a proxy's reply."""
+    name, rest = read_name(line, line.value or "", is_match=False)
+    value = read_value(line, name, rest)
+    if name.vendor_class is None or name.is_ipv6:
+        draft.note(line, "a proxy sends no options but those of vendor:PXEClient,…")
+        return
+    draft.vendor_options.append(
+        VendorOption(
+            where=line.where,
+            text=line.text,
+            tags=tuple(read_tag(tag) for tag in name.tags),
+            vendor_class=as_bytes(name.vendor_class),
+            code=name.code & 0xFF,
+            value=value.data,
+        )
+    )
+
+
+def dhcp_option_pxe(line: Written, draft: Draft) -> None:
+    name, rest = read_name(line, line.value or "", is_match=False)
+    value = read_value(line, name, rest)
+    if name.is_inside or name.is_ipv6:
+        raise line.refused("vendor:, encap: and IPv6 can't stand here; use dhcp-option for those")
+    draft.pxe_options.append(
+        PxeOption(
+            where=line.where,
+            text=line.text,
+            tags=tuple(read_tag(tag) for tag in name.tags),
+            code=name.code & 0xFF,
+            value=value.data,
+            is_address_list=value.can_be_own_address,
+        )
+    )
+
+
+def dhcp_pxe_vendor(line: Written, draft: Draft) -> None:
+    draft.pxe_vendors += [as_text(field) for field in fields(line.value or "")]
+
+
+def dhcp_reply_delay(line: Written, draft: Draft) -> None:
+    tags, value = _tags_and_value(line, "write the seconds after the tags: tag:TAG,2")
+    seconds = whole_number(value)
+    if seconds is None:
+        raise line.refused(f'"{as_text(value)}" is no number of seconds; write 2, or tag:TAG,2')
+    draft.reply_delays.append(
+        ReplyDelay(where=line.where, text=line.text, tags=tags, seconds=seconds)
+    )
+
+
+def _tags_and_value(line: Written, advice: str) -> tuple[Tags, str]:
+    tags, value = leading_tags(line.value or "")
+    if value is None:
+        raise line.refused(f"there is nothing after the tags; {advice}")
+    return tags, value
+
+
+BOOT_LINES: dict[str, Directive] = {
+    "dhcp-boot": dhcp_boot,
+    "dhcp-option": dhcp_option,
+    "dhcp-option-force": dhcp_option,
+    "dhcp-option-pxe": dhcp_option_pxe,
+    "dhcp-pxe-vendor": dhcp_pxe_vendor,
+    "dhcp-reply-delay": dhcp_reply_delay,
+    "pxe-prompt": pxe_prompt,
+    "pxe-service": pxe_service,
+}

@@ -1,0 +1,155 @@
+"""dhcp-host: which machines are known, and the tags that they get.
+
+Sources:
+  dnsmasq 2.90, its manual and its behaviour.
+"""
+
+import re
+from ipaddress import IPv4Address
+
+import msgspec
+from msgspec.structs import replace
+
+from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
+from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.fields import read_tag
+from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
+from fastpxe.dnsmasq.syntax.lines import Written, as_bytes, as_text, fields, plain, read_values
+from fastpxe.dnsmasq.syntax.model import Host, HostMac, Tag
+
+ANY_CLIENT_ID = b"*"
+ETC_ETHERS = "/etc/ethers"
+ETHERNET_SIZE = 6
+LABEL_MAX = 63
+
+_LEASE_TIME = re.compile(r"[0-9 ]*|[0-9 ]+[wdhmsWDHMS]|infinite")
+_HOST_NAME = re.compile(r"[a-zA-Z0-9][-_a-zA-Z0-9]*(?:\..*)?", re.DOTALL)
+
+
+class _Draft(msgspec.Struct):
+    macs: list[HostMac] = []
+    client_ids: list[bytes] = []
+    name: str = ""
+    address: IPv4Address | None = None
+    sets: list[str] = []
+    tags: list[Tag] = []
+    ignores: bool = False
+
+
+def dhcp_host(line: Written, draft: Draft) -> None:
+    host = _Draft()
+    for field in fields(line.value or ""):
+        if ":" in field:
+            _read_with_colon(line, host, field)
+        elif (address := read_ipv4(field)) is not None:
+            _refuse_duplicate(line, draft, address)
+            host.address = address
+        elif field == "ignore":
+            host.ignores = True
+        elif not _LEASE_TIME.fullmatch(field):
+            host.name = _name(line, field)
+    draft.hosts.append(
+        Host(
+            where=line.where,
+            text=line.text,
+            macs=tuple(host.macs),
+            client_ids=tuple(host.client_ids),
+            name=host.name,
+            address=host.address,
+            sets=tuple(host.sets),
+            tags=tuple(host.tags),
+            ignores=host.ignores,
+        )
+    )
+
+
+def read_ethers(content: bytes, draft: Draft) -> None:
+    """/etc/ethers: a MAC address, and the name or address of its host (ethers(5)).
+
+    A host that dhcp-host names is known by that MAC address from here on, and by no client id. A
+    line that can't be read is left out, with a note.
+    """
+    for line in read_values(content, ETC_ETHERS, "read-ethers"):
+        if isinstance(line, Written) and line.text[:1] not in ("#", "+"):
+            _read_ether(line, draft)
+
+
+def _read_ether(line: Written, draft: Draft) -> None:
+    words = plain(line.value or "").partition("#")[0].split()
+    mac = read_hex(words[0], CHADDR_SIZE) if words else None
+    if mac is None or not mac.is_valid or len(mac.octets) != ETHERNET_SIZE or len(words) < 2:
+        draft.note(line, "this line is left out: it is no MAC address and host")
+        return
+    address = read_ipv4(words[1])
+    name = "" if address is not None else words[1].partition(".")[0]
+    found = Host(
+        where=line.where,
+        text=line.text,
+        macs=(HostMac(None, mac.pattern(), is_exact=True),),
+        client_ids=(ANY_CLIENT_ID,),
+        name=name,
+        address=address,
+        sets=(),
+        tags=(),
+        ignores=False,
+    )
+    for at, host in enumerate(draft.hosts):
+        if (address and host.address == address) or (name and host.name.lower() == name.lower()):
+            draft.hosts[at] = replace(host, macs=found.macs, client_ids=found.client_ids)
+            return
+    draft.hosts.append(found)
+
+
+def _read_with_colon(line: Written, host: _Draft, field: str) -> None:
+    if field[:3].lower() == "id:":
+        host.client_ids = [*host.client_ids, _client_id(line, field[3:])]
+    elif field.startswith(("net:", "set:")):
+        host.sets.append(as_text(field[4:]))
+    elif field.startswith("tag:"):
+        host.tags.append(read_tag(field[4:]))
+    elif field.startswith("[") and field.endswith("]"):
+        _check_ipv6(line, field[1:-1])
+    else:
+        host.macs.append(_mac(line, field))
+
+
+def _client_id(line: Written, field: str) -> bytes:
+    if field.startswith("*"):
+        return ANY_CLIENT_ID
+    if ":" not in field:
+        return as_bytes(field)
+    read = read_hex(field, len(field))
+    if not read.is_valid:
+        raise line.refused(f'"{as_text(field)}" is not hex; write id:01:02:03, or id:TEXT')
+    return read.octets
+
+
+def _check_ipv6(line: Written, field: str) -> None:
+    """An address, with a prefix length or not; it says nothing to proxy DHCP."""
+    if read_ipv6(field.partition("/")[0]) is None:
+        raise line.refused(f'"{as_text(field)}" is no IPv6 address; write [2001:db8::1]')
+
+
+def _mac(line: Written, field: str) -> HostMac:
+    read = read_hex(field, CHADDR_SIZE, has_type=True)
+    if not read.is_valid or field != plain(field):
+        raise line.refused(
+            f'"{as_text(field)}" is neither a MAC address such as 52:54:00:12:34:56'
+            " nor id:, set:, tag: or [IPv6]"
+        )
+    return HostMac(read.htype or None, read.pattern(), is_exact=not any(read.wild))
+
+
+def _refuse_duplicate(line: Written, draft: Draft, address: IPv4Address) -> None:
+    other = next((host for host in draft.hosts if host.address == address), None)
+    if other is not None:
+        raise line.refused(f"{address} is already given to another host, at {other.where}")
+
+
+def _name(line: Written, field: str) -> str:
+    """The name's first label. Only this is compared with what a client calls itself."""
+    name = as_text(field).removesuffix(".")
+    labels = name.split(".")
+    if not _HOST_NAME.fullmatch(name) or any(len(label) > LABEL_MAX for label in labels):
+        raise line.refused(f'"{name}" is no host name; it has letters, digits, `-` and `_`')
+    return labels[0]
