@@ -70,6 +70,7 @@ cdef struct Message:
     uint16_t arches[ARCH_LIST_MAX]
     const uint8_t *uuid       # 16 bytes in the wire's order, or NULL
     bint has_boot_item        # option 43.71
+    const uint8_t *boot_item  # its type and layer, 4 bytes
     uint16_t boot_item_type
     uint16_t boot_item_layer
     uint32_t server_id        # option 54; 0 = absent
@@ -167,6 +168,8 @@ cdef inline Tlv tlv_over(const uint8_t *at, uint32_t size) noexcept nogil:
 
 cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogil
 cdef const uint8_t *option(const Message *message, int code, uint32_t *size) noexcept nogil
+cdef const uint8_t *first_instance(const Message *message, int code, uint32_t least,
+                                   uint32_t *size) noexcept nogil
 cdef int kind_of(const Message *message, int32_t arch) noexcept nogil
 cdef bint is_user_class_list(const uint8_t *at, uint32_t size) noexcept nogil
 cdef void *allocate(size_t count, size_t size) except NULL

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import uvloop
 
-from fastpxe.serve.dhcp._port import Board
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventPipe
 from fastpxe.serve.ipc.heartbeat import Pulse
 from fastpxe.serve.system.fork import fork, take_signals
@@ -32,7 +32,7 @@ class Tools(NamedTuple):
     roots: Roots
     dhcp: list[DhcpSocket]
     tftp: list[DhcpSocket]
-    board: Board
+    ring: EventRing
     pipe: EventPipe
     scripts: ScriptMaker | None
     pulse: Pulse
@@ -49,9 +49,7 @@ async def _work(tools: Tools) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
     take_signals()
-    known, _ = tools.pipe.labels()  # of a worker before this one, whose decisions may still wait
-    tools.front.answers.announce_to(tools.pipe.label, known)
-    dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.board)
+    dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.ring)
     tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
     give_up_all()  # before the loop reads the first packet
     waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
