@@ -16,15 +16,9 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpxe.errors import MalformedPacket
 
-# Why a datagram got no answer, by Outcome.reason.
-REASONS = (
-    "answered", "short", "bad_magic", "not_a_request", "bad_hlen", "bad_hops",
-    "option_too_long", "not_pxe", "wrong_type", "bad_giaddr", "bad_ciaddr", "bad_source",
-    "own_packet",
-    "for_other_server", "chose_us", "other_server_id", "http_on_4011", "too_early",
-    "credentials", "unserved_item", "no_rule", "unknown_arch", "denied", "no_destination",
-    "too_long", "mac_limit", "relay_limit",
-)
+# Words for Reason, by number: in counters, in the log, in the journal.
+REASONS = tuple(reason.name.lower() for reason in Reason)
+assert [int(reason) for reason in Reason] == list(range(REASON_COUNT))
 
 cdef enum:                    # kinds of Test; those of one rule come sorted by kind
     TEST_MAC, TEST_UUID, TEST_SUBNET, TEST_VENDOR_CLASS, TEST_USER_CLASS
@@ -542,7 +536,7 @@ cdef class Matcher:
     rules: for each, in file order, (arches, ipxe, features, tests, replies, boot, hosts_only):
       option 93 numbers (none = any), -1 / 0 / 1, bits of Message.ipxe_features, tests as (kind,
       how, value, mask) sorted by kind, for each Kind of client an index of a reply, or NOT_SERVED,
-      or DENIED; the number of the boot that it belongs to (0 = none), and whether it is for hosts
+      or NO_REPLY; the number of the boot that it belongs to (0 = none), and whether it is for hosts
       alone that are to get that boot.
     reply_count: what those indexes stay below.
     hosts: who is to get which boot: the rules of that one come first for them.
@@ -605,7 +599,7 @@ cdef class Matcher:
                 self.tests[test_at].mask = pooled(pool, mask)
                 test_at += 1
             for kind in range(KIND_COUNT):
-                if replies[kind] >= reply_count or replies[kind] < DENIED:
+                if replies[kind] >= reply_count or replies[kind] < NO_REPLY:
                     raise ValueError(f"rule {i}: no reply {replies[kind]}")
                 rule.replies[kind] = replies[kind]
 

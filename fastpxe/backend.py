@@ -3,7 +3,7 @@
 Two make it: a fastpxe.toml (NativeAnswers) and dnsmasq's syntax (fastpxe.dnsmasq.engine.backend).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address
 from typing import NamedTuple, Protocol
 
@@ -38,6 +38,9 @@ class Answers(Protocol):
     def responder(self, interface: str) -> Responder:
         """What answers on that interface."""
 
+    def report_errors_to(self, report: Callable[[Exception], None]) -> None:
+        """Call this from now on with errors of ours in a decision, which then isn't answered."""
+
     def decide(self, client: Client, interface: str) -> tuple[str, str]:
         """The boot of a client's own, and the rule that it is answered by; "" for none."""
 
@@ -57,6 +60,9 @@ class NativeAnswers:
 
     def responder(self, interface: str) -> Responder:
         return self.compiled.native_for(self._addresses[interface])
+
+    def report_errors_to(self, report: Callable[[Exception], None]) -> None:
+        """There is nothing to report: no Python runs in a decision."""
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:
         compiled, ours = self.compiled, self._addresses[interface]

@@ -186,6 +186,15 @@ class Notice(Event, frozen=True, kw_only=True):
     text: str
 
 
+class Fault(Event, frozen=True, kw_only=True):
+    """An error in fastpxe itself, at `place`; `count` of that kind since it was logged last."""
+
+    place: str
+    text: str
+    traceback: tuple[str, ...]
+    count: int = 1
+
+
 def is_routine(event: TransferRefused | HttpServed) -> bool:
     """Whether it is iPXE that looks beside itself, at every boot, for what most sites don't have.
 

@@ -283,13 +283,15 @@ cdef class Policy(Responder):
                                          policy_subnet(message, arrival))
         if outcome.rule < 0:
             outcome.reason = NO_RULE
-            if not self.matcher.takes_any_arch and (
-                    outcome.arch < 0 or not self.matcher.arch_slots[outcome.arch]):
-                outcome.reason = UNKNOWN_ARCH
+            if not self.matcher.takes_any_arch:
+                if outcome.arch < 0:
+                    outcome.reason = NO_ARCH
+                elif not self.matcher.arch_slots[outcome.arch]:
+                    outcome.reason = UNKNOWN_ARCH
             return 0
         outcome.reply = self.matcher.rules[outcome.rule].replies[outcome.kind]
-        if outcome.reply == DENIED:
-            outcome.reason = DENIED_BY_RULE
+        if outcome.reply == NO_REPLY:
+            outcome.reason = DENIED
             return 0
         is_offer = message.message_type == DISCOVER
         if message.has_boot_item and not is_offer:

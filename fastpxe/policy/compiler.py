@@ -21,7 +21,7 @@ from fastpxe.policy.rules import Boot, Match, Rule, Text
 from fastpxe.policy.schema import HttpSettings
 
 KINDS = ("bios", "uefi", "ipxe", "http", "rpi")  # as in _codec.pxd
-NOT_SERVED, DENIED = -1, -2
+NOT_SERVED, NO_REPLY = -1, -2
 FIRST_FEATURE = 0x10  # the sub-option of option 175 that is bit 0, as in _codec.pxd
 
 SERVER = b"{server}"
@@ -49,7 +49,7 @@ class Compiled(NamedTuple):
     """A policy, and what its indexes mean: for log lines and explanations.
 
     `kinds` holds for each rule what each of KINDS gets: an index into `replies`, NOT_SERVED or
-    DENIED. `native` answers as on a machine whose address is {server}; `native_for` gives a policy
+    NO_REPLY. `native` answers as on a machine whose address is {server}; `native_for` is a policy
     whose URLs have a real one: the same object, where no URL asks for that. `boots` are the numbers
     by which `hosts` asks for the rules of a name.
     """
@@ -146,13 +146,13 @@ def at(reply: Reply, server: IPv4Address) -> Reply:
 
 
 def reply_for(kind: str, rule: Rule, *, serves_4011: bool, http: HttpSettings) -> Reply | int:
-    """What a rule says to one kind of client: a Reply, NOT_SERVED or DENIED.
+    """What a rule says to one kind of client: a Reply, NOT_SERVED or NO_REPLY.
 
     Where `http` is on, a file without a URL is offered to UEFI HTTP Boot too.
     """
     boot = rule.boot
     if boot.ignore:
-        return DENIED
+        return NO_REPLY
     if kind == "http":
         url = boot.url or http.url_of(boot)
         return _http(boot, url) if url else NOT_SERVED

@@ -5,11 +5,13 @@ SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish what was be
 
 import asyncio
 import signal
+from functools import partial
 from typing import NamedTuple
 
 import uvloop
 
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
+from fastpxe.serve.faults import FaultReporter
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.ipc._event_ring import EventRing
@@ -49,6 +51,9 @@ async def _work(tools: Tools) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
     take_signals()
+    faults = FaultReporter(tools.pipe.send)
+    loop.set_exception_handler(faults.handle)
+    tools.front.answers.report_errors_to(partial(faults.report, "the dnsmasq engine"))
     dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.ring)
     tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
     give_up_all()  # before the loop reads the first packet

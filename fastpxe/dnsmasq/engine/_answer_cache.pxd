@@ -37,6 +37,7 @@ cdef struct Mask:             # bytes to compare, as dhcp-mac and dhcp-match hav
 
 cdef class AnswerCache(Responder):
     cdef object ask
+    cdef object on_error
     cdef Answer *answers
     cdef uint32_t slots
     cdef uint32_t count
@@ -55,7 +56,6 @@ cdef class AnswerCache(Responder):
     cdef Key key
     cdef readonly uint64_t hits
     cdef readonly uint64_t misses
-    cdef readonly uint64_t faults
 
     cdef bint build_key(self, const uint8_t *at, uint32_t size,
                         const Arrival *arrival) noexcept nogil
@@ -67,6 +67,7 @@ cdef class AnswerCache(Responder):
     cdef Answer *find(self) noexcept nogil
     cdef uint32_t ask_and_remember(self, const Message *message, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil
+    cdef void report(self, error) noexcept
     cdef int remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
                       object decided) except -1
     cdef void forget(self) noexcept nogil

@@ -17,6 +17,7 @@ class AnswerCache(Responder):
         self,
         ask: Callable[[bytes, int, int, int, int], CachedReply],
         *,
+        on_error: Callable[[Exception], None],
         blanked: Collection[int],
         macs: Sequence[tuple[int, bytes, bytes]],
         identities: Sequence[tuple[int, bytes, bytes]],
@@ -31,5 +32,3 @@ class AnswerCache(Responder):
     def hits(self) -> int: ...
     @property
     def misses(self) -> int: ...
-    @property
-    def faults(self) -> int: ...

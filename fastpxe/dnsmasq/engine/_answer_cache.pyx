@@ -21,7 +21,8 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpxe._codec cimport (
     AT_CHADDR, AT_CIADDR, AT_FILE, AT_FLAGS, AT_GIADDR, AT_HLEN, AT_HTYPE, AT_MAGIC, AT_OP,
     AT_OPTIONS, AT_SIADDR, AT_SNAME, CHADDR_SIZE, COOKIE, OPT_END, OPT_OVERLOAD, OPT_RELAY,
-    OPT_UUID, RELAY_LINK, Message, Span, Step, Tlv, STEP_END, STEP_VALUE, TOO_LONG, first_instance,
+    OPT_UUID, RELAY_LINK, Message, Span, Step, Tlv, ENGINE_ERROR, STEP_END, STEP_VALUE, TOO_LONG,
+    first_instance,
     get32, next_tlv, tlv_over,
 )
 from fastpxe.dhcp._responder cimport Arrival, Outcome, Responder, clear_outcome
@@ -37,6 +38,7 @@ cdef class AnswerCache(Responder):
     """Answers for the requests that reach one interface.
 
     ask(datagram, port, source, source_port, address) decides: it returns an engine.CachedReply.
+    on_error(exception) is called when that fails: the request counts as ENGINE_ERROR.
     blanked: codes of options whose value no test of the configuration reads.
     macs, identities: masks over chaddr and option 97 as (htype or -1, value, mask): tests whose
       outcome stands in for the bytes. known_macs: MAC addresses that are told apart one by one.
@@ -45,11 +47,12 @@ cdef class AnswerCache(Responder):
     seed: random, so that nobody outside can make keys collide.
     """
 
-    def __init__(self, ask, *, blanked, macs, identities, known_macs, networks, keeps_mac,
+    def __init__(self, ask, *, on_error, blanked, macs, identities, known_macs, networks, keeps_mac,
                  keeps_ciaddr, seed):
         if self.answers != NULL:
             raise TypeError("an AnswerCache is made once")
         self.ask = ask
+        self.on_error = on_error
         self.seed = seed
         self.keeps_mac = keeps_mac or len(macs) > PATTERNS_MAX
         self.keeps_ciaddr = keeps_ciaddr
@@ -258,11 +261,18 @@ cdef class AnswerCache(Responder):
                 memcpy(out, PyBytes_AS_STRING(reply), reply_size)
                 if is_plain:
                     self.remember(out, reply_size, outcome, decided)
-            except Exception:     # the datagram boundary: counted, and nothing is answered
-                self.faults += 1
-                outcome.reason = TOO_LONG
+            except Exception as error:    # the datagram boundary: counted, logged, not answered
+                outcome.reason = ENGINE_ERROR
+                self.report(error)
                 return 0
         return reply_size
+
+    cdef void report(self, error) noexcept:
+        """Hand an error of ours on; one of whom it is handed to ends here."""
+        try:
+            self.on_error(error)
+        except Exception:
+            pass
 
     cdef int remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
                       object decided) except -1:

@@ -1,6 +1,6 @@
 """What dnsmasq would answer, for the server: an Engine behind an AnswerCache for each interface."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 
 import msgspec
@@ -14,27 +14,18 @@ from fastpxe.dnsmasq.engine.cache_key import cache_rules
 from fastpxe.dnsmasq.engine.cached_reply import CachedReply
 from fastpxe.dnsmasq.engine.decision import To
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine, Silence
-from fastpxe.dnsmasq.engine.log_labels import QUIET, LabelTable, label_of
+from fastpxe.dnsmasq.engine.log_labels import QUIET, LabelTable, label_of, reason_of
 from fastpxe.dnsmasq.engine.log_lines import lines
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
 from fastpxe.events import Decision
 from fastpxe.firmware.requests import Client
 
-# dnsmasq's reasons for silence, as the counters name them.
-_REASONS = {
-    "short": "short", "op": "not_a_request", "hlen": "bad_hlen", "htype": "bad_hlen",
-    "cookie": "bad_magic", "bootp": "not_pxe", "not-pxe": "not_pxe", "no-arch": "unknown_arch",
-    "message-type": "wrong_type", "ignored": "denied", "item-ignored": "denied",
-    "bis": "credentials", "unknown-item": "unserved_item", "item-range": "unserved_item",
-    "no-destination": "no_destination", "for_other_server": "for_other_server",
-}  # fmt: skip
 _TARGETS = {
     To.RELAY: Target.TO_GIADDR,
     To.HARDWARE: Target.TO_CIADDR,
     To.CIADDR: Target.TO_CIADDR,
     To.SOURCE: Target.TO_SOURCE,
 }
-_NUMBERS = {word: number for number, word in enumerate(REASONS)}
 
 
 class DnsmasqAnswers:
@@ -49,6 +40,7 @@ class DnsmasqAnswers:
         self.config = config
         self.engine = Engine(config, interfaces)
         self.labels = LabelTable()
+        self._report: Callable[[Exception], None] = _ignore
         self._seed = seed
         self._caches: dict[str, AnswerCache] = {}
 
@@ -56,8 +48,17 @@ class DnsmasqAnswers:
         if interface not in self._caches:
             rules = cache_rules(self.engine)
             miss = CacheMiss(self, interface)
-            self._caches[interface] = AnswerCache(miss, seed=self._seed, **rules)
+            self._caches[interface] = AnswerCache(
+                miss, on_error=self.on_error, seed=self._seed, **rules
+            )
         return self._caches[interface]
+
+    def on_error(self, error: Exception) -> None:
+        """What a cache calls when a decision fails."""
+        self._report(error)
+
+    def report_errors_to(self, report: Callable[[Exception], None]) -> None:
+        self._report = report
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:  # noqa: ARG002 - there is no such thing as a boot of one's own
         return "", ""
@@ -72,12 +73,12 @@ class DnsmasqAnswers:
             address=decision.address,
         )
         label = self.labels[max(verdict.rule, 0)]
-        is_logged = wants_details and self.config.log_dhcp and label.reason not in QUIET
+        is_logged = wants_details and self.config.log_dhcp and label.word not in QUIET
         return Description(
             rule=label.rule,
             file=label.file,
             next_step=label.next_step,
-            reason=label.reason or REASONS[decision.reason],
+            reason=REASONS[decision.reason],
             details=self._lines(decision, interface) if is_logged else (),
         )
 
@@ -140,9 +141,8 @@ class CacheMiss:
         )
 
 
-def reason_of(answer: Answer | Silence) -> int:
-    """An index into REASONS, 0 for an answer."""
-    return _NUMBERS[_REASONS.get(answer.reason, "no_rule")] if isinstance(answer, Silence) else 0
+def _ignore(error: Exception) -> None:
+    """Do nothing: outside a worker nobody is told."""
 
 
 def target_of(answer: Answer) -> Target:

@@ -2,26 +2,31 @@
 
 import msgspec
 
+from fastpxe._codec import Reason
 from fastpxe.dhcp.constants import MessageType, Option
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Answer, Silence
+from fastpxe.dnsmasq.engine.reasons import REASONS
 from fastpxe.firmware.next_step import NextStep, next_step
 from fastpxe.firmware.offers import firmware_of, read_offer
 
 # Reasons of which dnsmasq logs nothing, not even with log-dhcp.
-QUIET = frozenset({"bootp", "not-pxe", "message-type", "for_other_server"})
+QUIET = frozenset({"bootp", "not-pxe", "message-type", "for-other-server", "chose-us"})
 
 
 FILES_MAX = 16_384
 
 
 class LogLabel(msgspec.Struct, frozen=True, kw_only=True):
-    """What machines of one kind are told apart by: `rule` is a line of the configuration."""
+    """What the log says of machines of one kind.
+
+    rule: a line of the configuration. word: the engine's own for why it is silent.
+    """
 
     rule: str = ""
     file: str = ""
     next_step: NextStep = "fetch"
-    reason: str = ""
+    word: str = ""
 
 
 class LabelTable:
@@ -53,16 +58,21 @@ class LabelTable:
 
 def label_of(answer: Answer | Silence) -> LogLabel:
     """What the log says of an answer."""
-    reason = answer.reason if isinstance(answer, Silence) else ""
+    word = answer.reason if isinstance(answer, Silence) else ""
     decision = answer.decision
     if decision is None:
-        return LogLabel(reason=reason)
+        return LogLabel(word=word)
     return LogLabel(
         rule=rule_of(decision),
         file="" if decision.reply is None else decision.reply.file.decode("latin-1"),
         next_step="fetch" if isinstance(answer, Silence) else next_step_of(answer),
-        reason=reason,
+        word=word,
     )
+
+
+def reason_of(answer: Answer | Silence) -> Reason:
+    """Why there is no answer, or that there is one."""
+    return REASONS[answer.reason] if isinstance(answer, Silence) else Reason.ANSWERED
 
 
 def next_step_of(answer: Answer) -> NextStep:

@@ -20,6 +20,7 @@ from fastpxe.events import (
     Answered,
     Decision,
     Event,
+    Fault,
     HttpServed,
     Ignored,
     Notice,
@@ -37,7 +38,7 @@ LOST_EVERY_S = 1
 _PIPE_BUFFER = 16 << 20  # some 40,000 events, which wait while a storm is on
 _LARGEST = 1 << 16
 
-Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice
+Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice | Fault
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 

@@ -1,5 +1,6 @@
 """The cache against the engine: random configurations and requests, other machines' names."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface
 from random import Random
 
@@ -7,7 +8,7 @@ import pytest
 from dnsmasq_live import INTERFACES, Datagram
 from dnsmasq_random import RandomConfig, request
 
-from fastpxe._codec import REASONS
+from fastpxe._codec import REASONS, Reason
 from fastpxe.dhcp.constants import PXE_PORT
 from fastpxe.dnsmasq.engine._answer_cache import AnswerCache
 from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
@@ -232,15 +233,28 @@ def broken(*_: object) -> CachedReply:
 def cache(**changes: object) -> AnswerCache:
     rules: dict[str, object] = {
         "blanked": (), "macs": (), "identities": (), "known_macs": (), "networks": (),
-        "keeps_mac": False, "keeps_ciaddr": False, "seed": 1,
+        "keeps_mac": False, "keeps_ciaddr": False, "seed": 1, "on_error": lambda _: None,
+        "ask": broken,
     }  # fmt: skip
-    return AnswerCache(broken, **(rules | changes))  # type: ignore[arg-type] - of many types
+    return AnswerCache(**(rules | changes))  # type: ignore[arg-type] - of many types
 
 
-def test_a_fault_of_the_engine_is_counted_and_nothing_is_answered() -> None:
-    made = cache()
-    reason, reply, *_ = made.decide(bytes(300))
-    assert (reason != 0, reply, made.faults) == (True, b"", 1)
+@pytest.mark.parametrize("ask", [broken, lambda *_: None, lambda *_: CachedReply(reason=999)])
+def test_an_error_of_the_engine_has_its_own_reason_and_is_reported(
+    ask: Callable[..., CachedReply],
+) -> None:
+    """Whether it comes from the engine, or from what the engine returned."""
+    errors: list[Exception] = []
+    made = cache(ask=ask, on_error=errors.append)
+    for _ in range(2):
+        reason, reply, *_ = made.decide(bytes(300))
+        assert (Reason(reason), reply) == (Reason.ENGINE_ERROR, b"")
+    assert len(errors) == 2
+
+
+def test_an_error_that_cannot_be_reported_ends_there() -> None:
+    made = cache(on_error=broken)
+    assert made.decide(bytes(300)).reason == Reason.ENGINE_ERROR
 
 
 def test_a_cache_is_made_once() -> None:

@@ -304,5 +304,5 @@ def test_a_request_for_an_address_is_for_another_server_and_decided_once() -> No
     assert answers.responder("dqs0").hits == 5  # type: ignore[attr-defined] - see above
 
 
-def test_silence_has_dnsmasq_s_reason() -> None:
-    assert described(fog("dhcp-ignore=tag:dqs0\n"), DISCOVER.datagram).reason == "ignored"
+def test_silence_has_the_reason_that_both_configurations_share() -> None:
+    assert described(fog("dhcp-ignore=tag:dqs0\n"), DISCOVER.datagram).reason == "denied"

@@ -101,8 +101,9 @@ def asked_once() -> AnswerCache:
     """A cache in front of something that tells of every datagram, and answers none."""
     reason = REASONS.index("no_rule")
     return AnswerCache(
-        lambda *_: CachedReply(reason=reason), blanked=[50, 97], macs=[], identities=[],
-        known_macs=[], networks=[], keeps_mac=False, keeps_ciaddr=False, seed=1,
+        lambda *_: CachedReply(reason=reason), on_error=lambda _: None, blanked=[50, 97],
+        macs=[], identities=[], known_macs=[], networks=[], keeps_mac=False, keeps_ciaddr=False,
+        seed=1,
     )  # fmt: skip
 
 

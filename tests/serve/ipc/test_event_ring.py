@@ -22,8 +22,8 @@ def silent() -> AnswerCache:
     """What logs every datagram, however malformed."""
     reply = CachedReply(reason=REASONS.index("no_rule"))
     return AnswerCache(
-        lambda *_: reply, blanked=[], macs=[], identities=[], known_macs=[], networks=[],
-        keeps_mac=True, keeps_ciaddr=True, seed=1,
+        lambda *_: reply, on_error=lambda _: None, blanked=[], macs=[], identities=[],
+        known_macs=[], networks=[], keeps_mac=True, keeps_ciaddr=True, seed=1,
     )  # fmt: skip
 
 
