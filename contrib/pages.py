@@ -1,4 +1,4 @@
-"""Write what tells of the command elsewhere: its man page, and completion for bash, zsh and fish.
+"""Write the man page of the command, and its completions for bash, zsh and fish.
 
 pages.py FOLDER    as it goes below /usr. All of it comes from the parser of the command line.
 """
