@@ -60,7 +60,7 @@ def man_page() -> str:
             *("--format", "single-commands-section", "--include", str(SECTIONS)),
             *("--project-name", "fastpxe", "--version", __version__),
             *("--manual-title", "Network boot"),
-            *("--description", "network boot beside a DHCP server that you don't own"),
+            *("--description", "network boot beside an existing DHCP server"),
         ),
         check=True,
         capture_output=True,
