@@ -24,6 +24,8 @@ CORE = [path for path in SOURCES if not str(path.relative_to(PACKAGE)).startswit
 
 # Modules with functions but without a test file of their own, and why.
 TESTED_ELSEWHERE = {
+    "dhcp/_responder": "policy/test_respond and dnsmasq/engine/test_answer_cache ask through it",
+    "dhcp/_template": "policy/test_respond and dnsmasq/engine/test_render read what it fills in",
     "policy/_host_table": "policy/test_hosts fills and reads it",
     "cli/__init__": "cli/test_main runs the whole command line",
     "cli/check": "cli/test_main runs it",
@@ -64,7 +66,6 @@ TESTED_ELSEWHERE = {
     "policy/schema": "policy/test_config reads every key of them",
     "serve/recorder/observer": "serve/test_supervisor and serve/recorder/test_host_boots read it",
     "serve/recorder/recorder": "serve/test_supervisor reads its log, and kills it",
-    "probe/boot": "cli/test_doctor boots from real servers through it",
     "serve/worker": "serve/test_supervisor runs, kills and retires them",
 }
 

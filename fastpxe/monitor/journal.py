@@ -30,9 +30,9 @@ from fastpxe.events import (
     Unsent,
     is_routine,
 )
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.next_step import NextStep
-from fastpxe.monitor.problems import Problem, problem
-from fastpxe.policy.compiler import is_ipxe_binary
+from fastpxe.monitor.problems import PROBLEM_OF_SILENCE, Problem, problem
 
 _DOCTOR = DOCTOR_MAC.hex(":")
 
@@ -202,22 +202,16 @@ class Journal:
 
     def _ignored(self, event: Ignored) -> None:
         boot = self._boot_of_sender(event)
-        match event.reason:
-            case "for_other_server":  # it takes the address that a DHCP server offered
-                if event.requested:
-                    self._has_address(boot, event.requested)
-                if boot.stage == "offer":
-                    self._step(boot, event.at, "address", "takes an address")
-            case "unknown_arch":
-                self._is_stuck(boot, problem("unknown-arch", _arch_text(event)), event.at)
-            case "no_rule":
-                self._is_stuck(boot, problem("no-rule"), event.at)
-            case "chose_us":
-                self._is_stuck(boot, problem("chose-us"), event.at)
-            case "other_server_id":
-                self._is_stuck(boot, problem("two-proxies"), event.at)
-            case _:
-                self._step(boot, event.at, boot.stage, f"ignored: {event.reason}")
+        if event.reason == "for_other_server":  # it takes the address that a DHCP server offered
+            if event.requested:
+                self._has_address(boot, event.requested)
+            if boot.stage == "offer":
+                self._step(boot, event.at, "address", "takes an address")
+        elif event.reason in PROBLEM_OF_SILENCE:
+            found = problem(PROBLEM_OF_SILENCE[event.reason], _arch_text(event))
+            self._is_stuck(boot, found, event.at)
+        else:
+            self._step(boot, event.at, boot.stage, f"ignored: {event.reason}")
 
     def _boot_of_sender(self, event: DhcpEvent) -> Boot:
         """Return the boot that a DHCP message belongs to."""
@@ -442,13 +436,17 @@ def _fetches_unseen(boot: Boot) -> bool:
     return boot.is_relayed and not boot.address
 
 
+_SILENT_AFTER: dict[NextStep, str] = {"4011": "no-4011", "fetch": "no-fetch", "none": "dead-offer"}
+"""The problem of a machine that is silent after a step; at a menu a person may be choosing."""
+
+
 def _silence(boot: Boot) -> str:
     """The problem of a machine that fell silent in its stage; "" for none."""
     match boot.stage:
         case "offer":
             return "no-dhcp" if len(boot.asked) > 1 else ""
         case "address" if not boot.is_elsewhere:
-            name = {"4011": "no-4011", "fetch": "no-fetch", "choice": ""}[boot.next_step]
+            name = _SILENT_AFTER.get(boot.next_step, "")
             return "" if name == "no-fetch" and _fetches_unseen(boot) else name
         case "ack":
             return "" if _fetches_unseen(boot) else "no-fetch"

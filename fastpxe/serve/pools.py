@@ -1,11 +1,11 @@
 """The worker pools of a server: the current one, and those before it, which finish their work."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from fastpxe.events import Event
 from fastpxe.monitor.histogram import Histogram, merged
 from fastpxe.serve.ipc.event_channel import EventReader
-from fastpxe.serve.recorder.observer import Observer
 from fastpxe.serve.worker_pool import WorkerPool
 
 
@@ -57,10 +57,12 @@ class WorkerPools:
         """The process ids of all pools."""
         return [pid for pool in self._pools for pid in pool.pids]
 
-    def readers(self, observer: Observer) -> Iterator[EventReader]:
-        """Readers of the events of all pools, which pass them to an observer."""
+    def readers(
+        self, on_event: Callable[[Event], None], wants_details: Callable[[], bool]
+    ) -> Iterator[EventReader]:
+        """Readers of the events of all pools; for the arguments see EventReader."""
         for pool in self._pools:
-            yield from pool.readers(observer.enqueue)
+            yield from pool.readers(on_event, wants_details)
 
     def counts(self) -> Counter[str]:
         """The number of datagrams by outcome since the start."""

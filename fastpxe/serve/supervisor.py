@@ -160,7 +160,8 @@ class Supervisor:
     def _fork_recorder(self) -> int:
         """Start a recorder for all pools; it waits until the one before has ended."""
         service = self._pools.current.service
-        observer = Observer(service, RateLimitedLog())
+        lines = RateLimitedLog()
+        observer = Observer(service, lines)
         info = ServerInfo(
             parent=self._pid,
             started_at=self._started_at,
@@ -178,7 +179,7 @@ class Supervisor:
         return recorder.start(
             recorder.RecorderContext(
                 observer=observer,
-                readers=list(self._pools.readers(observer)),
+                readers=list(self._pools.readers(observer.enqueue, lines.has_room)),
                 handover=self._handover,
                 counts=self._counts,
                 tasks=background_tasks(info),

@@ -4,14 +4,16 @@ What happens is sent to the recorder through the event channel. For its signals 
 """
 
 import asyncio
+from functools import partial
 from typing import NamedTuple
 
 import uvloop
 
-from fastpxe.serve.dhcp._port import Board
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
+from fastpxe.serve.faults import FaultReporter
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventChannel
 from fastpxe.serve.ipc.heartbeat import Heartbeat
 from fastpxe.serve.system.fork import fork
@@ -29,8 +31,8 @@ class WorkerContext(NamedTuple):
     roots: Roots
     dhcp: list[DhcpSocket]
     tftp: list[DhcpSocket]
-    board: Board
-    pipe: EventChannel
+    ring: EventRing
+    channel: EventChannel
     scripts: ScriptMaker | None
     heartbeat: Heartbeat
 
@@ -43,9 +45,10 @@ def start(context: WorkerContext) -> int:
 
 async def _work(context: WorkerContext) -> None:
     loop, signals = asyncio.get_running_loop(), StopSignals()
-    known, _ = context.pipe.labels()  # of a worker before this one, whose decisions may still wait
-    context.service.answers.announce_to(context.pipe.label, known)
-    dhcp = DhcpServer(loop, context.dhcp, context.service.answers, context.board)
+    faults = FaultReporter(context.channel.send)
+    loop.set_exception_handler(faults.handle)
+    context.service.answers.report_errors_to(partial(faults.report, "the dnsmasq engine"))
+    dhcp = DhcpServer(loop, context.dhcp, context.service.answers, context.ring)
     tftp = [_tftp_server(loop, context, sock) for sock in context.tftp]
     drop_capabilities()  # before the loop reads the first packet
     beating = asyncio.ensure_future(context.heartbeat.run())
@@ -66,7 +69,7 @@ def _tftp_server(
 ) -> TftpServer:
     files = context.roots[listening.interface.name]
     server = TftpServer(
-        loop, listening.interface, context.service.tftp, files, context.pipe.send,
+        loop, listening.interface, context.service.tftp, files, context.channel.send,
         roots=context.roots.of_clients, scripts=context.scripts,
     )  # fmt: skip
     server.listen(listening.sock)

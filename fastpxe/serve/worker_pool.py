@@ -13,26 +13,26 @@ from fastpxe.events import Event
 from fastpxe.monitor.histogram import Histogram
 from fastpxe.serve import worker
 from fastpxe.serve.child import Child
-from fastpxe.serve.dhcp._port import Board
 from fastpxe.serve.files.client_roots import Shares
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.http import process as http_process
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventChannel, EventReader
 from fastpxe.serve.ipc.heartbeat import Heartbeat
 from fastpxe.serve.listeners import Listeners
 from fastpxe.service import Service
 
-BOARD_SIZE = 1 << 15  # decisions that can wait to be logged, 12 MB
+RING_SIZE = 1 << 24  # bytes for decisions that wait to be logged: some 30,000
 RETIRE_WAIT_S = 1  # for retired workers to stop reading the shared sockets
 
 
 class HttpContext(msgspec.Struct, kw_only=True):
-    """What the HTTP server works with; its board stays empty, for it decides on no datagram."""
+    """What the HTTP server works with; its ring stays empty, for it decides on no datagram."""
 
     sockets: list[http_process.HttpSocket]
-    board: Board
-    pipe: EventChannel
+    ring: EventRing
+    channel: EventChannel
     heartbeat: Heartbeat
 
 
@@ -59,16 +59,16 @@ class WorkerPool:
                         roots=self.roots,
                         dhcp=dhcp,
                         tftp=tftp if service.tftp.enabled else [],
-                        board=Board(max(len(dhcp), 1), BOARD_SIZE),
-                        pipe=stack.enter_context(closing(EventChannel())),
+                        ring=EventRing(max(len(dhcp), 1), RING_SIZE),
+                        channel=stack.enter_context(closing(EventChannel())),
                         scripts=scripts,
                         heartbeat=Heartbeat(f"worker {index}", beat_s),
                     )
                 )
             self._http = HttpContext(
                 sockets=_http_sockets(service, listeners, self.roots, scripts),
-                board=Board(1, 1),
-                pipe=stack.enter_context(closing(EventChannel())),
+                ring=EventRing(1, 1),
+                channel=stack.enter_context(closing(EventChannel())),
                 heartbeat=Heartbeat("the HTTP server", beat_s),
             )
             self._stack = stack.pop_all()
@@ -116,31 +116,35 @@ class WorkerPool:
         pairs = zip(self.heartbeats, self.children, strict=True)
         return [heartbeat for heartbeat, child in pairs if child.pid]
 
-    def readers(self, on_event: Callable[[Event], None]) -> Iterator[EventReader]:
-        """Readers of the events of all processes."""
+    def readers(
+        self, on_event: Callable[[Event], None], wants_details: Callable[[], bool]
+    ) -> Iterator[EventReader]:
+        """Readers of the events of all processes; for the arguments see EventReader."""
+
+        def reader(ring: EventRing, channel: EventChannel, names: dict[int, str]) -> EventReader:
+            return EventReader(
+                ring, channel, names, self.service.answers, on_event, wants_details=wants_details
+            )
+
         for context in self._contexts:
             names = {socket.interface.index: socket.interface.name for socket in context.dhcp}
-            yield EventReader(
-                context.board, context.pipe, names, self.service.answers.names(), on_event
-            )
-        yield EventReader(
-            self._http.board, self._http.pipe, {}, self.service.answers.names(), on_event
-        )
+            yield reader(context.ring, context.channel, names)
+        yield reader(self._http.ring, self._http.channel, {})
 
     def counts(self) -> Counter[str]:
         """The number of datagrams by outcome, and of events that were lost ("unlogged")."""
         total: Counter[str] = Counter()
         for context in self._contexts:
             for port in range(len(context.dhcp)):
-                total.update(context.board.counts(port))
-            total["unlogged"] += context.board.lost + context.pipe.lost
-        total["unlogged"] += self._http.pipe.lost
+                total.update(context.ring.counts(port))
+            total["unlogged"] += context.ring.lost + context.channel.lost
+        total["unlogged"] += self._http.channel.lost
         return total
 
     def latencies(self) -> list[Histogram]:
         """The latency of each DHCP socket."""
         return [
-            context.board.latency(port)
+            context.ring.latency(port)
             for context in self._contexts
             for port in range(len(context.dhcp))
         ]
@@ -169,7 +173,7 @@ def _worker(context: worker.WorkerContext) -> Child:
 def _http_server(context: HttpContext) -> Child:
     return _child(
         context.heartbeat,
-        lambda: http_process.start(context.sockets, context.pipe.send, context.heartbeat),
+        lambda: http_process.start(context.sockets, context.channel.send, context.heartbeat),
     )
 
 

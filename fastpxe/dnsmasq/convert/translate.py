@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from fastpxe.dhcp.constants import HTTP_ARCHES
 from fastpxe.dnsmasq.convert.cases import Decider, Gets, everywhere, includes_http
 from fastpxe.dnsmasq.convert.caveats import config_traps, interfaces_of, place, tftp_table, trap_of
 from fastpxe.dnsmasq.convert.sample_networks import Site, sites
@@ -17,9 +18,8 @@ from fastpxe.dnsmasq.convert.tags import Untranslated
 from fastpxe.dnsmasq.convert.toml_writer import BootRule, Trap, document, is_writable
 from fastpxe.dnsmasq.syntax.comments import Comments
 from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Host, Ignore, Line, Service, Tag
-from fastpxe.policy.compiler import is_ipxe_binary
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.policy.conditions import Cases, Condition, TooManyCases, meet
-from fastpxe.policy.rules import HTTP_ARCHES
 
 URL = re.compile(r"https?://[^/]")
 

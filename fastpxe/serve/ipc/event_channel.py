@@ -1,6 +1,6 @@
-"""From a worker to its parent: decisions on a board, events and labels through a pipe.
+"""From a worker to the recorder: DHCP decisions on a ring, other events through a socket pair.
 
-A worker never waits for its parent: what doesn't fit is counted as lost.
+A worker never waits for the recorder: events that find no room are counted as lost.
 """
 
 import mmap
@@ -14,15 +14,15 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.backend import Names
+from fastpxe.backend import Answers
 from fastpxe.dhcp.identity import format_mac
 from fastpxe.events import (
     Answered,
     Decision,
     Event,
+    Fault,
     HttpServed,
     Ignored,
-    Labelled,
     Notice,
     Progress,
     Sender,
@@ -31,14 +31,14 @@ from fastpxe.events import (
     Unsent,
 )
 from fastpxe.net.sockets import enlarge
-from fastpxe.serve.dhcp._port import Board
+from fastpxe.serve.ipc._event_ring import EventRing
 
 LOST_EVERY_S = 1
 
-_PIPE_BUFFER = 16 << 20  # some 40,000 events, which wait while a storm is on
+_BUFFER = 16 << 20  # bytes: some 40,000 events, which wait during a storm
 _LARGEST = 1 << 16
 
-Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice
+Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice | Fault
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 
@@ -50,17 +50,12 @@ def _decode_hook(kind: type, value: object) -> object:
 
 
 _decoder = msgspec.msgpack.Decoder(Sent, dec_hook=_decode_hook)
-_label_decoder = msgspec.msgpack.Decoder(Labelled)
 _COUNT = struct.Struct("=Q")
 _COUNTS = struct.Struct("=QQQ")
 
 
 class EventChannel:
-    """A pair of sockets: the worker sends events, the parent receives them.
-
-    Labels are kept beside, for whoever receives next to know them too. `lost` counts the events
-    that found no room, and is the same in every process.
-    """
+    """A pair of sockets, and counts of lost events in memory that the processes share."""
 
     def __init__(self) -> None:
         with ExitStack() as stack:
@@ -69,57 +64,36 @@ class EventChannel:
             )
             stack.callback(self._writer.close)
             stack.callback(self._reader.close)
-            enlarge(self._writer, _PIPE_BUFFER)
+            enlarge(self._writer, _BUFFER)
             self._counts = mmap.mmap(-1, _COUNTS.size)
-            self._labels = os.memfd_create("labels")
-            stack.callback(os.close, self._labels)
             self._stack = stack.pop_all()
 
     @property
     def lost(self) -> int:
-        return self._counted(0)
+        """The number of events that found no room."""
+        return self._count(0)
 
-    def told_lost(self, place: int) -> int:
-        """How many that were lost have been told of: decisions (1) or events (2)."""
-        return self._counted(place)
+    def reported_lost(self, place: int) -> int:
+        """The number of lost decisions (place 1) or events (place 2) that were reported so far."""
+        return self._count(place)
 
-    def tell_lost(self, place: int, count: int) -> None:
-        """Take note that so many have been told of by now."""
+    def set_reported_lost(self, place: int, count: int) -> None:
+        """Set the number of lost decisions or events that were reported."""
         _COUNT.pack_into(self._counts, place * _COUNT.size, count)
 
-    def _counted(self, place: int) -> int:
+    def _count(self, place: int) -> int:
         (count,) = _COUNT.unpack_from(self._counts, place * _COUNT.size)
         return int(count)
 
     def send(self, event: Event) -> None:
-        """Tell the parent, unless it is too far behind; DHCP's events go over the board."""
+        """Send an event, or count it as lost if the buffer is full. DHCP's events use the ring."""
         try:
             self._writer.send(_encoder.encode(event))
         except OSError:
             _COUNT.pack_into(self._counts, 0, self.lost + 1)
 
-    def label(self, label: Labelled) -> None:
-        """Say what a number means, before the first decision that has it."""
-        content, end = _encoder.encode(label), self._end_of_labels()
-        os.pwrite(self._labels, _COUNT.pack(len(content)) + content, end)
-        # Whole before the end says so: this process may be killed in between.
-        os.pwrite(self._labels, _COUNT.pack(end + _COUNT.size + len(content)), 0)
-
-    def labels(self, start: int = 0) -> tuple[list[Labelled], int]:
-        """What was said of numbers from `start` on, 0 for all of it; and where to go on."""
-        found, at, end = [], start or _COUNT.size, self._end_of_labels()
-        while at < end:
-            (size,) = _COUNT.unpack(os.pread(self._labels, _COUNT.size, at))
-            found.append(_label_decoder.decode(os.pread(self._labels, size, at + _COUNT.size)))
-            at += _COUNT.size + size
-        return found, at
-
-    def _end_of_labels(self) -> int:
-        head = os.pread(self._labels, _COUNT.size, 0)
-        return _COUNT.unpack(head)[0] if head else _COUNT.size
-
     def receive(self) -> Sent | None:
-        """The next event, or None when none waits."""
+        """Return the next event, None if there is none."""
         try:
             datagram = self._reader.recv(_LARGEST)
         except BlockingIOError:
@@ -132,57 +106,58 @@ class EventChannel:
 
 
 class EventReader:
-    """Reads what one worker tells, and calls `saw` with an Event for each thing."""
+    """Reads the decisions and events of one worker, and calls `on_event` for each.
+
+    wants_details: whether further lines for the log would be written now.
+    """
 
     def __init__(
         self,
-        board: Board,
-        pipe: EventChannel,
+        ring: EventRing,
+        channel: EventChannel,
         interfaces: dict[int, str],
-        names: Names,
-        saw: Callable[[Event], None],
+        answers: Answers,
+        on_event: Callable[[Event], None],
+        *,
+        wants_details: Callable[[], bool],
     ) -> None:
-        self._board = board
-        self._pipe = pipe
+        self._ring = ring
+        self._channel = channel
         self._interfaces = interfaces
-        self._names = names
-        self._saw = saw
-        self._labels_end = 0
-        self._lost_told_at = 0.0
+        self._answers = answers
+        self._on_event = on_event
+        self._wants_details = wants_details
+        self._lost_reported_at = 0.0
 
     @property
     def pushed(self) -> int:
-        """Decisions of the worker so far, told or not, or lost."""
-        return self._board.pushed + self._board.lost
+        """The number of the worker's decisions so far, with those that were lost."""
+        return self._ring.pushed + self._ring.lost
 
     def read(self, most: int) -> int:
         """Handle up to `most` decisions and as many events; returns how many there were."""
-        decisions = self._board.take(most)
-        # Labels come before the decisions that refer to them.
-        labels, self._labels_end = self._pipe.labels(self._labels_end)
-        for label in labels:
-            self._names.learn(label)
-        told = 0
-        while told < most and (event := self._pipe.receive()) is not None:
-            told += 1
-            self._saw(event)
+        decisions = self._ring.take(most)
+        events = 0
+        while events < most and (event := self._channel.receive()) is not None:
+            events += 1
+            self._on_event(event)
         for decision in decisions:
-            self._saw(self._event(decision))
-        self._tell_lost()
-        return told + len(decisions)
+            self._on_event(self._event(decision))
+        self._report_lost()
+        return events + len(decisions)
 
-    def _tell_lost(self) -> None:
-        """Tell how many were lost, each once, whichever process tells."""
+    def _report_lost(self) -> None:
+        """Report the numbers of lost decisions and events, each once for all recorders."""
         now = time.monotonic()
-        if now <= self._lost_told_at + LOST_EVERY_S:
+        if now <= self._lost_reported_at + LOST_EVERY_S:
             return
-        lost = ((self._board.lost, "answers"), (self._pipe.lost, "events of files"))
+        lost = ((self._ring.lost, "answers"), (self._channel.lost, "events of files"))
         for place, (total, what) in enumerate(lost, start=1):
-            count = total - self._pipe.told_lost(place)
+            count = total - self._channel.reported_lost(place)
             if count:
-                self._pipe.tell_lost(place, total)
-                self._lost_told_at = now
-                self._saw(Notice(interface="", text=f"{count} {what} were too many to log"))
+                self._channel.set_reported_lost(place, total)
+                self._lost_reported_at = now
+                self._on_event(Notice(interface="", text=f"{count} {what} were too many to log"))
 
     def _event(self, decision: Decision) -> Answered | Unsent | Ignored:
         interface = self._interfaces[decision.interface]
@@ -195,27 +170,29 @@ class EventReader:
             ipxe=decision.ipxe,
             uuid=decision.identity,
         )
-        details = tuple(self._names.details(decision))
+        description = self._answers.describe(
+            decision, interface, wants_details=self._wants_details()
+        )
         at = decision.at_ns / 1e9
         if decision.reason:
             return Ignored(
                 interface=interface,
                 at=at,
                 sender=sender,
-                details=details,
-                reason=self._names.reason_of(decision),
+                details=description.details,
+                reason=description.reason,
                 requested=IPv4Address(decision.requested) if decision.requested else None,
             )
         answered = Answered(
             interface=interface,
             at=at,
             sender=sender,
-            details=details,
-            rule=self._names.rule_of(decision),
-            file=self._names.file_of(decision),
+            details=description.details,
+            rule=description.rule,
+            file=description.file,
             server=IPv4Address(decision.siaddr),
             to=(IPv4Address(decision.to), decision.to_port),
-            next_step=self._names.next_step(decision),
+            next_step=description.next_step,
         )
         if decision.error:
             return Unsent(**msgspec.structs.asdict(answered), why=os.strerror(decision.error))

@@ -24,6 +24,10 @@ class RateLimitedLog:
         self._written = 0
         self._left_out: Counter[str] = Counter()
 
+    def has_room(self) -> bool:
+        """Whether a line below a warning would be written now."""
+        return self._written < self._per_s and log.isEnabledFor(logging.INFO)
+
     def emit(self, level: int, text: str, event: Event) -> None:
         """Write a line, or count it when there were too many in this second."""
         if not log.isEnabledFor(level):

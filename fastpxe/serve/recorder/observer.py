@@ -10,6 +10,7 @@ from fastpxe.events import (
     Answered,
     DhcpEvent,
     Event,
+    Fault,
     HttpServed,
     Notice,
     Progress,
@@ -134,6 +135,8 @@ class Observer:
         self._lines.emit(level, text, event)
         for detail in event.details if isinstance(event, DhcpEvent) else ():
             self._lines.emit(logging.INFO, detail, event)
+        for line in event.traceback if isinstance(event, Fault) else ():
+            self._lines.emit(logging.ERROR, line, event)
 
     def _log_stuck(self, stuck: list[tuple[Boot, Problem]], now: float) -> None:
         """Warn of stuck machines: STUCK_LINES_MAX of each problem, and how many more there are."""

@@ -2,7 +2,7 @@
 
 It is a separate process because a log line takes longer to write than an answer, and a web page
 longer still. On a busy core the workers preempt it (SCHED_IDLE). Some kernels do so at the next
-tick only, so during a storm it reads nothing, and afterwards what the boards still hold; what they
+tick only, so during a storm it reads nothing, and afterwards what the rings still hold; what they
 had no room for is counted. At SIGTERM it handles the events that wait, then ends.
 
 There is one at a time: the next waits until it has ended, and restores its state.

@@ -1,16 +1,15 @@
-"""What a worker tells its parent: all of it while there is room, and how much was lost."""
+"""What a worker sends the recorder: every event while there is room, and how many were lost."""
 
 import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-import msgspec
 import pytest
 
 from fastpxe.backend import NativeAnswers
-from fastpxe.events import Event, Label, Labelled, Notice, TransferDone, TransferRefused
+from fastpxe.events import Event, Notice, TransferDone, TransferRefused
 from fastpxe.policy import compiler, config
-from fastpxe.serve.dhcp._port import Board
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventChannel, EventReader
 
 DONE = TransferDone(
@@ -27,93 +26,69 @@ REFUSED = TransferRefused(
     interface="eth0", client=(IPv4Address("10.0.0.9"), 2070), file="a", code=1, why="no such file"
 )
 NOTICE = Notice(interface="eth0", text="look")
-LABEL = Labelled(number=1, label=Label(rule="f:1", file="a", lines=("x",)))
 
 
 @pytest.fixture
-def pipe() -> Iterator[EventChannel]:
-    pipe = EventChannel()
-    yield pipe
-    pipe.close()
+def channel() -> Iterator[EventChannel]:
+    channel = EventChannel()
+    yield channel
+    channel.close()
 
 
 @pytest.mark.parametrize("event", [DONE, REFUSED, NOTICE], ids=lambda e: type(e).__name__)
-def test_an_event_arrives_as_it_was_sent(pipe: EventChannel, event: Event) -> None:
-    pipe.send(event)
-    assert pipe.receive() == event
-    assert pipe.receive() is None
+def test_an_event_arrives_as_it_was_sent(channel: EventChannel, event: Event) -> None:
+    channel.send(event)
+    assert channel.receive() == event
+    assert channel.receive() is None
 
 
-def test_a_worker_never_waits_for_a_parent_that_is_behind(pipe: EventChannel) -> None:
+def test_a_worker_never_waits_for_a_parent_that_is_behind(channel: EventChannel) -> None:
     for _ in range(100_000):
-        pipe.send(DONE)
-    assert pipe.lost > 0
-    assert pipe.receive() == DONE
+        channel.send(DONE)
+    assert channel.lost > 0
+    assert channel.receive() == DONE
 
 
-def test_what_a_worker_lost_is_counted_and_told_by_its_parent(pipe: EventChannel) -> None:
+def test_what_a_worker_lost_is_counted_and_reported(channel: EventChannel) -> None:
     if not os.fork():
         for _ in range(100_000):
-            pipe.send(DONE)
+            channel.send(DONE)
         os._exit(0)
     os.wait()
     told: list[Event] = []
-    answers = NativeAnswers(compiler.build(config.parse("", "test"), []), {})
-    EventReader(Board(), pipe, {}, answers, told.append).read(100_000)
+    reader_of(channel, told).read(100_000)
     lost = told.pop()
-    assert lost == Notice(interface="", text=f"{pipe.lost} events of files were too many to log")
-    assert len(told) + pipe.lost == 100_000
+    assert lost == Notice(interface="", text=f"{channel.lost} events of files were too many to log")
+    assert len(told) + channel.lost == 100_000
 
 
-def test_what_was_lost_is_told_once_though_another_tells_on(pipe: EventChannel) -> None:
+def test_what_was_lost_is_reported_once_though_another_reader_continues(
+    channel: EventChannel,
+) -> None:
     for _ in range(100_000):
-        pipe.send(DONE)
-    lost = pipe.lost
+        channel.send(DONE)
+    lost = channel.lost
     told: list[Event] = []
     for _ in range(2):
-        reader_of(pipe, told).read(1)
+        reader_of(channel, told).read(1)
     assert [one.text for one in told if isinstance(one, Notice)] == [
         f"{lost} events of files were too many to log"
     ]
 
 
-class Learned(NativeAnswers):
-    """Names that keep what they are told."""
-
-    def __init__(self) -> None:
-        super().__init__(compiler.build(config.parse("", "test"), []), {})
-        self.labels: list[Labelled] = []
-
-    def learn(self, label: Labelled) -> None:
-        self.labels.append(label)
+def reader_of(channel: EventChannel, told: list[Event]) -> EventReader:
+    answers = NativeAnswers(compiler.build(config.parse("", "test"), []), {})
+    return EventReader(
+        EventRing(), channel, {1: "eth0"}, answers, told.append, wants_details=lambda: True
+    )
 
 
-def reader_of(pipe: EventChannel, told: list[Event], names: Learned | None = None) -> EventReader:
-    return EventReader(Board(), pipe, {1: "eth0"}, names or Learned(), told.append)
-
-
-def test_events_are_told_so_many_at_a_time(pipe: EventChannel) -> None:
+def test_events_are_read_so_many_at_a_time(channel: EventChannel) -> None:
     told: list[Event] = []
-    reader = reader_of(pipe, told)
+    reader = reader_of(channel, told)
     for event in (DONE, NOTICE, REFUSED):
-        pipe.send(event)
+        channel.send(event)
     assert reader.read(2) == 2
     assert told == [DONE, NOTICE]
     assert reader.read(2) == 1
     assert reader.read(2) == 0
-
-
-def test_labels_are_learned_once_by_each_who_tells_however_full_the_pipe_is(
-    pipe: EventChannel,
-) -> None:
-    for _ in range(100_000):
-        pipe.send(DONE)
-    later = msgspec.structs.replace(LABEL, number=2)
-    first, second = Learned(), Learned()
-    reader = reader_of(pipe, [], first)
-    pipe.label(LABEL)
-    reader.read(1)
-    pipe.label(later)
-    reader.read(1)
-    reader_of(pipe, [], second).read(1)
-    assert first.labels == second.labels == [LABEL, later]
