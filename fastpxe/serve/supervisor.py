@@ -29,6 +29,7 @@ from fastpxe.serve.recorder.observer import Observer
 from fastpxe.serve.recorder.tasks import ServerInfo, background_tasks
 from fastpxe.serve.system import privileges
 from fastpxe.serve.system.config_stamp import file_stamp
+from fastpxe.serve.system.scheduling import run_normally
 from fastpxe.serve.system.systemd import ServiceManager, Watchdog
 from fastpxe.serve.worker_pool import WorkerPool
 from fastpxe.service import Load, Service, build_service
@@ -91,6 +92,8 @@ class Supervisor:
         log.info("stopping")
         self._manager.stopping()
         terminate(self._pools.pids)
+        if self._recorder.pid:
+            run_normally(self._recorder.pid)
         terminate([self._recorder.pid])
         self._pools.close()
         log.info("stopped: %s", _counts_text(self._counts()))

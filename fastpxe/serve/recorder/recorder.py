@@ -9,7 +9,6 @@ There is one at a time: the next waits until it has ended, and restores its stat
 """
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +19,7 @@ from fastpxe.serve.ipc.event_channel import EventReader
 from fastpxe.serve.ipc.handover import HandoverBuffer
 from fastpxe.serve.recorder.observer import Observer
 from fastpxe.serve.system.fork import fork
+from fastpxe.serve.system.scheduling import run_when_idle
 from fastpxe.serve.system.stop_signals import StopSignals
 
 BATCH = 100  # decisions, and events, of each worker
@@ -52,7 +52,7 @@ def start(context: RecorderContext) -> int:
     def record() -> None:
         # Before SCHED_IDLE: a recorder that the next one overtakes here waits until that one ends.
         context.handover.hold()
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        run_when_idle()
         context.observer.restore(context.handover.read())
         asyncio.run(_record(context))
         context.flush()
