@@ -4,10 +4,8 @@ Sources:
   dnsmasq 2.90, its manual and its behaviour; 2.91 for dhcp-option-pxe.
 """
 
-from collections.abc import Callable
-
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.fields import leading_tags, read_tag
 from fastpxe.dnsmasq.syntax.lines import (
     Written,
@@ -29,8 +27,6 @@ from fastpxe.dnsmasq.syntax.model import (
 )
 from fastpxe.dnsmasq.syntax.option_values import read_name, read_value
 
-Directive = Callable[[Written, Draft], None]
-
 CSA_NAMES = (
     "x86pc",
     "pc98",
@@ -50,10 +46,10 @@ PROMPT = 10
 WAIT = 255
 
 
-def dhcp_boot(line: Written, draft: Draft) -> None:
+def dhcp_boot(line: Written, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the file after the tags: tag:TAG,FILE")
     file, sname, server = (*fields(value, at_most=3), "", "")[:3]
-    draft.boots.append(
+    builder.boots.append(
         Boot(
             where=line.where,
             text=line.text,
@@ -71,15 +67,15 @@ def _server(text: str) -> Server:
     return Server(address) if address is not None else Server(None, as_text(text))
 
 
-def pxe_service(line: Written, draft: Draft) -> None:
+def pxe_service(line: Written, builder: ConfigBuilder) -> None:
     _, value = tags_and_rest = leading_tags(line.value or "")
     csa, menu = split(value) if value is not None else ("", None)
     if menu is None:
         raise line.refused("it needs a client type and a menu text; write x86PC,TEXT,FILE")
     menu, kind, server = (*fields(menu, at_most=3), "", "")[:3]
     number = whole_number(kind)
-    with_file = sum(service.basename is not None for service in draft.services)
-    draft.services.append(
+    with_file = sum(service.basename is not None for service in builder.services)
+    builder.services.append(
         Service(
             where=line.where,
             text=line.text,
@@ -91,7 +87,7 @@ def pxe_service(line: Written, draft: Draft) -> None:
             server=_server(server),
         )
     )
-    draft.is_pxe_enabled = True
+    builder.is_pxe_enabled = True
 
 
 def _csa(line: Written, field: str) -> int:
@@ -106,11 +102,11 @@ def _csa(line: Written, field: str) -> int:
     )
 
 
-def pxe_prompt(line: Written, draft: Draft) -> None:
+def pxe_prompt(line: Written, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the prompt after the tags: tag:TAG,TEXT,SECONDS")
     prompt, timeout = split(value)
     seconds = whole_number(timeout) if timeout is not None else None
-    draft.vendor_options.append(
+    builder.vendor_options.append(
         VendorOption(
             where=line.where,
             text=line.text,
@@ -120,17 +116,17 @@ def pxe_prompt(line: Written, draft: Draft) -> None:
             value=bytes([WAIT if seconds is None else seconds & 0xFF]) + as_bytes(prompt),
         )
     )
-    draft.is_pxe_enabled = True
+    builder.is_pxe_enabled = True
 
 
-def dhcp_option(line: Written, draft: Draft) -> None:
+def dhcp_option(line: Written, builder: ConfigBuilder) -> None:
     """Only what is inside option 43 gets into a proxy's reply."""
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
     if name.vendor_class is None or name.is_ipv6:
-        draft.note(line, "a proxy sends no options but those of vendor:PXEClient,…")
+        builder.note(line, "a proxy sends no options but those of vendor:PXEClient,…")
         return
-    draft.vendor_options.append(
+    builder.vendor_options.append(
         VendorOption(
             where=line.where,
             text=line.text,
@@ -142,12 +138,12 @@ def dhcp_option(line: Written, draft: Draft) -> None:
     )
 
 
-def dhcp_option_pxe(line: Written, draft: Draft) -> None:
+def dhcp_option_pxe(line: Written, builder: ConfigBuilder) -> None:
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
     if name.is_inside or name.is_ipv6:
         raise line.refused("vendor:, encap: and IPv6 can't stand here; use dhcp-option for those")
-    draft.pxe_options.append(
+    builder.pxe_options.append(
         PxeOption(
             where=line.where,
             text=line.text,
@@ -159,16 +155,16 @@ def dhcp_option_pxe(line: Written, draft: Draft) -> None:
     )
 
 
-def dhcp_pxe_vendor(line: Written, draft: Draft) -> None:
-    draft.pxe_vendors += [as_text(field) for field in fields(line.value or "")]
+def dhcp_pxe_vendor(line: Written, builder: ConfigBuilder) -> None:
+    builder.pxe_vendors += [as_text(field) for field in fields(line.value or "")]
 
 
-def dhcp_reply_delay(line: Written, draft: Draft) -> None:
+def dhcp_reply_delay(line: Written, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the seconds after the tags: tag:TAG,2")
     seconds = whole_number(value)
     if seconds is None:
         raise line.refused(f'"{as_text(value)}" is no number of seconds; write 2, or tag:TAG,2')
-    draft.reply_delays.append(
+    builder.reply_delays.append(
         ReplyDelay(where=line.where, text=line.text, tags=tags, seconds=seconds)
     )
 

@@ -1,5 +1,6 @@
-"""A configuration while it is being read: what the directives add to, line by line."""
+"""A configuration while it is read: each directive adds to a ConfigBuilder."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import msgspec
@@ -27,11 +28,10 @@ from fastpxe.dnsmasq.syntax.model import (
 )
 
 
-class Draft(msgspec.Struct, kw_only=True):
-    """The lists and settings of a DnsmasqConfig, and what is still to be read.
+class ConfigBuilder(msgspec.Struct, kw_only=True):
+    """The lists and settings of a DnsmasqConfig, and the files that are still to be read.
 
-    hosts_files, options_files and names_files are read last of all; so is what /etc/hosts and
-    /etc/ethers hold.
+    hosts_files, options_files, names_files, /etc/hosts and /etc/ethers are read last.
     """
 
     network: Network = Network()
@@ -102,3 +102,7 @@ class Draft(msgspec.Struct, kw_only=True):
             quiet_tftp=self.quiet_tftp,
             notes=tuple(self.notes),
         )
+
+
+Directive = Callable[[Written, ConfigBuilder], None]
+"""Handles the lines of one keyword. Raises ConfigError."""

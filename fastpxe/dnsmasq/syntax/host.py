@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.fields import read_tag
 from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
 from fastpxe.dnsmasq.syntax.lines import Written, as_bytes, as_text, fields, plain, read_values
@@ -26,7 +26,7 @@ _LEASE_TIME = re.compile(r"[0-9 ]*|[0-9 ]+[wdhmsWDHMS]|infinite")
 _HOST_NAME = re.compile(r"[a-zA-Z0-9][-_a-zA-Z0-9]*(?:\..*)?", re.DOTALL)
 
 
-class _Draft(msgspec.Struct):
+class _HostBuilder(msgspec.Struct):
     macs: list[HostMac] = []
     client_ids: list[bytes] = []
     name: str = ""
@@ -36,19 +36,19 @@ class _Draft(msgspec.Struct):
     ignores: bool = False
 
 
-def dhcp_host(line: Written, draft: Draft) -> None:
-    host = _Draft()
+def dhcp_host(line: Written, builder: ConfigBuilder) -> None:
+    host = _HostBuilder()
     for field in fields(line.value or ""):
         if ":" in field:
             _read_with_colon(line, host, field)
         elif (address := read_ipv4(field)) is not None:
-            _refuse_duplicate(line, draft, address)
+            _refuse_duplicate(line, builder, address)
             host.address = address
         elif field == "ignore":
             host.ignores = True
         elif not _LEASE_TIME.fullmatch(field):
             host.name = _name(line, field)
-    draft.hosts.append(
+    builder.hosts.append(
         Host(
             where=line.where,
             text=line.text,
@@ -63,7 +63,7 @@ def dhcp_host(line: Written, draft: Draft) -> None:
     )
 
 
-def read_ethers(content: bytes, draft: Draft) -> None:
+def read_ethers(content: bytes, builder: ConfigBuilder) -> None:
     """/etc/ethers: a MAC address, and the name or address of its host (ethers(5)).
 
     A host that dhcp-host names is known by that MAC address from here on, and by no client id. A
@@ -71,14 +71,14 @@ def read_ethers(content: bytes, draft: Draft) -> None:
     """
     for line in read_values(content, ETC_ETHERS, "read-ethers"):
         if isinstance(line, Written) and line.text[:1] not in ("#", "+"):
-            _read_ether(line, draft)
+            _read_ether(line, builder)
 
 
-def _read_ether(line: Written, draft: Draft) -> None:
+def _read_ether(line: Written, builder: ConfigBuilder) -> None:
     words = plain(line.value or "").partition("#")[0].split()
     mac = read_hex(words[0], CHADDR_SIZE) if words else None
     if mac is None or not mac.is_valid or len(mac.octets) != ETHERNET_SIZE or len(words) < 2:
-        draft.note(line, "this line is left out: it is no MAC address and host")
+        builder.note(line, "this line is left out: it is no MAC address and host")
         return
     address = read_ipv4(words[1])
     name = "" if address is not None else words[1].partition(".")[0]
@@ -93,14 +93,14 @@ def _read_ether(line: Written, draft: Draft) -> None:
         tags=(),
         ignores=False,
     )
-    for at, host in enumerate(draft.hosts):
+    for at, host in enumerate(builder.hosts):
         if (address and host.address == address) or (name and host.name.lower() == name.lower()):
-            draft.hosts[at] = replace(host, macs=found.macs, client_ids=found.client_ids)
+            builder.hosts[at] = replace(host, macs=found.macs, client_ids=found.client_ids)
             return
-    draft.hosts.append(found)
+    builder.hosts.append(found)
 
 
-def _read_with_colon(line: Written, host: _Draft, field: str) -> None:
+def _read_with_colon(line: Written, host: _HostBuilder, field: str) -> None:
     if field[:3].lower() == "id:":
         host.client_ids = [*host.client_ids, _client_id(line, field[3:])]
     elif field.startswith(("net:", "set:")):
@@ -140,8 +140,8 @@ def _mac(line: Written, field: str) -> HostMac:
     return HostMac(read.htype or None, read.pattern(), is_exact=not any(read.wild))
 
 
-def _refuse_duplicate(line: Written, draft: Draft, address: IPv4Address) -> None:
-    other = next((host for host in draft.hosts if host.address == address), None)
+def _refuse_duplicate(line: Written, builder: ConfigBuilder, address: IPv4Address) -> None:
+    other = next((host for host in builder.hosts if host.address == address), None)
     if other is not None:
         raise line.refused(f"{address} is already given to another host, at {other.where}")
 

@@ -5,9 +5,7 @@ Sources:
   a tag is spelled.
 """
 
-from collections.abc import Callable
-
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.fields import has_test_prefix, read_tag, without_set
 from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
 from fastpxe.dnsmasq.syntax.lines import Written, as_bytes, as_text, fields, split
@@ -28,15 +26,13 @@ from fastpxe.dnsmasq.syntax.model import (
 )
 from fastpxe.dnsmasq.syntax.option_values import OptionValue, read_name, read_value
 
-Directive = Callable[[Written, Draft], None]
-
 VENDOR_CLASS = 60
 USER_CLASS = 77
 CIRCUIT_ID, REMOTE_ID, SUBSCRIBER_ID = 1, 2, 6
 VENDOR_OPTIONS = 124  # RFC 3925
 
 
-def dhcp_match(line: Written, draft: Draft) -> None:
+def dhcp_match(line: Written, builder: ConfigBuilder) -> None:
     name, rest = read_name(line, line.value or "", is_match=True)
     value = read_value(line, name, rest)
     if len(name.tags) != 1:
@@ -44,9 +40,9 @@ def dhcp_match(line: Written, draft: Draft) -> None:
             f"it sets one tag, and {len(name.tags)} are named; write set:TAG,OPTION,VALUE"
         )
     if name.is_ipv6:
-        draft.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
+        builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
         return
-    draft.matches.append(
+    builder.matches.append(
         Match(
             where=line.where,
             text=line.text,
@@ -68,7 +64,7 @@ def _comparison(value: OptionValue) -> Value:
     return Elements(value.data)
 
 
-def dhcp_vendorclass(line: Written, draft: Draft) -> None:
+def dhcp_vendorclass(line: Written, builder: ConfigBuilder) -> None:
     """The `enterprise:` of DHCPv6 is left out: for DHCPv4 the class in option 60 is compared."""
     tag, value = _tag_and_value(line)
     first, rest = split(value)
@@ -76,30 +72,30 @@ def dhcp_vendorclass(line: Written, draft: Draft) -> None:
         value = rest
     elif rest is not None:
         raise _has_comma(line)
-    _class_match(line, draft, tag, VENDOR_CLASS, value)
+    _class_match(line, builder, tag, VENDOR_CLASS, value)
 
 
-def dhcp_userclass(line: Written, draft: Draft) -> None:
+def dhcp_userclass(line: Written, builder: ConfigBuilder) -> None:
     tag, value = _tag_and_value(line)
     if "," in value:
         raise _has_comma(line)
-    _class_match(line, draft, tag, USER_CLASS, value)
+    _class_match(line, builder, tag, USER_CLASS, value)
 
 
-def _class_match(line: Written, draft: Draft, tag: str, code: int, value: str) -> None:
-    draft.class_matches.append(
+def _class_match(line: Written, builder: ConfigBuilder, tag: str, code: int, value: str) -> None:
+    builder.class_matches.append(
         ClassMatch(where=line.where, text=line.text, sets=tag, code=code, substring=as_bytes(value))
     )
 
 
 def _relay_match(code: int) -> Directive:
-    def relay_match(line: Written, draft: Draft) -> None:
+    def relay_match(line: Written, builder: ConfigBuilder) -> None:
         tag, value = _tag_and_value(line)
         if "," in value:
             raise _has_comma(line)
         is_hex = set(value) <= _HEX_AND_COLON and ":" in value and value.strip(":")
         octets = read_hex(value, len(value)).octets if is_hex else as_bytes(value)
-        draft.relay_matches.append(
+        builder.relay_matches.append(
             RelayMatch(where=line.where, text=line.text, sets=tag, code=code, value=octets)
         )
 
@@ -109,14 +105,14 @@ def _relay_match(code: int) -> Directive:
 _HEX_AND_COLON = frozenset("0123456789abcdefABCDEF:")
 
 
-def dhcp_mac(line: Written, draft: Draft) -> None:
+def dhcp_mac(line: Written, builder: ConfigBuilder) -> None:
     tag, value = _tag_and_value(line)
     mac = read_hex(value, CHADDR_SIZE, has_type=True)
     if not mac.is_valid:
         raise line.refused(
             f'"{as_text(value)}" is no MAC address; write 52:54:00:12:34:56, or 52:54:00:*:*:*'
         )
-    draft.mac_matches.append(
+    builder.mac_matches.append(
         MacMatch(
             where=line.where,
             text=line.text,
@@ -127,11 +123,11 @@ def dhcp_mac(line: Written, draft: Draft) -> None:
     )
 
 
-def dhcp_name_match(line: Written, draft: Draft) -> None:
+def dhcp_name_match(line: Written, builder: ConfigBuilder) -> None:
     tag, value = _tag_and_value(line)
     if not value:
         raise line.refused("the name is missing; write set:TAG,NAME or set:TAG,NAME*")
-    draft.name_matches.append(
+    builder.name_matches.append(
         NameMatch(
             where=line.where,
             text=line.text,
@@ -156,7 +152,7 @@ def _has_comma(line: Written) -> Exception:
 # --- tags from tags -----------------------------------------------------------------------------
 
 
-def tag_if(line: Written, draft: Draft) -> None:
+def tag_if(line: Written, builder: ConfigBuilder) -> None:
     sets: list[str] = []
     tags: list[Tag] = []
     for field in fields(line.value or ""):
@@ -170,7 +166,7 @@ def tag_if(line: Written, draft: Draft) -> None:
             )
     if not sets:
         raise line.refused("it sets no tag; write set:NEW,tag:OLD")
-    draft.tag_ifs.append(
+    builder.tag_ifs.append(
         TagIf(where=line.where, text=line.text, sets=tuple(sets), tags=tuple(tags))
     )
 
@@ -181,9 +177,9 @@ def _with_wildcard(tag: Tag) -> Tag:
     return tag
 
 
-def dhcp_ignore(line: Written, draft: Draft) -> None:
+def dhcp_ignore(line: Written, builder: ConfigBuilder) -> None:
     names = (f[4:] if has_test_prefix(f) else f for f in fields(line.value or ""))
-    draft.ignores.append(
+    builder.ignores.append(
         Ignore(where=line.where, text=line.text, tags=tuple(read_tag(name) for name in names))
     )
 

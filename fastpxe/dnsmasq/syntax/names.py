@@ -5,19 +5,17 @@ Sources:
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, split
-
-Directive = Callable[[Written, Draft], None]
 
 ETC_HOSTS = "/etc/hosts"
 
 
-def host_record(line: Written, draft: Draft) -> None:
+def host_record(line: Written, builder: ConfigBuilder) -> None:
     """NAMES, then an IPv4 and an IPv6 address; digits alone are a time to live."""
     if split(line.value or "")[1] is None:
         raise line.refused("it needs a name and an address; write NAME,192.0.2.1")
@@ -29,28 +27,28 @@ def host_record(line: Written, draft: Draft) -> None:
         elif read_ipv6(field) is None and not re.fullmatch("[0-9]*", field):
             names.append(as_text(field))
     if address is not None:
-        draft.names += [(name, address) for name in names]
+        builder.names += [(name, address) for name in names]
 
 
-def addn_hosts(line: Written, draft: Draft) -> None:
-    draft.names_files.append(line)
+def addn_hosts(line: Written, builder: ConfigBuilder) -> None:
+    builder.names_files.append(line)
 
 
-def no_hosts(_: Written, draft: Draft) -> None:
-    draft.reads_etc_hosts = False
+def no_hosts(_: Written, builder: ConfigBuilder) -> None:
+    builder.reads_etc_hosts = False
 
 
-def expand_hosts(_: Written, draft: Draft) -> None:
-    draft.expands_hosts = True
+def expand_hosts(_: Written, builder: ConfigBuilder) -> None:
+    builder.expands_hosts = True
 
 
-def domain(line: Written, draft: Draft) -> None:
+def domain(line: Written, builder: ConfigBuilder) -> None:
     """The domain that expand-hosts appends; one with a range is for those addresses alone."""
     name, subnet = split(line.value or "")
     if subnet is None and name != "#":
-        draft.domain = as_text(name)
+        builder.domain = as_text(name)
     else:
-        draft.note(line, "only a domain for all hosts is appended to the names in hosts files")
+        builder.note(line, "only a domain for all hosts is appended to the names in hosts files")
 
 
 def hosts_file_names(content: bytes, domain: str = "") -> Iterator[tuple[str, IPv4Address]]:

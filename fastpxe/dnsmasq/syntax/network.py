@@ -4,18 +4,15 @@ Sources:
   dnsmasq 2.90, its manual and its behaviour.
 """
 
-from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any
 
 from msgspec.structs import replace
 
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, plain, split, whole_number
 from fastpxe.dnsmasq.syntax.model import TftpRoot
-
-Directive = Callable[[Written, Draft], None]
 
 ALTERNATE_SERVER_PORT = 1067
 INTERFACE_NAME_MAX = 15
@@ -25,62 +22,62 @@ PORT_MAX = 65535
 # --- interfaces ---------------------------------------------------------------------------------
 
 
-def interface(line: Written, draft: Draft) -> None:
+def interface(line: Written, builder: ConfigBuilder) -> None:
     """`interface=` with nothing listens nowhere: an interface of no name is never there."""
-    draft.network = replace(draft.network, interfaces=draft.network.interfaces + _names(line))
+    builder.network = replace(builder.network, interfaces=builder.network.interfaces + _names(line))
 
 
-def except_interface(line: Written, draft: Draft) -> None:
-    draft.network = replace(
-        draft.network, except_interfaces=draft.network.except_interfaces + _names(line)
+def except_interface(line: Written, builder: ConfigBuilder) -> None:
+    builder.network = replace(
+        builder.network, except_interfaces=builder.network.except_interfaces + _names(line)
     )
 
 
-def no_dhcp_interface(line: Written, draft: Draft) -> None:
-    draft.network = replace(
-        draft.network, no_dhcp_interfaces=draft.network.no_dhcp_interfaces + _names(line)
+def no_dhcp_interface(line: Written, builder: ConfigBuilder) -> None:
+    builder.network = replace(
+        builder.network, no_dhcp_interfaces=builder.network.no_dhcp_interfaces + _names(line)
     )
 
 
-def listen_address(line: Written, draft: Draft) -> None:
+def listen_address(line: Written, builder: ConfigBuilder) -> None:
     found: list[IPv4Address] = []
     for field in fields(line.value or ""):
         if (address := read_ipv4(plain(field))) is not None:
             found.append(address)
         elif read_ipv6(plain(field)) is None:
             raise line.refused(f'"{as_text(field)}" is no address; write 192.0.2.1')
-    draft.network = replace(
-        draft.network, listen_addresses=(*draft.network.listen_addresses, *found)
+    builder.network = replace(
+        builder.network, listen_addresses=(*builder.network.listen_addresses, *found)
     )
 
 
-def bridge_interface(line: Written, draft: Draft) -> None:
+def bridge_interface(line: Written, builder: ConfigBuilder) -> None:
     name, rest = split(line.value or "")
     if rest is None or len(name) > INTERFACE_NAME_MAX:
         raise line.refused("write the interface and its aliases: eth0,vif1,vif2 or eth0,vif*")
     aliases = tuple(as_text(f) for f in fields(rest) if 0 < len(f) <= INTERFACE_NAME_MAX)
-    draft.network = replace(
-        draft.network,
-        bridge_interfaces=(*draft.network.bridge_interfaces, (as_text(name), aliases)),
+    builder.network = replace(
+        builder.network,
+        bridge_interfaces=(*builder.network.bridge_interfaces, (as_text(name), aliases)),
     )
 
 
-def shared_network(line: Written, draft: Draft) -> None:
+def shared_network(line: Written, builder: ConfigBuilder) -> None:
     """An interface's name is taken as it is; dnsmasq refuses one that is not there at start."""
     name, rest = split(line.value or "")
     address = None if rest is None else read_ipv4(rest)
     if address is not None and read_ipv6(name) is None:
-        draft.network = replace(
-            draft.network,
-            shared_networks=(*draft.network.shared_networks, (as_text(name), address)),
+        builder.network = replace(
+            builder.network,
+            shared_networks=(*builder.network.shared_networks, (as_text(name), address)),
         )
     elif rest is not None and read_ipv6(rest) is not None and read_ipv4(name) is None:
-        draft.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
+        builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
     else:
         raise line.refused("write an interface or address, and an address: eth0,192.0.2.0")
 
 
-def dhcp_alternate_port(line: Written, draft: Draft) -> None:
+def dhcp_alternate_port(line: Written, builder: ConfigBuilder) -> None:
     server = client = None
     if line.value is None:
         server = ALTERNATE_SERVER_PORT
@@ -88,16 +85,16 @@ def dhcp_alternate_port(line: Written, draft: Draft) -> None:
         first, rest = split(line.value)
         server = _port(line, first)
         client = None if rest is None else _port(line, rest)
-    draft.network = replace(
-        draft.network,
+    builder.network = replace(
+        builder.network,
         server_port=server,
         client_port=server + 1 if client is None else client,
     )
 
 
-def port(line: Written, draft: Draft) -> None:
+def port(line: Written, builder: ConfigBuilder) -> None:
     """The port of DNS; without DNS there are no names for dhcp-boot and pxe-service either."""
-    draft.has_names = _port(line, line.value or "") != 0
+    builder.has_names = _port(line, line.value or "") != 0
 
 
 def _names(line: Written) -> tuple[str, ...]:
@@ -111,24 +108,24 @@ def _port(line: Written, field: str) -> int:
     return port
 
 
-def user(line: Written, draft: Draft) -> None:
+def user(line: Written, builder: ConfigBuilder) -> None:
     """Without a name, root stays root."""
-    draft.user = as_text(line.value or "") or "root"
+    builder.user = as_text(line.value or "") or "root"
 
 
-def group(line: Written, draft: Draft) -> None:
-    draft.group = as_text(line.value or "") or None
+def group(line: Written, builder: ConfigBuilder) -> None:
+    builder.group = as_text(line.value or "") or None
 
 
 # --- TFTP ---------------------------------------------------------------------------------------
 
 
-def enable_tftp(line: Written, draft: Draft) -> None:
+def enable_tftp(line: Written, builder: ConfigBuilder) -> None:
     names = () if line.value is None else _names(line)
-    draft.tftp = replace(draft.tftp, enabled=True, interfaces=draft.tftp.interfaces + names)
+    builder.tftp = replace(builder.tftp, enabled=True, interfaces=builder.tftp.interfaces + names)
 
 
-def tftp_root(line: Written, draft: Draft) -> None:
+def tftp_root(line: Written, builder: ConfigBuilder) -> None:
     """Of several without interface the last counts."""
     path, name = split(line.value or "")
     root = TftpRoot(
@@ -137,32 +134,32 @@ def tftp_root(line: Written, draft: Draft) -> None:
         path=as_text(path),
         interface=None if name is None else as_text(name),
     )
-    draft.tftp = replace(draft.tftp, roots=(*draft.tftp.roots, root))
+    builder.tftp = replace(builder.tftp, roots=(*builder.tftp.roots, root))
 
 
-def tftp_unique_root(line: Written, draft: Draft) -> None:
+def tftp_unique_root(line: Written, builder: ConfigBuilder) -> None:
     kind = "ip" if line.value is None else as_text(line.value).lower()
     if kind not in ("ip", "mac"):
         raise line.refused(
             f'"{as_text(line.value or "")}" is neither ip nor mac; write one of them'
         )
-    draft.tftp = replace(draft.tftp, unique_root=kind)
+    builder.tftp = replace(builder.tftp, unique_root=kind)
 
 
-def tftp_port_range(line: Written, draft: Draft) -> None:
+def tftp_port_range(line: Written, builder: ConfigBuilder) -> None:
     first, rest = split(line.value or "")
     if rest is None:
         raise line.refused("it needs two ports; write 50000,50999")
     ports = sorted((_port(line, first), _port(line, rest)))
-    draft.tftp = replace(draft.tftp, port_range=(ports[0], ports[1]))
+    builder.tftp = replace(builder.tftp, port_range=(ports[0], ports[1]))
 
 
-def tftp_max(line: Written, draft: Draft) -> None:
-    draft.tftp = replace(draft.tftp, max_transfers=_count(line))
+def tftp_max(line: Written, builder: ConfigBuilder) -> None:
+    builder.tftp = replace(builder.tftp, max_transfers=_count(line))
 
 
-def tftp_mtu(line: Written, draft: Draft) -> None:
-    draft.tftp = replace(draft.tftp, mtu=_count(line) or None)
+def tftp_mtu(line: Written, builder: ConfigBuilder) -> None:
+    builder.tftp = replace(builder.tftp, mtu=_count(line) or None)
 
 
 def _count(line: Written) -> int:
@@ -178,12 +175,12 @@ def _count(line: Written) -> int:
 def _switch(part: str, name: str) -> Directive:
     """A keyword without argument, which turns one field on."""
 
-    def switch(line: Written, draft: Draft) -> None:  # noqa: ARG001 - the shape of a Directive
+    def switch(line: Written, builder: ConfigBuilder) -> None:  # noqa: ARG001 - the shape of a Directive
         if part:
             on: dict[str, Any] = {name: True}
-            setattr(draft, part, replace(getattr(draft, part), **on))
+            setattr(builder, part, replace(getattr(builder, part), **on))
         else:
-            setattr(draft, name, True)
+            setattr(builder, name, True)
 
     return switch
 

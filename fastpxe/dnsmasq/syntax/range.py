@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 import msgspec
 
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.fields import has_test_prefix, read_tag, without_set
 from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, split
 from fastpxe.dnsmasq.syntax.model import Range, Tag
@@ -35,13 +35,13 @@ class _Tags(msgspec.Struct):
     tests: list[Tag] = []
 
 
-def dhcp_range(line: Written, draft: Draft) -> None:
+def dhcp_range(line: Written, builder: ConfigBuilder) -> None:
     tags, parts = _read_tags(line)
     if len(parts) < 2:
         raise line.refused(f"it needs an address and what to do with it; {WRITE}")
     if read_ipv6(parts[0]) is not None:
         _check_ipv6(line, parts[1:])
-        draft.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
+        builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
         return
     start = read_ipv4(parts[0])
     if start is None:
@@ -49,7 +49,7 @@ def dhcp_range(line: Written, draft: Draft) -> None:
     end = _end(line, parts[1], start)
     netmask, rest = _netmask(line, parts[2:], start, end)
     _check_lease_time(line, rest)
-    draft.ranges.append(
+    builder.ranges.append(
         Range(
             where=line.where,
             text=line.text,

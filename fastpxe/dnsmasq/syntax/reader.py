@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
 from fastpxe.dnsmasq.syntax.arguments import read_arguments
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.directives import DIRECTIVES
 from fastpxe.dnsmasq.syntax.disk import DEBIAN_LEFTOVERS, Disk, chosen
 from fastpxe.dnsmasq.syntax.host import ETC_ETHERS, read_ethers
@@ -45,11 +45,11 @@ def read_config(
 
 
 class _Reader:
-    """What was read so far: the draft, which files, and which keywords that stand once."""
+    """The state of reading: the builder, the files read, and the keywords that may not repeat."""
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
-        self.draft = Draft()
+        self.builder = ConfigBuilder()
         self.files: set[object] = set()
         self.once: set[tuple[str, bool]] = set()
         self.bind_lines: dict[str, Written] = {}
@@ -91,13 +91,13 @@ class _Reader:
         if key.is_number:
             _check_number(line)
         if key.part != "implemented":
-            self.draft.note(line, key.why)
+            self.builder.note(line, key.why)
         elif key.name == "conf-file":
             self._include_file(line)
         elif key.name == "conf-dir":
             self._include_directory(line)
         else:
-            DIRECTIVES[key.name](line, self.draft)
+            DIRECTIVES[key.name](line, self.builder)
             self._check_binding(line)
 
     def _check_once(self, line: Written, *, is_argument: bool) -> None:
@@ -134,17 +134,17 @@ class _Reader:
 
     def finish(self) -> DnsmasqConfig:
         self._check_domain()
-        if self.draft.reads_etc_ethers:
-            read_ethers(self.disk.read(ETC_ETHERS) or b"", self.draft)
-        for line in self.draft.hosts_files:
+        if self.builder.reads_etc_ethers:
+            read_ethers(self.disk.read(ETC_ETHERS) or b"", self.builder)
+        for line in self.builder.hosts_files:
             self._read_values(line, "dhcp-host")
-        for line in self.draft.options_files:
+        for line in self.builder.options_files:
             self._read_values(line, "dhcp-option")
-        return self.draft.finish(self._names())
+        return self.builder.finish(self._names())
 
     def _check_domain(self) -> None:
-        asking = next((note for note in self.draft.notes if note.key == "dhcp-fqdn"), None)
-        if asking is not None and not self.draft.domain:
+        asking = next((note for note in self.builder.notes if note.key == "dhcp-fqdn"), None)
+        if asking is not None and not self.builder.domain:
             raise ConfigError(
                 "it needs a domain for all hosts; write domain=NAME, too",
                 where=str(asking.where),
@@ -158,14 +158,14 @@ class _Reader:
                 try:
                     if isinstance(value, ConfigError):
                         raise value
-                    DIRECTIVES[key](value, self.draft)
+                    DIRECTIVES[key](value, self.builder)
                 except ConfigError as error:
                     self._note_left_out(error, key)
 
     def _note_left_out(self, error: ConfigError, key: str) -> None:
         file, _, number = error.where.rpartition(":")
         why = f"this line is left out: {error.message}"
-        self.draft.notes.append(Note(Where(file, int(number)), key, why))
+        self.builder.notes.append(Note(Where(file, int(number)), key, why))
 
     def _contents(self, line: Written) -> Iterator[tuple[str, bytes]]:
         """The file that the line names, or all files of the directory."""
@@ -174,20 +174,20 @@ class _Reader:
         for file in [path] if names is None else [f"{path}/{name}" for name in chosen(names)]:
             content = self.disk.read(file)
             if content is None:
-                self.draft.note(line, f'"{file}" can\'t be read')
+                self.builder.note(line, f'"{file}" can\'t be read')
             else:
                 yield file, content
 
     def _names(self) -> dict[str, IPv4Address]:
-        draft = self.draft
-        if not draft.has_names:
+        builder = self.builder
+        if not builder.has_names:
             return {}
-        domain = draft.domain if draft.expands_hosts else ""
-        contents = [c for line in draft.names_files for _, c in self._contents(line)]
-        if draft.reads_etc_hosts:
+        domain = builder.domain if builder.expands_hosts else ""
+        contents = [c for line in builder.names_files for _, c in self._contents(line)]
+        if builder.reads_etc_hosts:
             contents.insert(0, self.disk.read(ETC_HOSTS) or b"")
         found = (pair for content in contents for pair in hosts_file_names(content, domain))
-        return resolve([*draft.names, *found])
+        return resolve([*builder.names, *found])
 
 
 def _key(line: Written) -> Key:
