@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fastpxe.dhcp.constants import Option
 from fastpxe.dhcp.identity import microsoft_order
 from fastpxe.dnsmasq.syntax.arguments import SOURCE
-from fastpxe.dnsmasq.syntax.lines import Written, as_text, read_lines
+from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, read_lines
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
     DnsmasqConfig,
@@ -61,7 +61,7 @@ def value_of(line: Match) -> str | None:
     if line.where.file == SOURCE:  # there quotes mean nothing
         text = re.split("[= ]", line.text, maxsplit=1)[-1]
         value = text.encode("utf-8", "surrogateescape").decode("latin-1")
-        written = Written(line.where, "dhcp-match", value, line.text)
+        written = SourceLine(line.where, "dhcp-match", value, line.text)
     else:
         written = next(read_lines(line.text.encode("utf-8", "surrogateescape"), ""))
     return read_name(written, written.value or "", is_match=True)[1]

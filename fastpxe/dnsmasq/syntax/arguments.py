@@ -7,14 +7,14 @@ Sources:
 from collections.abc import Iterator, Sequence
 
 from fastpxe.dnsmasq.syntax.keywords import KEYS, Key
-from fastpxe.dnsmasq.syntax.lines import Written
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import Where
 from fastpxe.errors import ConfigError
 
 SOURCE = "command line"
 
 
-def read_arguments(arguments: Sequence[str]) -> Iterator[Written]:
+def read_arguments(arguments: Sequence[str]) -> Iterator[SourceLine]:
     """Each option as a line; its number is that of the argument. Raises ConfigError.
 
     Quotes and comments mean nothing here: what the shell left is the value.
@@ -25,7 +25,7 @@ def read_arguments(arguments: Sequence[str]) -> Iterator[Written]:
         where = Where(SOURCE, number)
         if are_over or argument[:1] != "-" or argument == "-":
             if argument.strip():
-                raise _refused(where, argument, "is no option; write --KEY or --KEY=VALUE")
+                raise _error(where, argument, "is no option; write --KEY or --KEY=VALUE")
         elif argument == "--":
             are_over = True
         elif argument.startswith("--"):
@@ -34,11 +34,11 @@ def read_arguments(arguments: Sequence[str]) -> Iterator[Written]:
             yield from _letters(where, argument, rest)
 
 
-def _long(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> Written:
+def _long(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> SourceLine:
     name, equals, value = argument[2:].partition("=")
     key = _find(where, argument, name)
     if equals and key.argument == "none":
-        raise _refused(where, argument, f"has a value; write --{key.name} alone")
+        raise _error(where, argument, f"has a value; write --{key.name} alone")
     if not equals and key.argument == "required":
         return _line(where, key, argument, _next(where, argument, rest))
     return _line(where, key, argument, value if equals else None)
@@ -49,19 +49,19 @@ def _find(where: Where, argument: str, name: str) -> Key:
         return KEYS[name]
     found = [key for key in KEYS.values() if key.name.startswith(name) and not key.is_newer]
     if not found:
-        raise _refused(where, argument, "is no option of dnsmasq")
+        raise _error(where, argument, "is no option of dnsmasq")
     if len(found) > 1:
         names = ", ".join(f"--{key.name}" for key in found)
-        raise _refused(where, argument, f"is not clear; write one of {names}")
+        raise _error(where, argument, f"is not clear; write one of {names}")
     return found[0]
 
 
-def _letters(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> Iterator[Written]:
+def _letters(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> Iterator[SourceLine]:
     """-d, -dk, -u root, -uroot."""
     for at, letter in enumerate(argument[1:], 2):
         key = next((key for key in KEYS.values() if key.short == letter), None)
         if key is None:
-            raise _refused(where, argument, f"has no meaning: there is no -{letter}")
+            raise _error(where, argument, f"has no meaning: there is no -{letter}")
         if not key.short_takes_argument:
             yield _line(where, key, argument, None)
             continue
@@ -72,17 +72,17 @@ def _letters(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> It
 def _next(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> str:
     _, value = next(rest, (0, None))
     if value is None:
-        raise _refused(where, argument, "needs a value after it")
+        raise _error(where, argument, "needs a value after it")
     return value
 
 
-def _line(where: Where, key: Key, argument: str, value: str | None) -> Written:
+def _line(where: Where, key: Key, argument: str, value: str | None) -> SourceLine:
     text = argument if value is None or argument.endswith(value) else f"{argument} {value}"
     as_characters = None
     if value is not None:
         as_characters = value.encode("utf-8", "surrogateescape").decode("latin-1")
-    return Written(where, key.name, as_characters, text)
+    return SourceLine(where, key.name, as_characters, text)
 
 
-def _refused(where: Where, argument: str, why: str) -> ConfigError:
+def _error(where: Where, argument: str, why: str) -> ConfigError:
     return ConfigError(f'"{argument}" {why}', where=str(where))

@@ -8,7 +8,7 @@ from fastpxe.dnsmasq.syntax.addresses import read_ipv4
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.fields import leading_tags, read_tag
 from fastpxe.dnsmasq.syntax.lines import (
-    Written,
+    SourceLine,
     as_bytes,
     as_text,
     fields,
@@ -46,7 +46,7 @@ PROMPT = 10
 WAIT = 255
 
 
-def dhcp_boot(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the file after the tags: tag:TAG,FILE")
     file, sname, server = (*fields(value, at_most=3), "", "")[:3]
     builder.boots.append(
@@ -67,11 +67,11 @@ def _server(text: str) -> Server:
     return Server(address) if address is not None else Server(None, as_text(text))
 
 
-def pxe_service(line: Written, builder: ConfigBuilder) -> None:
+def pxe_service(line: SourceLine, builder: ConfigBuilder) -> None:
     _, value = tags_and_rest = leading_tags(line.value or "")
     csa, menu = split(value) if value is not None else ("", None)
     if menu is None:
-        raise line.refused("it needs a client type and a menu text; write x86PC,TEXT,FILE")
+        raise line.error("it needs a client type and a menu text; write x86PC,TEXT,FILE")
     menu, kind, server = (*fields(menu, at_most=3), "", "")[:3]
     number = whole_number(kind)
     with_file = sum(service.basename is not None for service in builder.services)
@@ -90,19 +90,19 @@ def pxe_service(line: Written, builder: ConfigBuilder) -> None:
     builder.is_pxe_enabled = True
 
 
-def _csa(line: Written, field: str) -> int:
+def _csa(line: SourceLine, field: str) -> int:
     if field.lower() in CSA_NAMES:
         return CSA_NAMES.index(field.lower())
     number = whole_number(field)
     if number is not None:
         return number
-    raise line.refused(
+    raise line.error(
         f'"{as_text(field)}" is no client type; write x86PC, BC_EFI, x86-64_EFI, IA32_EFI,'
         " ARM64_EFI or the number of an architecture"
     )
 
 
-def pxe_prompt(line: Written, builder: ConfigBuilder) -> None:
+def pxe_prompt(line: SourceLine, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the prompt after the tags: tag:TAG,TEXT,SECONDS")
     prompt, timeout = split(value)
     seconds = whole_number(timeout) if timeout is not None else None
@@ -119,7 +119,7 @@ def pxe_prompt(line: Written, builder: ConfigBuilder) -> None:
     builder.is_pxe_enabled = True
 
 
-def dhcp_option(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_option(line: SourceLine, builder: ConfigBuilder) -> None:
     """Only what is inside option 43 gets into a proxy's reply."""
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
@@ -138,11 +138,11 @@ def dhcp_option(line: Written, builder: ConfigBuilder) -> None:
     )
 
 
-def dhcp_option_pxe(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_option_pxe(line: SourceLine, builder: ConfigBuilder) -> None:
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
     if name.is_inside or name.is_ipv6:
-        raise line.refused("vendor:, encap: and IPv6 can't stand here; use dhcp-option for those")
+        raise line.error("vendor:, encap: and IPv6 can't stand here; use dhcp-option for those")
     builder.pxe_options.append(
         PxeOption(
             where=line.where,
@@ -155,24 +155,24 @@ def dhcp_option_pxe(line: Written, builder: ConfigBuilder) -> None:
     )
 
 
-def dhcp_pxe_vendor(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_pxe_vendor(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.pxe_vendors += [as_text(field) for field in fields(line.value or "")]
 
 
-def dhcp_reply_delay(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_reply_delay(line: SourceLine, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the seconds after the tags: tag:TAG,2")
     seconds = whole_number(value)
     if seconds is None:
-        raise line.refused(f'"{as_text(value)}" is no number of seconds; write 2, or tag:TAG,2')
+        raise line.error(f'"{as_text(value)}" is no number of seconds; write 2, or tag:TAG,2')
     builder.reply_delays.append(
         ReplyDelay(where=line.where, text=line.text, tags=tags, seconds=seconds)
     )
 
 
-def _tags_and_value(line: Written, advice: str) -> tuple[Tags, str]:
+def _tags_and_value(line: SourceLine, advice: str) -> tuple[Tags, str]:
     tags, value = leading_tags(line.value or "")
     if value is None:
-        raise line.refused(f"there is nothing after the tags; {advice}")
+        raise line.error(f"there is nothing after the tags; {advice}")
     return tags, value
 
 

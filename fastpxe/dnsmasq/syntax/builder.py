@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.dnsmasq.syntax.lines import Written
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import (
     Boot,
     ClassMatch,
@@ -60,17 +60,17 @@ class ConfigBuilder(msgspec.Struct, kw_only=True):
     quiet_tftp: bool = False
     notes: list[Note] = []
 
-    hosts_files: list[Written] = []
-    options_files: list[Written] = []
+    hosts_files: list[SourceLine] = []
+    options_files: list[SourceLine] = []
     reads_etc_ethers: bool = False
     has_names: bool = True
     names: list[tuple[str, IPv4Address]] = []
-    names_files: list[Written] = []
+    names_files: list[SourceLine] = []
     reads_etc_hosts: bool = True
     expands_hosts: bool = False
     domain: str = ""
 
-    def note(self, line: Written, why: str) -> None:
+    def note(self, line: SourceLine, why: str) -> None:
         self.notes.append(Note(line.where, line.key, why, line.text))
 
     def finish(self, hosts_names: dict[str, IPv4Address]) -> DnsmasqConfig:
@@ -104,5 +104,5 @@ class ConfigBuilder(msgspec.Struct, kw_only=True):
         )
 
 
-Directive = Callable[[Written, ConfigBuilder], None]
+Directive = Callable[[SourceLine, ConfigBuilder], None]
 """Handles the lines of one keyword. Raises ConfigError."""

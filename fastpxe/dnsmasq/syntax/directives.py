@@ -7,22 +7,22 @@ Sources:
 from fastpxe.dnsmasq.syntax.boot import BOOT_LINES
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.host import dhcp_host
-from fastpxe.dnsmasq.syntax.lines import Written
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.match import MATCH_LINES
 from fastpxe.dnsmasq.syntax.names import NAME_LINES
 from fastpxe.dnsmasq.syntax.network import NETWORK_LINES
 from fastpxe.dnsmasq.syntax.range import dhcp_range
 
 
-def _hosts_file(line: Written, builder: ConfigBuilder) -> None:
+def _hosts_file(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.hosts_files.append(line)
 
 
-def _options_file(line: Written, builder: ConfigBuilder) -> None:
+def _options_file(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.options_files.append(line)
 
 
-def _read_ethers(_: Written, builder: ConfigBuilder) -> None:
+def _read_ethers(_: SourceLine, builder: ConfigBuilder) -> None:
     builder.reads_etc_ethers = True
 
 

@@ -14,7 +14,7 @@ from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.fields import read_tag
 from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
-from fastpxe.dnsmasq.syntax.lines import Written, as_bytes, as_text, fields, plain, read_values
+from fastpxe.dnsmasq.syntax.lines import SourceLine, as_bytes, as_text, fields, plain, read_values
 from fastpxe.dnsmasq.syntax.model import Host, HostMac, Tag
 
 ANY_CLIENT_ID = b"*"
@@ -36,7 +36,7 @@ class _HostBuilder(msgspec.Struct):
     ignores: bool = False
 
 
-def dhcp_host(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_host(line: SourceLine, builder: ConfigBuilder) -> None:
     host = _HostBuilder()
     for field in fields(line.value or ""):
         if ":" in field:
@@ -70,11 +70,11 @@ def read_ethers(content: bytes, builder: ConfigBuilder) -> None:
     line that can't be read is left out, with a note.
     """
     for line in read_values(content, ETC_ETHERS, "read-ethers"):
-        if isinstance(line, Written) and line.text[:1] not in ("#", "+"):
+        if isinstance(line, SourceLine) and line.text[:1] not in ("#", "+"):
             _read_ether(line, builder)
 
 
-def _read_ether(line: Written, builder: ConfigBuilder) -> None:
+def _read_ether(line: SourceLine, builder: ConfigBuilder) -> None:
     words = plain(line.value or "").partition("#")[0].split()
     mac = read_hex(words[0], CHADDR_SIZE) if words else None
     if mac is None or not mac.is_valid or len(mac.octets) != ETHERNET_SIZE or len(words) < 2:
@@ -100,7 +100,7 @@ def _read_ether(line: Written, builder: ConfigBuilder) -> None:
     builder.hosts.append(found)
 
 
-def _read_with_colon(line: Written, host: _HostBuilder, field: str) -> None:
+def _read_with_colon(line: SourceLine, host: _HostBuilder, field: str) -> None:
     if field[:3].lower() == "id:":
         host.client_ids = [*host.client_ids, _client_id(line, field[3:])]
     elif field.startswith(("net:", "set:")):
@@ -113,43 +113,43 @@ def _read_with_colon(line: Written, host: _HostBuilder, field: str) -> None:
         host.macs.append(_mac(line, field))
 
 
-def _client_id(line: Written, field: str) -> bytes:
+def _client_id(line: SourceLine, field: str) -> bytes:
     if field.startswith("*"):
         return ANY_CLIENT_ID
     if ":" not in field:
         return as_bytes(field)
     read = read_hex(field, len(field))
     if not read.is_valid:
-        raise line.refused(f'"{as_text(field)}" is not hex; write id:01:02:03, or id:TEXT')
+        raise line.error(f'"{as_text(field)}" is not hex; write id:01:02:03, or id:TEXT')
     return read.octets
 
 
-def _check_ipv6(line: Written, field: str) -> None:
+def _check_ipv6(line: SourceLine, field: str) -> None:
     """An address, with a prefix length or not; it says nothing to proxy DHCP."""
     if read_ipv6(field.partition("/")[0]) is None:
-        raise line.refused(f'"{as_text(field)}" is no IPv6 address; write [2001:db8::1]')
+        raise line.error(f'"{as_text(field)}" is no IPv6 address; write [2001:db8::1]')
 
 
-def _mac(line: Written, field: str) -> HostMac:
+def _mac(line: SourceLine, field: str) -> HostMac:
     read = read_hex(field, CHADDR_SIZE, has_type=True)
     if not read.is_valid or field != plain(field):
-        raise line.refused(
+        raise line.error(
             f'"{as_text(field)}" is neither a MAC address such as 52:54:00:12:34:56'
             " nor id:, set:, tag: or [IPv6]"
         )
     return HostMac(read.htype or None, read.pattern(), is_exact=not any(read.wild))
 
 
-def _refuse_duplicate(line: Written, builder: ConfigBuilder, address: IPv4Address) -> None:
+def _refuse_duplicate(line: SourceLine, builder: ConfigBuilder, address: IPv4Address) -> None:
     other = next((host for host in builder.hosts if host.address == address), None)
     if other is not None:
-        raise line.refused(f"{address} is already given to another host, at {other.where}")
+        raise line.error(f"{address} is already given to another host, at {other.where}")
 
 
-def _name(line: Written, field: str) -> str:
+def _name(line: SourceLine, field: str) -> str:
     """The name's first label. Only this is compared with what a client calls itself."""
     name = as_text(field).removesuffix(".")
     labels = name.split(".")
     if not _HOST_NAME.fullmatch(name) or any(len(label) > LABEL_MAX for label in labels):
-        raise line.refused(f'"{name}" is no host name; it has letters, digits, `-` and `_`')
+        raise line.error(f'"{name}" is no host name; it has letters, digits, `-` and `_`')
     return labels[0]

@@ -26,40 +26,40 @@ _ESCAPES = {'"': '"', "\\": "\\", "t": "\t", "n": "\n", "b": "\b", "r": "\r", "e
 _SPACES = " \t\n\v\f\r"
 
 
-class Written(msgspec.Struct, frozen=True):
-    """One line: its key, its value if there is a `=`, and the line as it was written."""
+class SourceLine(msgspec.Struct, frozen=True):
+    """A line: its key, its value if there is a `=`, and its text as written, without comment."""
 
     where: Where
     key: str
     value: str | None
     text: str
 
-    def refused(self, message: str) -> ConfigError:
-        """The error to raise for this line. The message says what to write instead."""
+    def error(self, message: str) -> ConfigError:
+        """The error for this line. The message has what to write instead."""
         return ConfigError(message, where=str(self.where), key=self.key)
 
 
-def read_lines(content: bytes, file: str) -> Iterator[Written]:
+def read_lines(content: bytes, file: str) -> Iterator[SourceLine]:
     """Every line that is not blank, with its key and value. Raises ConfigError."""
     for where, line in _lines(content, file):
-        bare, written = _unquote(line, where)
+        bare, text = _unquote(line, where)
         if bare:
-            yield _key_and_value(bare, where, written)
+            yield _key_and_value(bare, where, text)
 
 
-def read_values(content: bytes, file: str, key: str) -> Iterator[Written | ConfigError]:
+def read_values(content: bytes, file: str, key: str) -> Iterator[SourceLine | ConfigError]:
     """The lines of a file of which each is the value of `key` (dhcp-hostsfile, dhcp-optsfile).
 
     A line that can't be read is given as its error: dnsmasq logs it and goes on.
     """
     for where, line in _lines(content, file):
         try:
-            bare, written = _unquote(line, where)
+            bare, text = _unquote(line, where)
         except ConfigError as error:
             yield error
             continue
         if bare:
-            yield Written(where, key, bare, written)
+            yield SourceLine(where, key, bare, text)
 
 
 def _lines(content: bytes, file: str) -> Iterator[tuple[Where, str]]:
@@ -107,12 +107,12 @@ def _quoted(line: str, at: int, where: Where) -> tuple[list[str], int]:
     return inside, at + 1
 
 
-def _key_and_value(bare: str, where: Where, written: str) -> Written:
+def _key_and_value(bare: str, where: Where, text: str) -> SourceLine:
     key, equals, value = bare.partition("=")
     key = key.rstrip(" ")
     if key != plain(key):
         key = f'"{plain(key)}"'  # a key in quotes is none
-    return Written(where, key, value.lstrip(" ") if equals else None, written)
+    return SourceLine(where, key, value.lstrip(" ") if equals else None, text)
 
 
 # --- fields -------------------------------------------------------------------------------------

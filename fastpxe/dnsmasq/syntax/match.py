@@ -8,7 +8,7 @@ Sources:
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.fields import has_test_prefix, read_tag, without_set
 from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
-from fastpxe.dnsmasq.syntax.lines import Written, as_bytes, as_text, fields, split
+from fastpxe.dnsmasq.syntax.lines import SourceLine, as_bytes, as_text, fields, split
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
     Elements,
@@ -32,11 +32,11 @@ CIRCUIT_ID, REMOTE_ID, SUBSCRIBER_ID = 1, 2, 6
 VENDOR_OPTIONS = 124  # RFC 3925
 
 
-def dhcp_match(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_match(line: SourceLine, builder: ConfigBuilder) -> None:
     name, rest = read_name(line, line.value or "", is_match=True)
     value = read_value(line, name, rest)
     if len(name.tags) != 1:
-        raise line.refused(
+        raise line.error(
             f"it sets one tag, and {len(name.tags)} are named; write set:TAG,OPTION,VALUE"
         )
     if name.is_ipv6:
@@ -64,7 +64,7 @@ def _comparison(value: OptionValue) -> Value:
     return Elements(value.data)
 
 
-def dhcp_vendorclass(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_vendorclass(line: SourceLine, builder: ConfigBuilder) -> None:
     """The `enterprise:` of DHCPv6 is left out: for DHCPv4 the class in option 60 is compared."""
     tag, value = _tag_and_value(line)
     first, rest = split(value)
@@ -75,21 +75,21 @@ def dhcp_vendorclass(line: Written, builder: ConfigBuilder) -> None:
     _class_match(line, builder, tag, VENDOR_CLASS, value)
 
 
-def dhcp_userclass(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_userclass(line: SourceLine, builder: ConfigBuilder) -> None:
     tag, value = _tag_and_value(line)
     if "," in value:
         raise _has_comma(line)
     _class_match(line, builder, tag, USER_CLASS, value)
 
 
-def _class_match(line: Written, builder: ConfigBuilder, tag: str, code: int, value: str) -> None:
+def _class_match(line: SourceLine, builder: ConfigBuilder, tag: str, code: int, value: str) -> None:
     builder.class_matches.append(
         ClassMatch(where=line.where, text=line.text, sets=tag, code=code, substring=as_bytes(value))
     )
 
 
 def _relay_match(code: int) -> Directive:
-    def relay_match(line: Written, builder: ConfigBuilder) -> None:
+    def relay_match(line: SourceLine, builder: ConfigBuilder) -> None:
         tag, value = _tag_and_value(line)
         if "," in value:
             raise _has_comma(line)
@@ -105,11 +105,11 @@ def _relay_match(code: int) -> Directive:
 _HEX_AND_COLON = frozenset("0123456789abcdefABCDEF:")
 
 
-def dhcp_mac(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_mac(line: SourceLine, builder: ConfigBuilder) -> None:
     tag, value = _tag_and_value(line)
     mac = read_hex(value, CHADDR_SIZE, has_type=True)
     if not mac.is_valid:
-        raise line.refused(
+        raise line.error(
             f'"{as_text(value)}" is no MAC address; write 52:54:00:12:34:56, or 52:54:00:*:*:*'
         )
     builder.mac_matches.append(
@@ -123,10 +123,10 @@ def dhcp_mac(line: Written, builder: ConfigBuilder) -> None:
     )
 
 
-def dhcp_name_match(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_name_match(line: SourceLine, builder: ConfigBuilder) -> None:
     tag, value = _tag_and_value(line)
     if not value:
-        raise line.refused("the name is missing; write set:TAG,NAME or set:TAG,NAME*")
+        raise line.error("the name is missing; write set:TAG,NAME or set:TAG,NAME*")
     builder.name_matches.append(
         NameMatch(
             where=line.where,
@@ -138,21 +138,21 @@ def dhcp_name_match(line: Written, builder: ConfigBuilder) -> None:
     )
 
 
-def _tag_and_value(line: Written) -> tuple[str, str]:
+def _tag_and_value(line: SourceLine) -> tuple[str, str]:
     tag, value = split(line.value or "")
     if value is None:
-        raise line.refused("it needs a tag and a value; write set:TAG,VALUE")
+        raise line.error("it needs a tag and a value; write set:TAG,VALUE")
     return without_set(tag), value
 
 
-def _has_comma(line: Written) -> Exception:
-    return line.refused('there is a comma in the value; write the value in "quotes"')
+def _has_comma(line: SourceLine) -> Exception:
+    return line.error('there is a comma in the value; write the value in "quotes"')
 
 
 # --- tags from tags -----------------------------------------------------------------------------
 
 
-def tag_if(line: Written, builder: ConfigBuilder) -> None:
+def tag_if(line: SourceLine, builder: ConfigBuilder) -> None:
     sets: list[str] = []
     tags: list[Tag] = []
     for field in fields(line.value or ""):
@@ -161,11 +161,11 @@ def tag_if(line: Written, builder: ConfigBuilder) -> None:
         elif field.startswith("tag:") and len(field) > 4:
             tags.append(_with_wildcard(read_tag(field[4:])))
         else:
-            raise line.refused(
+            raise line.error(
                 f'"{as_text(field)}" is neither set:TAG nor tag:TAG; write set:NEW,tag:OLD'
             )
     if not sets:
-        raise line.refused("it sets no tag; write set:NEW,tag:OLD")
+        raise line.error("it sets no tag; write set:NEW,tag:OLD")
     builder.tag_ifs.append(
         TagIf(where=line.where, text=line.text, sets=tuple(sets), tags=tuple(tags))
     )
@@ -177,7 +177,7 @@ def _with_wildcard(tag: Tag) -> Tag:
     return tag
 
 
-def dhcp_ignore(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_ignore(line: SourceLine, builder: ConfigBuilder) -> None:
     names = (f[4:] if has_test_prefix(f) else f for f in fields(line.value or ""))
     builder.ignores.append(
         Ignore(where=line.where, text=line.text, tags=tuple(read_tag(name) for name in names))

@@ -10,15 +10,15 @@ from ipaddress import IPv4Address
 
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
-from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, split
+from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, fields, split
 
 ETC_HOSTS = "/etc/hosts"
 
 
-def host_record(line: Written, builder: ConfigBuilder) -> None:
+def host_record(line: SourceLine, builder: ConfigBuilder) -> None:
     """NAMES, then an IPv4 and an IPv6 address; digits alone are a time to live."""
     if split(line.value or "")[1] is None:
-        raise line.refused("it needs a name and an address; write NAME,192.0.2.1")
+        raise line.error("it needs a name and an address; write NAME,192.0.2.1")
     names: list[str] = []
     address: IPv4Address | None = None
     for field in fields(line.value or ""):
@@ -30,19 +30,19 @@ def host_record(line: Written, builder: ConfigBuilder) -> None:
         builder.names += [(name, address) for name in names]
 
 
-def addn_hosts(line: Written, builder: ConfigBuilder) -> None:
+def addn_hosts(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.names_files.append(line)
 
 
-def no_hosts(_: Written, builder: ConfigBuilder) -> None:
+def no_hosts(_: SourceLine, builder: ConfigBuilder) -> None:
     builder.reads_etc_hosts = False
 
 
-def expand_hosts(_: Written, builder: ConfigBuilder) -> None:
+def expand_hosts(_: SourceLine, builder: ConfigBuilder) -> None:
     builder.expands_hosts = True
 
 
-def domain(line: Written, builder: ConfigBuilder) -> None:
+def domain(line: SourceLine, builder: ConfigBuilder) -> None:
     """The domain that expand-hosts appends; one with a range is for those addresses alone."""
     name, subnet = split(line.value or "")
     if subnet is None and name != "#":

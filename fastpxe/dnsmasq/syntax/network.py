@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
-from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, plain, split, whole_number
+from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, fields, plain, split, whole_number
 from fastpxe.dnsmasq.syntax.model import TftpRoot
 
 ALTERNATE_SERVER_PORT = 1067
@@ -22,39 +22,39 @@ PORT_MAX = 65535
 # --- interfaces ---------------------------------------------------------------------------------
 
 
-def interface(line: Written, builder: ConfigBuilder) -> None:
+def interface(line: SourceLine, builder: ConfigBuilder) -> None:
     """`interface=` with nothing listens nowhere: an interface of no name is never there."""
     builder.network = replace(builder.network, interfaces=builder.network.interfaces + _names(line))
 
 
-def except_interface(line: Written, builder: ConfigBuilder) -> None:
+def except_interface(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.network = replace(
         builder.network, except_interfaces=builder.network.except_interfaces + _names(line)
     )
 
 
-def no_dhcp_interface(line: Written, builder: ConfigBuilder) -> None:
+def no_dhcp_interface(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.network = replace(
         builder.network, no_dhcp_interfaces=builder.network.no_dhcp_interfaces + _names(line)
     )
 
 
-def listen_address(line: Written, builder: ConfigBuilder) -> None:
+def listen_address(line: SourceLine, builder: ConfigBuilder) -> None:
     found: list[IPv4Address] = []
     for field in fields(line.value or ""):
         if (address := read_ipv4(plain(field))) is not None:
             found.append(address)
         elif read_ipv6(plain(field)) is None:
-            raise line.refused(f'"{as_text(field)}" is no address; write 192.0.2.1')
+            raise line.error(f'"{as_text(field)}" is no address; write 192.0.2.1')
     builder.network = replace(
         builder.network, listen_addresses=(*builder.network.listen_addresses, *found)
     )
 
 
-def bridge_interface(line: Written, builder: ConfigBuilder) -> None:
+def bridge_interface(line: SourceLine, builder: ConfigBuilder) -> None:
     name, rest = split(line.value or "")
     if rest is None or len(name) > INTERFACE_NAME_MAX:
-        raise line.refused("write the interface and its aliases: eth0,vif1,vif2 or eth0,vif*")
+        raise line.error("write the interface and its aliases: eth0,vif1,vif2 or eth0,vif*")
     aliases = tuple(as_text(f) for f in fields(rest) if 0 < len(f) <= INTERFACE_NAME_MAX)
     builder.network = replace(
         builder.network,
@@ -62,7 +62,7 @@ def bridge_interface(line: Written, builder: ConfigBuilder) -> None:
     )
 
 
-def shared_network(line: Written, builder: ConfigBuilder) -> None:
+def shared_network(line: SourceLine, builder: ConfigBuilder) -> None:
     """An interface's name is taken as it is; dnsmasq refuses one that is not there at start."""
     name, rest = split(line.value or "")
     address = None if rest is None else read_ipv4(rest)
@@ -74,10 +74,10 @@ def shared_network(line: Written, builder: ConfigBuilder) -> None:
     elif rest is not None and read_ipv6(rest) is not None and read_ipv4(name) is None:
         builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
     else:
-        raise line.refused("write an interface or address, and an address: eth0,192.0.2.0")
+        raise line.error("write an interface or address, and an address: eth0,192.0.2.0")
 
 
-def dhcp_alternate_port(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_alternate_port(line: SourceLine, builder: ConfigBuilder) -> None:
     server = client = None
     if line.value is None:
         server = ALTERNATE_SERVER_PORT
@@ -92,40 +92,40 @@ def dhcp_alternate_port(line: Written, builder: ConfigBuilder) -> None:
     )
 
 
-def port(line: Written, builder: ConfigBuilder) -> None:
+def port(line: SourceLine, builder: ConfigBuilder) -> None:
     """The port of DNS; without DNS there are no names for dhcp-boot and pxe-service either."""
     builder.has_names = _port(line, line.value or "") != 0
 
 
-def _names(line: Written) -> tuple[str, ...]:
+def _names(line: SourceLine) -> tuple[str, ...]:
     return tuple(as_text(field) for field in fields(line.value or ""))
 
 
-def _port(line: Written, field: str) -> int:
+def _port(line: SourceLine, field: str) -> int:
     port = whole_number(field)
     if port is None or not 0 <= port <= PORT_MAX:
-        raise line.refused(f'"{as_text(field)}" is no port; write a number up to {PORT_MAX}')
+        raise line.error(f'"{as_text(field)}" is no port; write a number up to {PORT_MAX}')
     return port
 
 
-def user(line: Written, builder: ConfigBuilder) -> None:
+def user(line: SourceLine, builder: ConfigBuilder) -> None:
     """Without a name, root stays root."""
     builder.user = as_text(line.value or "") or "root"
 
 
-def group(line: Written, builder: ConfigBuilder) -> None:
+def group(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.group = as_text(line.value or "") or None
 
 
 # --- TFTP ---------------------------------------------------------------------------------------
 
 
-def enable_tftp(line: Written, builder: ConfigBuilder) -> None:
+def enable_tftp(line: SourceLine, builder: ConfigBuilder) -> None:
     names = () if line.value is None else _names(line)
     builder.tftp = replace(builder.tftp, enabled=True, interfaces=builder.tftp.interfaces + names)
 
 
-def tftp_root(line: Written, builder: ConfigBuilder) -> None:
+def tftp_root(line: SourceLine, builder: ConfigBuilder) -> None:
     """Of several without interface the last counts."""
     path, name = split(line.value or "")
     root = TftpRoot(
@@ -137,35 +137,33 @@ def tftp_root(line: Written, builder: ConfigBuilder) -> None:
     builder.tftp = replace(builder.tftp, roots=(*builder.tftp.roots, root))
 
 
-def tftp_unique_root(line: Written, builder: ConfigBuilder) -> None:
+def tftp_unique_root(line: SourceLine, builder: ConfigBuilder) -> None:
     kind = "ip" if line.value is None else as_text(line.value).lower()
     if kind not in ("ip", "mac"):
-        raise line.refused(
-            f'"{as_text(line.value or "")}" is neither ip nor mac; write one of them'
-        )
+        raise line.error(f'"{as_text(line.value or "")}" is neither ip nor mac; write one of them')
     builder.tftp = replace(builder.tftp, unique_root=kind)
 
 
-def tftp_port_range(line: Written, builder: ConfigBuilder) -> None:
+def tftp_port_range(line: SourceLine, builder: ConfigBuilder) -> None:
     first, rest = split(line.value or "")
     if rest is None:
-        raise line.refused("it needs two ports; write 50000,50999")
+        raise line.error("it needs two ports; write 50000,50999")
     ports = sorted((_port(line, first), _port(line, rest)))
     builder.tftp = replace(builder.tftp, port_range=(ports[0], ports[1]))
 
 
-def tftp_max(line: Written, builder: ConfigBuilder) -> None:
+def tftp_max(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.tftp = replace(builder.tftp, max_transfers=_count(line))
 
 
-def tftp_mtu(line: Written, builder: ConfigBuilder) -> None:
+def tftp_mtu(line: SourceLine, builder: ConfigBuilder) -> None:
     builder.tftp = replace(builder.tftp, mtu=_count(line) or None)
 
 
-def _count(line: Written) -> int:
+def _count(line: SourceLine) -> int:
     count = whole_number(line.value or "")
     if count is None:
-        raise line.refused(f'"{as_text(line.value or "")}" is no number; write one such as 50')
+        raise line.error(f'"{as_text(line.value or "")}" is no number; write one such as 50')
     return max(count, 0)
 
 
@@ -175,7 +173,7 @@ def _count(line: Written) -> int:
 def _switch(part: str, name: str) -> Directive:
     """A keyword without argument, which turns one field on."""
 
-    def switch(line: Written, builder: ConfigBuilder) -> None:  # noqa: ARG001 - the shape of a Directive
+    def switch(line: SourceLine, builder: ConfigBuilder) -> None:  # noqa: ARG001 - the shape of a Directive
         if part:
             on: dict[str, Any] = {name: True}
             setattr(builder, part, replace(getattr(builder, part), **on))

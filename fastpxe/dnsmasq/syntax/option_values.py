@@ -16,7 +16,7 @@ from fastpxe.dhcp.identity import Pattern
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.hexadecimal import read_hex
 from fastpxe.dnsmasq.syntax.lines import (
-    Written,
+    SourceLine,
     as_bytes,
     as_text,
     fields,
@@ -70,7 +70,7 @@ class OptionValue(msgspec.Struct, frozen=True):
     can_be_own_address: bool = False
 
 
-def read_name(line: Written, value: str, *, is_match: bool) -> tuple[OptionName, str | None]:
+def read_name(line: SourceLine, value: str, *, is_match: bool) -> tuple[OptionName, str | None]:
     """Read up to the option's number or name; what is left is its value, None if there is none."""
     name = OptionName(is_match=is_match)
     rest: str | None = value
@@ -81,14 +81,14 @@ def read_name(line: Written, value: str, *, is_match: bool) -> tuple[OptionName,
     raise _no_option(line)
 
 
-def _no_option(line: Written) -> ConfigError:
-    return line.refused(
+def _no_option(line: SourceLine) -> ConfigError:
+    return line.error(
         "it names no option; write a number such as 93, or option:NAME with a name that"
         " `dnsmasq --help dhcp` lists"
     )
 
 
-def _is_option(line: Written, name: OptionName, field: str) -> bool:
+def _is_option(line: SourceLine, name: OptionName, field: str) -> bool:
     """Take one field; yes when it was the option itself, and nothing in front of it."""
     if _DIGITS.fullmatch(field):
         _take_number(name, field, IPV4)
@@ -105,7 +105,7 @@ def _is_option(line: Written, name: OptionName, field: str) -> bool:
     return True
 
 
-def _take_front(line: Written, name: OptionName, field: str) -> None:
+def _take_front(line: SourceLine, name: OptionName, field: str) -> None:
     """What an option is inside of, or a tag."""
     if field.startswith("vendor:"):
         name.vendor_class = field[7:]
@@ -115,7 +115,7 @@ def _take_front(line: Written, name: OptionName, field: str) -> None:
         name.tags.append(re.sub("^(tag|net|set):", "", field))
         return
     if name.is_match or not (name.vendor_class is None or name.encap is None):
-        raise line.refused(f'"{plain(field)}" can\'t stand here; leave it out')
+        raise line.error(f'"{plain(field)}" can\'t stand here; leave it out')
 
 
 def _take_number(name: OptionName, field: str, table: dict[str, KnownOption]) -> None:
@@ -123,17 +123,17 @@ def _take_number(name: OptionName, field: str, table: dict[str, KnownOption]) ->
     name.known = UNKNOWN if name.is_inside else by_code(table, name.code)
 
 
-def _take_known(line: Written, name: OptionName, known: KnownOption) -> None:
+def _take_known(line: SourceLine, name: OptionName, known: KnownOption) -> None:
     """Options that dnsmasq writes by itself can be matched, and not set, by name."""
     if known is UNKNOWN or (known.is_internal and not name.is_match):
         raise _no_option(line)
     name.code, name.known = known.code, known
 
 
-def _take_ipv6(line: Written, name: OptionName, field: str) -> None:
+def _take_ipv6(line: SourceLine, name: OptionName, field: str) -> None:
     name.is_ipv6 = True
     if name.vendor_class is not None or name.encap is not None:
-        raise line.refused("an IPv6 option can't be inside vendor: or encap:; leave those out")
+        raise line.error("an IPv6 option can't be inside vendor: or encap:; leave those out")
     if _DIGITS.fullmatch(field):
         _take_number(name, field, IPV6)
     else:
@@ -143,7 +143,7 @@ def _take_ipv6(line: Written, name: OptionName, field: str) -> None:
 # --- values -------------------------------------------------------------------------------------
 
 
-def read_value(line: Written, name: OptionName, value: str | None) -> OptionValue:
+def read_value(line: SourceLine, name: OptionName, value: str | None) -> OptionValue:
     """The value's bytes. Raises ConfigError when they are too many, or no address."""
     found = OptionValue("none") if value is None else _guess(line, name, value)
     longest = VALUE_MAX
@@ -152,11 +152,11 @@ def read_value(line: Written, name: OptionName, value: str | None) -> OptionValu
     elif name.enterprise is not None:
         longest = ENTERPRISE_VALUE_MAX
     if not name.is_ipv6 and len(found.data) > longest:
-        raise line.refused(f"the value has {len(found.data)} bytes; {longest} fit")
+        raise line.error(f"the value has {len(found.data)} bytes; {longest} fit")
     return found
 
 
-def _guess(line: Written, name: OptionName, value: str) -> OptionValue:
+def _guess(line: SourceLine, name: OptionName, value: str) -> OptionValue:
     known = name.known
     value, width = _without_width(value)
     if known.kind == "addresses":
@@ -196,12 +196,12 @@ def _hex(value: str) -> OptionValue:
     return OptionValue("hex", data, Pattern(data, mask.rjust(size, b"\xff")))
 
 
-def _number(line: Written, known: KnownOption, value: str, width: str) -> OptionValue:
+def _number(line: SourceLine, known: KnownOption, value: str, width: str) -> OptionValue:
     numeric = leading_number(value) & 0xFFFFFFFF
     if width:
         size = _WIDTH[width]
     elif known.is_internal:
-        raise line.refused(
+        raise line.error(
             f"option {known.code} takes no plain number; write its bytes in hex, as in 00:07,"
             " or say how many they are: 7b, 7s or 7i for 1, 2 or 4"
         )
@@ -217,7 +217,7 @@ def _seconds(value: str) -> int:
     return leading_number(value) * unit & 0xFFFFFFFF
 
 
-def _addresses(line: Written, name: OptionName, value: str) -> OptionValue:
+def _addresses(line: SourceLine, name: OptionName, value: str) -> OptionValue:
     if name.is_ipv6:
         return OptionValue("addresses", _read_ipv6_addresses(line, value))
     data = b""
@@ -234,11 +234,11 @@ def _addresses(line: Written, name: OptionName, value: str) -> OptionValue:
     )
 
 
-def _address(line: Written, text: str, prefix: str | None) -> bytes:
+def _address(line: SourceLine, text: str, prefix: str | None) -> bytes:
     """Four bytes; with a prefix length, that and its significant bytes (RFC 3442)."""
     address = read_ipv4(text)
     if address is None:
-        raise line.refused(
+        raise line.error(
             f'"{plain(text)}" is no IPv4 address; write 192.0.2.1, or put text in quotes'
         )
     if prefix is None:
@@ -247,13 +247,13 @@ def _address(line: Written, text: str, prefix: str | None) -> bytes:
     return bytes([length & 0xFF]) + address.packed[: min(max(-(-length // 8), 0), 4)]
 
 
-def _read_ipv6_addresses(line: Written, value: str) -> bytes:
+def _read_ipv6_addresses(line: SourceLine, value: str) -> bytes:
     """The brackets may be left out."""
     data = b""
     for field in fields(value):
         address = read_ipv6(field.removeprefix("[").removesuffix("]"))
         if address is None:
-            raise line.refused(f'"{plain(field)}" is no IPv6 address; write [2001:db8::1]')
+            raise line.error(f'"{plain(field)}" is no IPv6 address; write [2001:db8::1]')
         data += address.packed
     return data
 

@@ -12,7 +12,7 @@ import msgspec
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.fields import has_test_prefix, read_tag, without_set
-from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, split
+from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, fields, split
 from fastpxe.dnsmasq.syntax.model import Range, Tag
 
 FIELDS_MAX = 8
@@ -35,17 +35,17 @@ class _Tags(msgspec.Struct):
     tests: list[Tag] = []
 
 
-def dhcp_range(line: Written, builder: ConfigBuilder) -> None:
+def dhcp_range(line: SourceLine, builder: ConfigBuilder) -> None:
     tags, parts = _read_tags(line)
     if len(parts) < 2:
-        raise line.refused(f"it needs an address and what to do with it; {WRITE}")
+        raise line.error(f"it needs an address and what to do with it; {WRITE}")
     if read_ipv6(parts[0]) is not None:
         _check_ipv6(line, parts[1:])
         builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
         return
     start = read_ipv4(parts[0])
     if start is None:
-        raise line.refused(f'"{as_text(parts[0])}" is no IPv4 address; {WRITE}')
+        raise line.error(f'"{as_text(parts[0])}" is no IPv4 address; {WRITE}')
     end = _end(line, parts[1], start)
     netmask, rest = _netmask(line, parts[2:], start, end)
     _check_lease_time(line, rest)
@@ -63,7 +63,7 @@ def dhcp_range(line: Written, builder: ConfigBuilder) -> None:
     )
 
 
-def _read_tags(line: Written) -> tuple[_Tags, list[str]]:
+def _read_tags(line: SourceLine) -> tuple[_Tags, list[str]]:
     tags = _Tags()
     value = line.value or ""
     while True:
@@ -72,50 +72,50 @@ def _read_tags(line: Written) -> tuple[_Tags, list[str]]:
             return tags, fields(value, at_most=FIELDS_MAX)
         if not has_test_prefix(field):
             if tags.sets:
-                raise line.refused("a range sets one tag; write the further ones as tag-if lines")
+                raise line.error("a range sets one tag; write the further ones as tag-if lines")
             tags.sets = without_set(field)
         elif field[4:]:
             tags.tests.append(read_tag(field[4:]))
         value = rest
 
 
-def _end(line: Written, field: str, start: IPv4Address) -> IPv4Address:
+def _end(line: SourceLine, field: str, start: IPv4Address) -> IPv4Address:
     if field in ("proxy", "static"):
         return start
     end = read_ipv4(field)
     if end is None:
-        raise line.refused(f'"{as_text(field)}" is neither `proxy` nor an address; {WRITE}')
+        raise line.error(f'"{as_text(field)}" is neither `proxy` nor an address; {WRITE}')
     return end
 
 
 def _netmask(
-    line: Written, rest: list[str], start: IPv4Address, end: IPv4Address
+    line: SourceLine, rest: list[str], start: IPv4Address, end: IPv4Address
 ) -> tuple[IPv4Address | None, list[str]]:
     """The netmask, if it comes next, and what follows it and the broadcast address."""
     netmask = read_ipv4(rest[0]) if rest else None
     if netmask is None:
         return None, rest
     if int(start) & int(netmask) != int(end) & int(netmask):
-        raise line.refused(f"{start} and {end} are not in one network of mask {netmask}")
+        raise line.error(f"{start} and {end} are not in one network of mask {netmask}")
     has_broadcast = rest[1:] and read_ipv4(rest[1]) is not None
     return netmask, rest[2:] if has_broadcast else rest[1:]
 
 
-def _check_ipv6(line: Written, parts: list[str]) -> None:
+def _check_ipv6(line: SourceLine, parts: list[str]) -> None:
     """The second address, the modes, the prefix length and the lease time are in this order."""
     rest = parts[1:] if read_ipv6(parts[0]) is not None else parts
     while rest and (rest[0] in _IPV6_MODES or rest[0].startswith("constructor:")):
         rest = rest[1:]
     if rest and re.fullmatch("[0-9]{0,3}", rest[0]) and int(rest[0] or "0") <= PREFIX_MAX:
         if int(rest[0] or "0") < PREFIX_MIN:
-            raise line.refused(f"an IPv6 prefix has at least {PREFIX_MIN} bits; write 64")
+            raise line.error(f"an IPv6 prefix has at least {PREFIX_MIN} bits; write 64")
         rest = rest[1:]
     _check_lease_time(line, rest)
 
 
-def _check_lease_time(line: Written, rest: list[str]) -> None:
+def _check_lease_time(line: SourceLine, rest: list[str]) -> None:
     """A proxy leases nothing; but a wrong time is refused."""
     if not rest:
         return
     if len(rest) > 1 or not _LEASE_TIME.fullmatch(rest[0]):
-        raise line.refused(f'"{as_text(", ".join(rest))}" is not understood here; {WRITE}')
+        raise line.error(f'"{as_text(", ".join(rest))}" is not understood here; {WRITE}')

@@ -18,7 +18,7 @@ from fastpxe.dnsmasq.syntax.disk import DEBIAN_LEFTOVERS, Disk, chosen
 from fastpxe.dnsmasq.syntax.host import ETC_ETHERS, read_ethers
 from fastpxe.dnsmasq.syntax.keywords import KEYS, Key
 from fastpxe.dnsmasq.syntax.lines import (
-    Written,
+    SourceLine,
     as_text,
     fields,
     read_lines,
@@ -52,11 +52,11 @@ class _Reader:
         self.builder = ConfigBuilder()
         self.files: set[object] = set()
         self.once: set[tuple[str, bool]] = set()
-        self.bind_lines: dict[str, Written] = {}
+        self.bind_lines: dict[str, SourceLine] = {}
 
     def read_arguments(self, arguments: Sequence[str]) -> None:
         """The first conf-file is read after all arguments, as dnsmasq reads it."""
-        main: Written | None = None
+        main: SourceLine | None = None
         for line in read_arguments(arguments):
             if line.key == "conf-file" and main is None:
                 main = line
@@ -84,7 +84,7 @@ class _Reader:
         for line in read_lines(content, path):
             self.take(line, is_argument=False)
 
-    def take(self, line: Written, *, is_argument: bool) -> None:
+    def take(self, line: SourceLine, *, is_argument: bool) -> None:
         key = _key(line)
         if key.is_once:
             self._check_once(line, is_argument=is_argument)
@@ -100,25 +100,23 @@ class _Reader:
             DIRECTIVES[key.name](line, self.builder)
             self._check_binding(line)
 
-    def _check_once(self, line: Written, *, is_argument: bool) -> None:
+    def _check_once(self, line: SourceLine, *, is_argument: bool) -> None:
         """A file may say again what the command line said."""
         if (line.key, is_argument) in self.once:
-            raise line.refused("it stands here a second time, and may only once; remove one")
+            raise line.error("it stands here a second time, and may only once; remove one")
         self.once.add((line.key, is_argument))
 
-    def _check_binding(self, line: Written) -> None:
+    def _check_binding(self, line: SourceLine) -> None:
         if line.key in ("bind-interfaces", "bind-dynamic"):
             self.bind_lines[line.key] = line
             if len(self.bind_lines) == 2:
-                raise line.refused(
-                    "bind-interfaces and bind-dynamic exclude each other; remove one"
-                )
+                raise line.error("bind-interfaces and bind-dynamic exclude each other; remove one")
 
-    def _include_file(self, line: Written) -> None:
+    def _include_file(self, line: SourceLine) -> None:
         if line.value:
             self.read_file(as_text(line.value), where=str(line.where))
 
-    def _include_directory(self, line: Written) -> None:
+    def _include_directory(self, line: SourceLine) -> None:
         if not line.value:
             return
         path, *suffixes = map(as_text, fields(line.value))
@@ -126,7 +124,7 @@ class _Reader:
             return
         names = self.disk.list_dir(path)
         if names is None:
-            raise line.refused(f'"{path}" is no directory that can be read')
+            raise line.error(f'"{path}" is no directory that can be read')
         for name in chosen(names, suffixes):
             self.read_file(f"{path}/{name}", where=str(line.where))
 
@@ -151,7 +149,7 @@ class _Reader:
                 key=asking.key,
             )
 
-    def _read_values(self, line: Written, key: str) -> None:
+    def _read_values(self, line: SourceLine, key: str) -> None:
         """A line of these files that can't be read is left out, with a note."""
         for path, content in self._contents(line):
             for value in read_values(content, path, key):
@@ -167,7 +165,7 @@ class _Reader:
         why = f"this line is left out: {error.message}"
         self.builder.notes.append(Note(Where(file, int(number)), key, why))
 
-    def _contents(self, line: Written) -> Iterator[tuple[str, bytes]]:
+    def _contents(self, line: SourceLine) -> Iterator[tuple[str, bytes]]:
         """The file that the line names, or all files of the directory."""
         path = as_text(line.value or "")
         names = self.disk.list_dir(path)
@@ -190,14 +188,14 @@ class _Reader:
         return resolve([*builder.names, *found])
 
 
-def _key(line: Written) -> Key:
+def _key(line: SourceLine) -> Key:
     key = KEYS.get(line.key)
     if key is None:
-        raise line.refused(_unknown(line.key))
+        raise line.error(_unknown(line.key))
     if key.argument == "none" and line.value is not None:
-        raise line.refused("it takes no value; leave out the `=` and what follows")
+        raise line.error("it takes no value; leave out the `=` and what follows")
     if key.argument == "required" and line.value is None:
-        raise line.refused(f"its value is missing; write {key.name}=VALUE")
+        raise line.error(f"its value is missing; write {key.name}=VALUE")
     return key
 
 
@@ -210,6 +208,6 @@ def _unknown(name: str) -> str:
     return f"no such keyword; is {close[0]} meant?" if close else "no such keyword"
 
 
-def _check_number(line: Written) -> None:
+def _check_number(line: SourceLine) -> None:
     if line.value is not None and whole_number(line.value) is None:
-        raise line.refused(f'"{as_text(line.value)}" is no number')
+        raise line.error(f'"{as_text(line.value)}" is no number')

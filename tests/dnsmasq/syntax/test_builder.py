@@ -1,7 +1,7 @@
 """A configuration while it is read."""
 
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
-from fastpxe.dnsmasq.syntax.lines import Written
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Where
 
 
@@ -16,6 +16,6 @@ def test_two_builders_share_no_list() -> None:
 
 def test_a_note_has_the_place_and_key_of_its_line() -> None:
     builder = ConfigBuilder()
-    builder.note(Written(Where("f", 1), "user", "x", "user=x"), "why")
+    builder.note(SourceLine(Where("f", 1), "user", "x", "user=x"), "why")
     (note,) = builder.finish({}).notes
     assert (note.where, note.key, note.why) == (Where("f", 1), "user", "why")

@@ -8,7 +8,7 @@ from dnsmasq_text import read, refusal
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.directives import DIRECTIVES
 from fastpxe.dnsmasq.syntax.keywords import KEYS
-from fastpxe.dnsmasq.syntax.lines import Written
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import Where
 
 VALUES = (
@@ -27,7 +27,7 @@ VALUES = (
 @pytest.mark.parametrize("key", sorted(DIRECTIVES))
 def test_a_directive_takes_some_value_and_says_where_another_stands(key: str) -> None:
     values = VALUES if KEYS[key].argument != "none" else (None,)
-    lines = [Written(Where("f", 1), key, value, key) for value in values]
+    lines = [SourceLine(Where("f", 1), key, value, key) for value in values]
     errors = [refusal(partial(DIRECTIVES[key], line, ConfigBuilder())) for line in lines]
     assert None in errors
     assert all((error.where, error.key) == ("f:1", key) for error in errors if error)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fastpxe.dnsmasq.syntax.lines import (
     LINE_MAX,
-    Written,
+    SourceLine,
     as_bytes,
     as_text,
     fields,
@@ -22,7 +22,7 @@ from fastpxe.dnsmasq.syntax.model import Where
 from fastpxe.errors import ConfigError
 
 
-def lines(content: bytes) -> list[Written]:
+def lines(content: bytes) -> list[SourceLine]:
     return list(read_lines(content, "f"))
 
 
@@ -42,7 +42,7 @@ def parts(line: str) -> list[str]:
 
 
 def test_a_line_has_its_place_key_value_and_text() -> None:
-    assert lines(b"\n key = a b  # c\n") == [Written(Where("f", 2), "key", "a b", "key = a b")]
+    assert lines(b"\n key = a b  # c\n") == [SourceLine(Where("f", 2), "key", "a b", "key = a b")]
 
 
 @pytest.mark.parametrize("line", ["key=v", "key = v", "\tkey\t=\tv\t", "key=v\r", "key=v #c"])
@@ -142,13 +142,13 @@ def test_a_quoted_key_is_none() -> None:
 
 def test_in_a_file_of_values_a_line_is_one_value() -> None:
     (found,) = read_values(b"a=b,c # d\n", "f", "dhcp-host")
-    assert found == Written(Where("f", 1), "dhcp-host", "a=b,c", "a=b,c")
+    assert found == SourceLine(Where("f", 1), "dhcp-host", "a=b,c", "a=b,c")
 
 
 def test_in_a_file_of_values_a_bad_line_does_not_stop_the_others() -> None:
     bad, good = read_values(b'"\nx\n', "f", "dhcp-host")
     assert isinstance(bad, ConfigError)
-    assert isinstance(good, Written)
+    assert isinstance(good, SourceLine)
 
 
 # --- fields --------------------------------------------------------------------------------------
