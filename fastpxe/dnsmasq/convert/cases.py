@@ -51,9 +51,7 @@ class Gets:
     menu: tuple[Service, ...] = ()
 
     def __or__(self, other: "Gets") -> "Gets":
-        lines = sorted(
-            {*self.lines, *other.lines}, key=lambda line: (line.where.file, line.where.line)
-        )
+        lines = sorted({*self.lines, *other.lines}, key=lambda line: line.where)
         return replace(self, lines=tuple(lines))
 
 

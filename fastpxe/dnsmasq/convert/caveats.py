@@ -12,7 +12,7 @@ from fastpxe.dnsmasq.convert.sample_networks import Site
 from fastpxe.dnsmasq.convert.toml_writer import Trap
 from fastpxe.dnsmasq.engine.choose import MENU_PROMPT
 from fastpxe.dnsmasq.engine.tftp import NO_ROOT, tftp_settings
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, VendorOption, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, Location, VendorOption
 from fastpxe.tftp.packets import TftpSettings
 
 NOT_ENABLED = (
@@ -20,7 +20,7 @@ NOT_ENABLED = (
 )
 
 
-def place(where: Where) -> str:
+def place(where: Location) -> str:
     """Where a line stands, short."""
     return f"{posixpath.basename(where.file)}:{where.line}"
 
@@ -35,7 +35,7 @@ def config_traps(config: DnsmasqConfig, found: Sequence[Site]) -> tuple[Trap, ..
         *_lines(config),
         *((line.where, trap_of(line, why)) for line, why in _ranges(config, found)),
     ]
-    traps.sort(key=lambda pair: (pair[0].file, pair[0].line))
+    traps.sort(key=lambda pair: pair[0])
     return (*_network(config), *_tftp(config), *(trap for _, trap in traps))
 
 
@@ -106,7 +106,7 @@ def _ranges(config: DnsmasqConfig, found: Sequence[Site]) -> Iterator[tuple[Line
                 yield line, f'{why}fastpxe answers on all; write its name: interfaces = ["eth0"]'
 
 
-def _lines(config: DnsmasqConfig) -> Iterator[tuple[Where, Trap]]:
+def _lines(config: DnsmasqConfig) -> Iterator[tuple[Location, Trap]]:
     for line in config.vendor_options:
         why = _prompt(line) if _is_prompt(line) else "fastpxe sends no other options in 43"
         yield line.where, trap_of(line, why)

@@ -17,12 +17,12 @@ from fastpxe.dnsmasq.syntax.model import (
     Boot,
     DnsmasqConfig,
     Ignore,
+    Location,
     PxeOption,
     ReplyDelay,
     Server,
     Service,
     VendorOption,
-    Where,
 )
 
 DISCOVERY_CONTROL = 6
@@ -46,7 +46,7 @@ Pairs = tuple[tuple[int, bytes], ...]
 class Loser(msgspec.Struct, frozen=True):
     """A line that was looked at and not taken."""
 
-    where: Where
+    where: Location
     text: str
     why: str
 

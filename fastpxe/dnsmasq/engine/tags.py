@@ -12,14 +12,14 @@ import msgspec
 
 from fastpxe.dnsmasq.engine.facts import Facts, HostHit
 from fastpxe.dnsmasq.engine.ranges import Candidate, same_net
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Host, Tag, TagIf, Tags, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Host, Location, Tag, TagIf, Tags
 
 
 class Tagged(msgspec.Struct, frozen=True):
     """A tag that is set, and why: the line that sets it, or what does."""
 
     name: str
-    why: Where | str
+    why: Location | str
 
     def __str__(self) -> str:
         return f"{self.name} ({self.why})"

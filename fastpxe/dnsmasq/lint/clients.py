@@ -177,7 +177,7 @@ def _ipxe_loop(seen: Iterable[Seen]) -> Iterator[Finding]:
         return
     files = dict.fromkeys(file for _, file, _ in given)
     parts = (f"{file} to {arches_text(a for _, f, a in given if f == file)}" for file in files)
-    first = min((line for line, _, _ in given), key=_place)
+    first = min((line for line, _, _ in given), key=lambda line: line.where)
     yield Finding(
         name="ipxe-loop",
         where=str(first.where),
@@ -186,10 +186,6 @@ def _ipxe_loop(seen: Iterable[Seen]) -> Iterator[Finding]:
         advice="dhcp-match=set:ipxe,175 and dhcp-boot=tag:ipxe,SCRIPT; write tag:!ipxe in each "
         "pxe-service",
     )
-
-
-def _place(line: Line) -> tuple[str, int]:
-    return line.where.file, line.where.line
 
 
 # --- classes ------------------------------------------------------------------------------------

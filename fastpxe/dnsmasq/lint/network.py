@@ -29,7 +29,7 @@ def check_network(
 def where_of(config: DnsmasqConfig) -> str:
     """A place for what is about the whole: the first line that says anything of clients."""
     lines: tuple[Line, ...] = (*config.ranges, *config.boots, *config.services)
-    first = min((line.where for line in lines), key=lambda w: (w.file, w.line), default=None)
+    first = min((line.where for line in lines), default=None)
     return "the configuration" if first is None else str(first)
 
 

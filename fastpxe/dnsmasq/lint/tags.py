@@ -6,7 +6,7 @@ Sources: dnsmasq 2.90 and its behaviour.
 import difflib
 from collections.abc import Collection, Iterator, Sequence
 
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Tag, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Location, Tag
 from fastpxe.findings import Finding
 
 # Tags that dnsmasq sets by itself, besides the names of interfaces.
@@ -20,7 +20,7 @@ def check_tags(config: DnsmasqConfig, interfaces: Sequence[Interface] | None) ->
     yield from _never_set(config, interfaces)
 
 
-def _setters(config: DnsmasqConfig) -> Iterator[tuple[str, Where]]:
+def _setters(config: DnsmasqConfig) -> Iterator[tuple[str, Location]]:
     """Every tag that a line sets, and where."""
     yield from ((line.sets, line.where) for line in config.matches)
     yield from ((line.sets, line.where) for line in config.class_matches)
@@ -32,7 +32,7 @@ def _setters(config: DnsmasqConfig) -> Iterator[tuple[str, Where]]:
     yield from ((line.sets, line.where) for line in config.ranges if line.sets is not None)
 
 
-def _tests(config: DnsmasqConfig) -> Iterator[tuple[Tag, Where]]:
+def _tests(config: DnsmasqConfig) -> Iterator[tuple[Tag, Location]]:
     """Every tag that a line which counts for a proxy tests, and where."""
     yield from ((tag, line.where) for line in config.boots for tag in line.tags)
     yield from ((tag, line.where) for line in config.services for tag in line.tags)

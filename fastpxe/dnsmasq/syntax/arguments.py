@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from fastpxe.dnsmasq.syntax.keywords import KEYS, Key
 from fastpxe.dnsmasq.syntax.lines import SourceLine
-from fastpxe.dnsmasq.syntax.model import Where
+from fastpxe.dnsmasq.syntax.model import Location
 from fastpxe.errors import ConfigError
 
 SOURCE = "command line"
@@ -22,7 +22,7 @@ def read_arguments(arguments: Sequence[str]) -> Iterator[SourceLine]:
     rest = iter(enumerate(arguments, 1))
     are_over = False
     for number, argument in rest:
-        where = Where(SOURCE, number)
+        where = Location(SOURCE, number)
         if are_over or argument[:1] != "-" or argument == "-":
             if argument.strip():
                 raise _error(where, argument, "is no option; write --KEY or --KEY=VALUE")
@@ -34,7 +34,7 @@ def read_arguments(arguments: Sequence[str]) -> Iterator[SourceLine]:
             yield from _letters(where, argument, rest)
 
 
-def _long(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> SourceLine:
+def _long(where: Location, argument: str, rest: Iterator[tuple[int, str]]) -> SourceLine:
     name, equals, value = argument[2:].partition("=")
     key = _find(where, argument, name)
     if equals and key.argument == "none":
@@ -44,7 +44,7 @@ def _long(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> Sourc
     return _line(where, key, argument, value if equals else None)
 
 
-def _find(where: Where, argument: str, name: str) -> Key:
+def _find(where: Location, argument: str, name: str) -> Key:
     if name in KEYS:
         return KEYS[name]
     found = [key for key in KEYS.values() if key.name.startswith(name) and not key.is_newer]
@@ -56,7 +56,9 @@ def _find(where: Where, argument: str, name: str) -> Key:
     return found[0]
 
 
-def _letters(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> Iterator[SourceLine]:
+def _letters(
+    where: Location, argument: str, rest: Iterator[tuple[int, str]]
+) -> Iterator[SourceLine]:
     """-d, -dk, -u root, -uroot."""
     for at, letter in enumerate(argument[1:], 2):
         key = next((key for key in KEYS.values() if key.short == letter), None)
@@ -69,14 +71,14 @@ def _letters(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> It
         return
 
 
-def _next(where: Where, argument: str, rest: Iterator[tuple[int, str]]) -> str:
+def _next(where: Location, argument: str, rest: Iterator[tuple[int, str]]) -> str:
     _, value = next(rest, (0, None))
     if value is None:
         raise _error(where, argument, "needs a value after it")
     return value
 
 
-def _line(where: Where, key: Key, argument: str, value: str | None) -> SourceLine:
+def _line(where: Location, key: Key, argument: str, value: str | None) -> SourceLine:
     text = argument if value is None or argument.endswith(value) else f"{argument} {value}"
     as_characters = None
     if value is not None:
@@ -84,5 +86,5 @@ def _line(where: Where, key: Key, argument: str, value: str | None) -> SourceLin
     return SourceLine(where, key.name, as_characters, text)
 
 
-def _error(where: Where, argument: str, why: str) -> ConfigError:
+def _error(where: Location, argument: str, why: str) -> ConfigError:
     return ConfigError(f'"{argument}" {why}', where=str(where))

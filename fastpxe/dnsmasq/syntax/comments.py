@@ -2,24 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 
-from fastpxe.dnsmasq.syntax.model import Where
+from fastpxe.dnsmasq.syntax.model import Location
 
-Comments = Mapping[Where, tuple[str, ...]]
+Comments = Mapping[Location, tuple[str, ...]]
 
 
-def comments(content: bytes, file: str) -> dict[Where, tuple[str, ...]]:
+def comments(content: bytes, file: str) -> dict[Location, tuple[str, ...]]:
     """Those of a file, by the line that they stand above."""
     return dict(_found(content.decode("utf-8", "replace").splitlines(), file))
 
 
-def _found(lines: list[str], file: str) -> Iterator[tuple[Where, tuple[str, ...]]]:
+def _found(lines: list[str], file: str) -> Iterator[tuple[Location, tuple[str, ...]]]:
     above: list[str] = []
     for number, line in enumerate(map(str.strip, lines), 1):
         if line.startswith("#"):
             above.append(_clean(line))
         else:
             if above and line:
-                yield Where(file, number), tuple(above)
+                yield Location(file, number), tuple(above)
             above = []
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fastpxe.dnsmasq.syntax.model import Where
+from fastpxe.dnsmasq.syntax.model import Location
 from fastpxe.errors import ConfigError
 
 LINE_MAX = 1024  # bytes; the rest of a longer line is read as a line of its own
@@ -29,7 +29,7 @@ _SPACES = " \t\n\v\f\r"
 class SourceLine(msgspec.Struct, frozen=True):
     """A line: its key, its value if there is a `=`, and its text as written, without comment."""
 
-    where: Where
+    where: Location
     key: str
     value: str | None
     text: str
@@ -62,14 +62,14 @@ def read_values(content: bytes, file: str, key: str) -> Iterator[SourceLine | Co
             yield SourceLine(where, key, bare, text)
 
 
-def _lines(content: bytes, file: str) -> Iterator[tuple[Where, str]]:
+def _lines(content: bytes, file: str) -> Iterator[tuple[Location, str]]:
     for number, line in enumerate(content.decode("latin-1").split("\n"), 1):
         for start in range(0, len(line) or 1, LINE_MAX):
             piece = line[start : start + LINE_MAX]
-            yield Where(file, number), piece.partition("\0")[0]
+            yield Location(file, number), piece.partition("\0")[0]
 
 
-def _unquote(line: str, where: Where) -> tuple[str, str]:
+def _unquote(line: str, where: Location) -> tuple[str, str]:
     """The line without quotes, comment and outer blanks; and the same with its quotes."""
     bare: list[str] = []
     is_after_space = True
@@ -92,7 +92,7 @@ def _unquote(line: str, where: Where) -> tuple[str, str]:
     return "".join(bare).strip(" "), _decode(line[:at].strip(_SPACES))
 
 
-def _quoted(line: str, at: int, where: Where) -> tuple[list[str], int]:
+def _quoted(line: str, at: int, where: Location) -> tuple[list[str], int]:
     """The characters up to the closing quote, and where the text goes on."""
     inside: list[str] = []
     while at < len(line) and line[at] != '"':
@@ -107,7 +107,7 @@ def _quoted(line: str, at: int, where: Where) -> tuple[list[str], int]:
     return inside, at + 1
 
 
-def _key_and_value(bare: str, where: Where, text: str) -> SourceLine:
+def _key_and_value(bare: str, where: Location, text: str) -> SourceLine:
     key, equals, value = bare.partition("=")
     key = key.rstrip(" ")
     if key != plain(key):

@@ -11,8 +11,8 @@ import msgspec
 from fastpxe.dhcp.identity import Pattern
 
 
-class Where(msgspec.Struct, frozen=True):
-    """Where a line stands. `file` is "command line" for options given there."""
+class Location(msgspec.Struct, frozen=True, order=True):
+    """The file and number of a line. `file` is "command line" for options given there."""
 
     file: str
     line: int
@@ -24,7 +24,7 @@ class Where(msgspec.Struct, frozen=True):
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What every directive has. `text` is the line as written, without comment."""
 
-    where: Where
+    where: Location
     text: str
 
 
@@ -259,7 +259,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 class Note(msgspec.Struct, frozen=True):
     """A directive that was accepted and changes nothing here, and why; its line, if it has one."""
 
-    where: Where
+    where: Location
     key: str
     why: str
     text: str = ""

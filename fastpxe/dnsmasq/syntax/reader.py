@@ -25,7 +25,7 @@ from fastpxe.dnsmasq.syntax.lines import (
     read_values,
     whole_number,
 )
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Note, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Location, Note
 from fastpxe.dnsmasq.syntax.names import ETC_HOSTS, hosts_file_names, resolve
 from fastpxe.errors import ConfigError
 
@@ -163,7 +163,7 @@ class _Reader:
     def _note_left_out(self, error: ConfigError, key: str) -> None:
         file, _, number = error.where.rpartition(":")
         why = f"this line is left out: {error.message}"
-        self.builder.notes.append(Note(Where(file, int(number)), key, why))
+        self.builder.notes.append(Note(Location(file, int(number)), key, why))
 
     def _contents(self, line: SourceLine) -> Iterator[tuple[str, bytes]]:
         """The file that the line names, or all files of the directory."""

@@ -9,7 +9,7 @@ from packets import discover, message, request_4011, tlv
 
 from fastpxe.dnsmasq.engine.choose import Names, build_menu, choose_last, choose_pxe_options
 from fastpxe.dnsmasq.engine.engine import Answer
-from fastpxe.dnsmasq.syntax.model import PxeOption, Server, Tag, Where
+from fastpxe.dnsmasq.syntax.model import Location, PxeOption, Server, Tag
 
 SOURCE = "10.77.0.100"
 OWN = IPv4Address("10.77.0.2")
@@ -202,7 +202,7 @@ def test_a_vendor_option_10_is_a_prompt() -> None:
 
 def pxe_option(code: int, value: bytes, *tags: str, is_address_list: bool = False) -> PxeOption:
     return PxeOption(
-        where=Where("f", 1),
+        where=Location("f", 1),
         text="",
         tags=tuple(map(Tag, tags)),
         code=code,

@@ -7,6 +7,7 @@ from dnsmasq_text import read, refused
 
 from fastpxe.dnsmasq.syntax.model import (
     Boot,
+    Location,
     PxeOption,
     ReplyDelay,
     Server,
@@ -14,10 +15,9 @@ from fastpxe.dnsmasq.syntax.model import (
     Tag,
     Tags,
     VendorOption,
-    Where,
 )
 
-HERE = Where("f.conf", 2)
+HERE = Location("f.conf", 2)
 FOG = Server(IPv4Address("10.88.0.9"))
 
 

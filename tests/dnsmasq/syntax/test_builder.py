@@ -2,7 +2,7 @@
 
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.lines import SourceLine
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Location
 
 
 def test_nothing_read_is_an_empty_configuration() -> None:
@@ -16,6 +16,6 @@ def test_two_builders_share_no_list() -> None:
 
 def test_a_note_has_the_place_and_key_of_its_line() -> None:
     builder = ConfigBuilder()
-    builder.note(SourceLine(Where("f", 1), "user", "x", "user=x"), "why")
+    builder.note(SourceLine(Location("f", 1), "user", "x", "user=x"), "why")
     (note,) = builder.finish({}).notes
-    assert (note.where, note.key, note.why) == (Where("f", 1), "user", "why")
+    assert (note.where, note.key, note.why) == (Location("f", 1), "user", "why")

@@ -6,7 +6,7 @@ import pytest
 from dnsmasq_text import read, refused
 
 from fastpxe.dhcp.identity import Pattern
-from fastpxe.dnsmasq.syntax.model import Host, HostMac, Tag, Where
+from fastpxe.dnsmasq.syntax.model import Host, HostMac, Location, Tag
 
 MAC = "52:54:00:12:34:56"
 EXACT = HostMac(None, Pattern(bytes.fromhex("525400123456"), b"\xff" * 6), is_exact=True)
@@ -21,7 +21,7 @@ def test_a_host_has_its_fields_in_any_order() -> None:
     line = f"set:a,{MAC},net:b,lab1.example,tag:!c,10.0.0.5,1h,id:01:02,ignore"
     assert read(f"\ndhcp-host={line}").hosts == (
         Host(
-            where=Where("f.conf", 2),
+            where=Location("f.conf", 2),
             text=f"dhcp-host={line}",
             macs=(EXACT,),
             client_ids=(b"\1\2",),

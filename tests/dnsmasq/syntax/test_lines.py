@@ -18,7 +18,7 @@ from fastpxe.dnsmasq.syntax.lines import (
     split,
     whole_number,
 )
-from fastpxe.dnsmasq.syntax.model import Where
+from fastpxe.dnsmasq.syntax.model import Location
 from fastpxe.errors import ConfigError
 
 
@@ -42,7 +42,9 @@ def parts(line: str) -> list[str]:
 
 
 def test_a_line_has_its_place_key_value_and_text() -> None:
-    assert lines(b"\n key = a b  # c\n") == [SourceLine(Where("f", 2), "key", "a b", "key = a b")]
+    assert lines(b"\n key = a b  # c\n") == [
+        SourceLine(Location("f", 2), "key", "a b", "key = a b")
+    ]
 
 
 @pytest.mark.parametrize("line", ["key=v", "key = v", "\tkey\t=\tv\t", "key=v\r", "key=v #c"])
@@ -142,7 +144,7 @@ def test_a_quoted_key_is_none() -> None:
 
 def test_in_a_file_of_values_a_line_is_one_value() -> None:
     (found,) = read_values(b"a=b,c # d\n", "f", "dhcp-host")
-    assert found == SourceLine(Where("f", 1), "dhcp-host", "a=b,c", "a=b,c")
+    assert found == SourceLine(Location("f", 1), "dhcp-host", "a=b,c", "a=b,c")
 
 
 def test_in_a_file_of_values_a_bad_line_does_not_stop_the_others() -> None:

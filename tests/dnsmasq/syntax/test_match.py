@@ -8,6 +8,7 @@ from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
     Elements,
     Ignore,
+    Location,
     MacMatch,
     Match,
     NameMatch,
@@ -16,10 +17,9 @@ from fastpxe.dnsmasq.syntax.model import (
     Tag,
     TagIf,
     Tags,
-    Where,
 )
 
-HERE = Where("f.conf", 2)
+HERE = Location("f.conf", 2)
 
 BY_SUBSTRING = ["dhcp-vendorclass", "dhcp-userclass"]
 BY_RELAY = ["dhcp-circuitid", "dhcp-remoteid", "dhcp-subscrid"]
@@ -66,7 +66,7 @@ def test_the_classes_are_substrings_in_the_order_of_the_lines() -> None:
     config = read("dhcp-userclass=set:ipxe,iPXE\ndhcp-vendorclass=BIOS,  PXEClient:Arch:00000 ")
     assert config.class_matches == (
         ClassMatch(
-            where=Where("f.conf", 1),
+            where=Location("f.conf", 1),
             text="dhcp-userclass=set:ipxe,iPXE",
             sets="ipxe",
             code=77,

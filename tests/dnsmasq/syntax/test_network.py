@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 from dnsmasq_text import read, refused
 
-from fastpxe.dnsmasq.syntax.model import Network, Tftp, TftpRoot, Where
+from fastpxe.dnsmasq.syntax.model import Location, Network, Tftp, TftpRoot
 
 A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
 
@@ -143,12 +143,12 @@ def test_a_root_alone_turns_nothing_on() -> None:
 def test_roots() -> None:
     assert tftp("tftp-root=/a b,eth0\ntftp-root=/t").roots == (
         TftpRoot(
-            where=Where("f.conf", 1),
+            where=Location("f.conf", 1),
             text="tftp-root=/a b,eth0",
             path="/a b",
             interface="eth0",
         ),
-        TftpRoot(where=Where("f.conf", 2), text="tftp-root=/t", path="/t", interface=None),
+        TftpRoot(where=Location("f.conf", 2), text="tftp-root=/t", path="/t", interface=None),
     )
 
 

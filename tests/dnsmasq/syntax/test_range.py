@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 from dnsmasq_text import read, refused
 
-from fastpxe.dnsmasq.syntax.model import Range, Tag, Where
+from fastpxe.dnsmasq.syntax.model import Location, Range, Tag
 
 
 def only(line: str) -> Range:
@@ -16,7 +16,7 @@ def only(line: str) -> Range:
 def test_a_proxy_range() -> None:
     assert read("\ndhcp-range=tag:!a,set:b,10.88.0.1,proxy,255.255.255.0").ranges == (
         Range(
-            where=Where("f.conf", 2),
+            where=Location("f.conf", 2),
             text="dhcp-range=tag:!a,set:b,10.88.0.1,proxy,255.255.255.0",
             address=IPv4Address("10.88.0.1"),
             end=None,
