@@ -16,7 +16,7 @@ from fastpxe.dhcp.decode import decode
 from fastpxe.dhcp.identity import Pattern, microsoft_order, parse_mac, parse_uuid
 from fastpxe.dnsmasq.engine import explain as dnsmasq_explain
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import FastpxeError, MalformedPacket
 from fastpxe.explanation import Explanation, Step
 from fastpxe.firmware.requests import Client
@@ -247,7 +247,7 @@ class _Dnsmasq:
     """A dnsmasq configuration to be explained."""
 
     def __init__(self, config: DnsmasqConfig, address: IPv4Interface | None) -> None:
-        present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]
+        present = [InterfaceAddresses(name=i.name, networks=i.networks) for i in all_interfaces()]
         interfaces, self._interface = dnsmasq_explain.place(config, present, address)
         self._engine = Engine(config, interfaces)
 

@@ -15,7 +15,7 @@ from fastpxe.dnsmasq.convert.tags import Env, Tagger, Untranslated, all_hold, de
 from fastpxe.dnsmasq.engine.choose import FIRST_UEFI_ARCH, Names, build_menu
 from fastpxe.dnsmasq.engine.decide import is_named
 from fastpxe.dnsmasq.engine.message import octets
-from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Line, Server, Service
+from fastpxe.dnsmasq.syntax.model import BootServer, DhcpBoot, DnsmasqConfig, Line, PxeService
 from fastpxe.policy.conditions import (
     NO,
     YES,
@@ -48,7 +48,7 @@ class Gets:
     file: str = ""
     server: IPv4Address | None = None
     lines: tuple[Line, ...] = field(default=(), compare=False)
-    menu: tuple[Service, ...] = ()
+    menu: tuple[PxeService, ...] = ()
 
     def __or__(self, other: "Gets") -> "Gets":
         lines = sorted({*self.lines, *other.lines}, key=lambda line: line.where)
@@ -113,7 +113,7 @@ class Decider:
                 gets = when(all_hold(line.tags, env), always(self._boot(line)), gets)
         return gets
 
-    def _boot(self, line: Boot) -> Gets:
+    def _boot(self, line: DhcpBoot) -> Gets:
         file = octets(line.file)[:FILE_MAX]
         if not file:
             return Gets("nothing", lines=(line,))
@@ -122,10 +122,10 @@ class Decider:
     def _menu(
         self,
         arch: int,
-        services: Sequence[Service],
+        services: Sequence[PxeService],
         env: Env,
         boots: Cases[Gets],
-        chosen: tuple[Service, ...] = (),
+        chosen: tuple[PxeService, ...] = (),
     ) -> Cases[Gets]:
         """What an architecture gets: a branch for each service, with it and without."""
         if not services:
@@ -136,7 +136,9 @@ class Decider:
         with_it = boots if test == NO else self._menu(arch, others, env, boots, (*chosen, line))
         return when(test, with_it, without)
 
-    def _entries(self, arch: int, entries: tuple[Service, ...], boots: Cases[Gets]) -> Cases[Gets]:
+    def _entries(
+        self, arch: int, entries: tuple[PxeService, ...], boots: Cases[Gets]
+    ) -> Cases[Gets]:
         files = [entry for entry in entries if entry.basename is not None]
         if arch >= FIRST_UEFI_ARCH and len(files) == 1:
             return always(self._entry(files[0]))
@@ -150,7 +152,7 @@ class Decider:
         of_ipxe = tuple((c, gets if gets.kind == "file" else first) for c, gets in boots)
         return when(only(IPXE), of_ipxe, always(first))
 
-    def _entry(self, line: Service) -> Gets:
+    def _entry(self, line: PxeService) -> Gets:
         """A menu's entry, once it is chosen."""
         if line.basename is None:
             return Gets("elsewhere" if line.type else "local", lines=(line,))
@@ -158,7 +160,7 @@ class Decider:
         file = file if b"." in file else file + b".0"
         return self._file(file[:FILE_MAX], line.server, (line,))
 
-    def _file(self, file: bytes, server: Server, lines: tuple[Line, ...]) -> Gets:
+    def _file(self, file: bytes, server: BootServer, lines: tuple[Line, ...]) -> Gets:
         address = self.names.resolve(server) if is_named(server) else None
         if address is not None and not int(address):
             address = None

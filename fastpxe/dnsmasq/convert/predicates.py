@@ -7,11 +7,11 @@ from fastpxe.dhcp.constants import Option
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpHost,
+    DhcpMatch,
     Elements,
-    Host,
     Line,
     MacMatch,
-    Match,
     NameMatch,
     Prefix,
     Present,
@@ -39,7 +39,7 @@ def condition_of(line: Line) -> Condition:
             return _class(code, Text(substring, "contains"))
         case MacMatch(htype=htype, pattern=pattern):
             return Condition(macs=(_mac(htype, pattern),))
-        case Match():
+        case DhcpMatch():
             return _match(line)
         case RelayMatch():
             raise Untold("what a relay adds (option 82)")
@@ -48,13 +48,13 @@ def condition_of(line: Line) -> Condition:
     raise Untold("a test of its own")
 
 
-def macs_of(line: Host) -> list[Pattern]:
+def macs_of(line: DhcpHost) -> list[Pattern]:
     """The MACs that a dhcp-host knows its clients by."""
     usual = [mac for mac in line.macs if _is_usual(mac.htype, mac.pattern)]
     return [_clean(mac.pattern) for mac in usual]
 
 
-def untold_of(line: Host) -> str:
+def untold_of(line: DhcpHost) -> str:
     """What else it knows them by."""
     if any(i != b"*" for i in line.client_ids):
         return "the client's identifier (option 61)"
@@ -94,7 +94,7 @@ def _writable(text: Text) -> Text:
     return text
 
 
-def _match(line: Match) -> Condition:
+def _match(line: DhcpMatch) -> Condition:
     if line.enterprise is not None:
         raise Untold("an item of option 124")
     match line.code, line.value:

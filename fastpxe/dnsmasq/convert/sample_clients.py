@@ -17,12 +17,12 @@ from fastpxe.dnsmasq.convert.sample_networks import Site
 from fastpxe.dnsmasq.engine.message import octets
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpHost,
+    DhcpMatch,
     DnsmasqConfig,
     Elements,
-    Host,
     Line,
     MacMatch,
-    Match,
     NameMatch,
     Prefix,
     RelayMatch,
@@ -158,7 +158,7 @@ def marks_of(line: Line) -> list[Mark]:
     match line:
         case MacMatch(pattern=pattern):
             return _mac(line, [pattern])
-        case Host():
+        case DhcpHost():
             return [*_mac(line, [mac.pattern for mac in line.macs]), *_names(line)]
         case ClassMatch(code=code, substring=text):
             return [] if text == IPXE else [_class(line, code, text)]
@@ -166,7 +166,7 @@ def marks_of(line: Line) -> list[Mark]:
             return [_option(line, Option.RELAY_AGENT, bytes([code, len(value)]) + value)]
         case NameMatch(name=name):
             return [_option(line, 12, octets(name))]
-        case Match():
+        case DhcpMatch():
             return _match(line)
     return []
 
@@ -183,7 +183,7 @@ def _fixed(line: Line, field: str, value: bytes) -> Mark:
     return Mark(line, frozenset({field}), lambda _: {field: value})
 
 
-def _names(line: Host) -> Iterator[Mark]:
+def _names(line: DhcpHost) -> Iterator[Mark]:
     if line.name:
         yield _option(line, 12, octets(line.name))
     yield from (_option(line, Option.CLIENT_ID, i) for i in line.client_ids if i not in (b"*", b""))
@@ -208,7 +208,7 @@ def _class(line: Line, code: int, text: bytes) -> Mark:
     return Mark(line, frozenset({"vendor_class"}), changes)
 
 
-def _match(line: Match) -> list[Mark]:
+def _match(line: DhcpMatch) -> list[Mark]:
     value = _example(line.value)
     if line.enterprise is not None:
         items = bytes([len(value)]) + value

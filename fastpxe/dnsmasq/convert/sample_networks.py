@@ -13,7 +13,7 @@ import msgspec
 
 from fastpxe.dnsmasq.engine.engine import Engine
 from fastpxe.dnsmasq.engine.ranges import Place
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Range
+from fastpxe.dnsmasq.syntax.model import DhcpRange, DnsmasqConfig, InterfaceAddresses
 
 GUESSED_MASK = IPv4Address("255.255.255.0")
 SITES_MAX = 32
@@ -67,7 +67,7 @@ def sites(config: DnsmasqConfig) -> tuple[Engine, tuple[Site, ...]]:
     return engine, tuple(found)
 
 
-def network_of(line: Range) -> IPv4Network | None:
+def network_of(line: DhcpRange) -> IPv4Network | None:
     """The network of a range; None for a netmask that is none."""
     mask = GUESSED_MASK if line.netmask is None else line.netmask
     try:
@@ -76,7 +76,7 @@ def network_of(line: Range) -> IPv4Network | None:
         return None
 
 
-def _made_up(config: DnsmasqConfig) -> Iterator[tuple[Interface, bool]]:
+def _made_up(config: DnsmasqConfig) -> Iterator[tuple[InterfaceAddresses, bool]]:
     seen: list[IPv4Network] = []
     names = _names(config)
     for line in config.ranges:
@@ -90,7 +90,7 @@ def _made_up(config: DnsmasqConfig) -> Iterator[tuple[Interface, bool]]:
         name = next(names, None)
         if name is None or len(seen) > SITES_MAX:
             return
-        yield Interface(name=name, networks=(address,)), line.netmask is None
+        yield InterfaceAddresses(name=name, networks=(address,)), line.netmask is None
 
 
 def _names(config: DnsmasqConfig) -> Iterator[str]:

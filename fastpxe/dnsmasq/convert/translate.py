@@ -16,7 +16,15 @@ from fastpxe.dnsmasq.convert.sample_networks import Site, sites
 from fastpxe.dnsmasq.convert.tags import Untranslated
 from fastpxe.dnsmasq.convert.toml_writer import BootRule, Trap, document, is_writable
 from fastpxe.dnsmasq.syntax.comments import Comments
-from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Host, Ignore, Line, Service, Tag
+from fastpxe.dnsmasq.syntax.model import (
+    DhcpBoot,
+    DhcpHost,
+    DnsmasqConfig,
+    Ignore,
+    Line,
+    PxeService,
+    Tag,
+)
 from fastpxe.policy.compiler import is_ipxe_binary
 from fastpxe.policy.conditions import Cases, Condition, TooManyCases, meet
 from fastpxe.policy.rules import HTTP_ARCHES
@@ -111,7 +119,7 @@ def _cases(
 
 def _matters(config: DnsmasqConfig, line: Line) -> bool:
     """Whether a tag of the line is asked for; one dhcp-host takes the place of another."""
-    lines = config.hosts if isinstance(line, Host) else (line,)
+    lines = config.hosts if isinstance(line, DhcpHost) else (line,)
     return any(_sets(one) & _tested(config) for one in lines)
 
 
@@ -143,7 +151,7 @@ _DNSMASQ_S_OWN = frozenset(("known", "known-othernet", "cpewan-id", ""))
 
 
 def _sets(line: Line) -> frozenset[str]:
-    if isinstance(line, Host):
+    if isinstance(line, DhcpHost):
         return frozenset(("known", "known-othernet", *line.sets))
     return frozenset((line.sets,))  # type: ignore[attr-defined]
 
@@ -287,7 +295,7 @@ def _menu(gets: Gets) -> Iterator[Trap]:
 
 
 def _tags(line: Line) -> tuple[Tag, ...]:
-    return line.tags if isinstance(line, Boot | Service | Ignore) else ()
+    return line.tags if isinstance(line, DhcpBoot | PxeService | Ignore) else ()
 
 
 def _name(gets: Gets) -> str:

@@ -18,7 +18,7 @@ from fastpxe.dnsmasq.convert.translate import LACKS, TWO_TEXTS, URL, Translation
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.engine.message import read
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, Service
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, PxeService
 from fastpxe.firmware.boot import Booted, boot
 from fastpxe.firmware.requests import Client
 from fastpxe.policy import compiler
@@ -125,7 +125,7 @@ class _Dnsmasq:
             interface=self.site.interface, port=port, source=source, source_port=source_port
         )
         answer = self.engine.answer(datagram, arrival)
-        if self.line is None or not isinstance(self.line, Service):  # a menu's first entry stays
+        if self.line is None or not isinstance(self.line, PxeService):  # a menu's first entry stays
             self.line = _line(answer.decision) or self.line
         return answer.data if isinstance(answer, Answer) else None
 

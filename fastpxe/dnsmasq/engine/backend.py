@@ -13,7 +13,7 @@ from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine, Silence
 from fastpxe.dnsmasq.engine.log_labels import DnsmasqNames, Labels, label_of
 from fastpxe.dnsmasq.engine.message import Message, read
 from fastpxe.dnsmasq.engine.render import Template
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import MalformedPacket
 from fastpxe.events import Labelled
 from fastpxe.firmware.requests import Client
@@ -38,7 +38,7 @@ class DnsmasqAnswers:
     """
 
     def __init__(
-        self, config: DnsmasqConfig, interfaces: Sequence[Interface], *, seed: int
+        self, config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses], *, seed: int
     ) -> None:
         self.config = config
         self.engine = Engine(config, interfaces)

@@ -14,14 +14,14 @@ import msgspec
 from fastpxe.dnsmasq.engine.message import NO_ADDRESS, octets
 from fastpxe.dnsmasq.engine.tags import explain_unmet, unmet
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
+    BootServer,
+    DhcpBoot,
     DnsmasqConfig,
     Ignore,
     Location,
     PxeOption,
+    PxeService,
     ReplyDelay,
-    Server,
-    Service,
     VendorOption,
 )
 
@@ -39,7 +39,7 @@ ASK_LISTED_SERVERS = 3
 MAY_BROADCAST = 2
 USE_FILE = 8
 
-LineT = TypeVar("LineT", Boot, ReplyDelay)
+LineT = TypeVar("LineT", DhcpBoot, ReplyDelay)
 Pairs = tuple[tuple[int, bytes], ...]
 
 
@@ -62,8 +62,8 @@ class Choice(msgspec.Struct, Generic[LineT], frozen=True):
 class Services(msgspec.Struct, frozen=True):
     """The entries of the menu, in order. `single` is the one that replaces it for UEFI, or None."""
 
-    entries: tuple[Service, ...] = ()
-    single: Service | None = None
+    entries: tuple[PxeService, ...] = ()
+    single: PxeService | None = None
     losers: tuple[Loser, ...] = ()
 
 
@@ -74,7 +74,7 @@ class Names:
         self.known = known
         self.warnings: list[str] = []
 
-    def resolve(self, server: Server) -> IPv4Address:
+    def resolve(self, server: BootServer) -> IPv4Address:
         """The server's address; zero for a name that is not known, and for no server."""
         if server.address is not None:
             return server.address
@@ -123,7 +123,7 @@ def ignoring(lines: Sequence[Ignore], have: Collection[str]) -> Ignore | None:
     return next((i for i in lines if i.tags and unmet(i.tags, have) is None), None)
 
 
-def choose_services(services: Sequence[Service], arch: int, have: Collection[str]) -> Services:
+def choose_services(services: Sequence[PxeService], arch: int, have: Collection[str]) -> Services:
     """The menu of an architecture.
 
     UEFI firmware makes a mess of menus, so one entry alone with a basename is no menu there: the
@@ -181,7 +181,7 @@ def with_own(addresses: bytes, own: IPv4Address) -> bytes:
 
 
 def build_menu(
-    entries: Sequence[Service], own: IPv4Address, names: Names, *, has_prompt: bool
+    entries: Sequence[PxeService], own: IPv4Address, names: Names, *, has_prompt: bool
 ) -> Pairs:
     """Sub-options 6, 10 (unless a prompt is configured), 8 and 9 from the menu's entries.
 

@@ -36,7 +36,7 @@ from fastpxe.dnsmasq.engine.tags import (
     unmet,
     with_range,
 )
-from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Server, Service
+from fastpxe.dnsmasq.syntax.model import BootServer, DhcpBoot, DnsmasqConfig, PxeService
 
 WITH_CREDENTIALS = 0x8000  # of a boot item's layer: PXE 2.1 section 2.2.3 (BIS)
 
@@ -220,7 +220,7 @@ def sub_options_of(config: DnsmasqConfig, facts: Facts, have: Collection[str]) -
     return tuple((line.code, line.value) for line in lines)
 
 
-def boot_file(line: Boot, default: IPv4Address, lookups: Names) -> tuple[IPv4Address, bytes]:
+def boot_file(line: DhcpBoot, default: IPv4Address, lookups: Names) -> tuple[IPv4Address, bytes]:
     """The siaddr and file of a dhcp-boot; a proxy never sends its server name."""
     if is_named(line.server):
         return lookups.resolve(line.server), octets(line.file)
@@ -228,7 +228,7 @@ def boot_file(line: Boot, default: IPv4Address, lookups: Names) -> tuple[IPv4Add
 
 
 def single_file(
-    service: Service, own: IPv4Address, lookups: Names
+    service: PxeService, own: IPv4Address, lookups: Names
 ) -> tuple[IPv4Address, bytes, bytes]:
     """The siaddr, file and sname of the one service that a UEFI client has."""
     server = service.server
@@ -238,12 +238,12 @@ def single_file(
     return siaddr, file if b"." in file else file + b".0", sname
 
 
-def is_named(server: Server) -> bool:
+def is_named(server: BootServer) -> bool:
     """Whether a server is given; 0.0.0.0 is none."""
     return bool(server.name) or (server.address is not None and int(server.address) != 0)
 
 
-def explain_offer(boot: Choice[Boot], services: Services) -> Iterator[str]:
+def explain_offer(boot: Choice[DhcpBoot], services: Services) -> Iterator[str]:
     for service in services.entries:
         yield f"menu entry {service.type:#06x}: {service.where}: {service.text}"
     if services.single is not None:
@@ -291,7 +291,7 @@ def acknowledge(
     config: DnsmasqConfig,
     facts: Facts,
     so_far: Decision,
-    item: Service,
+    item: PxeService,
     *,
     chosen: Candidate,
     vendor: str,

@@ -11,7 +11,7 @@ from fastpxe.dhcp.decode import arch_name
 from fastpxe.dnsmasq.engine.choose import Names
 from fastpxe.dnsmasq.engine.decide import is_named
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4
-from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Note, Service
+from fastpxe.dnsmasq.syntax.model import DhcpBoot, DnsmasqConfig, Note, PxeService
 from fastpxe.findings import Finding
 from fastpxe.policy.rules import HTTP_ARCHES
 
@@ -55,7 +55,7 @@ def _hidden_boots(config: DnsmasqConfig) -> Iterator[Finding]:
                 break
 
 
-def _server_as_name(boot: Boot) -> Iterator[Finding]:
+def _server_as_name(boot: DhcpBoot) -> Iterator[Finding]:
     """The second field is a name that no proxy reply has; the address belongs into the third."""
     words = boot.sname.split()
     addresses = [word for word in words if read_ipv4(word) is not None]
@@ -73,7 +73,7 @@ def _server_as_name(boot: Boot) -> Iterator[Finding]:
 
 def _unknown_names(config: DnsmasqConfig) -> Iterator[Finding]:
     names = Names(config.hosts_names)
-    lines: tuple[Boot | Service, ...] = (*config.boots, *config.services)
+    lines: tuple[DhcpBoot | PxeService, ...] = (*config.boots, *config.services)
     for line in lines:
         name = line.server.name
         if not name or int(names.resolve(line.server)):
@@ -120,22 +120,22 @@ def _services_without_server(
         )
 
 
-def _is_for_tftp(service: Service) -> bool:
+def _is_for_tftp(service: PxeService) -> bool:
     name = service.basename
     return name is not None and "://" not in name and service.csa not in HTTP_ARCHES
 
 
-def _other_server(config: DnsmasqConfig, own: Collection[IPv4Address]) -> Boot | None:
+def _other_server(config: DnsmasqConfig, own: Collection[IPv4Address]) -> DhcpBoot | None:
     return next(
         (b for b in config.boots if is_named(b.server) and b.server.address not in own), None
     )
 
 
-def _address(boot: Boot) -> str:
+def _address(boot: DhcpBoot) -> str:
     return str(boot.server.address or boot.server.name)
 
 
-def _with_server(service: Service, config: DnsmasqConfig) -> str:
+def _with_server(service: PxeService, config: DnsmasqConfig) -> str:
     named = [boot for boot in config.boots if is_named(boot.server)]
     server = _address(named[-1]) if named else "ADDRESS"
     enable = "" if config.tftp.enabled else ", or add enable-tftp if this machine has the files"
@@ -212,9 +212,9 @@ def missing_files(
     config: DnsmasqConfig, own: Collection[IPv4Address], is_served: Callable[[str], bool]
 ) -> Iterator[Finding]:
     """Files that clients fetch from this machine and that are not there."""
-    lines: tuple[Boot | Service, ...] = (*config.boots, *config.services)
+    lines: tuple[DhcpBoot | PxeService, ...] = (*config.boots, *config.services)
     for line in lines:
-        file = line.file if isinstance(line, Boot) else served_name(line)
+        file = line.file if isinstance(line, DhcpBoot) else served_name(line)
         if not file or "://" in file or not config.tftp.enabled:
             continue
         is_here = not is_named(line.server) or line.server.address in own
@@ -228,7 +228,7 @@ def missing_files(
             )
 
 
-def served_name(service: Service) -> str:
+def served_name(service: PxeService) -> str:
     """The file that a client asks for first; without a dot it has its layer as suffix."""
     name = service.basename or ""
     return name if "." in name or not name else f"{name}.0"

@@ -13,7 +13,7 @@ from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.tags import names, unmet
 from fastpxe.dnsmasq.lint.network import where_of
 from fastpxe.dnsmasq.lint.sweep import Seen, Sweep
-from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Line, Service
+from fastpxe.dnsmasq.syntax.model import DhcpBoot, DnsmasqConfig, Line, PxeService
 from fastpxe.findings import Finding
 from fastpxe.policy.compiler import is_ipxe_binary
 from fastpxe.policy.lint import BIOS_FILE
@@ -21,7 +21,7 @@ from fastpxe.policy.rules import HTTP_ARCHES
 
 X64 = (Arch.UEFI_X64.value, Arch.UEFI_EBC.value)
 
-Giver = Boot | Service
+Giver = DhcpBoot | PxeService
 Key = TypeVar("Key")
 
 
@@ -79,11 +79,11 @@ def _hidden_for_uefi(config: DnsmasqConfig, seen: Iterable[Seen]) -> Iterator[Fi
         )
 
 
-def _single(one: Seen) -> Service | None:
+def _single(one: Seen) -> PxeService | None:
     return None if one.offer.services is None else one.offer.services.single
 
 
-def _boot_winner(one: Seen) -> list[Boot]:
+def _boot_winner(one: Seen) -> list[DhcpBoot]:
     winner = None if one.offer.boot is None else one.offer.boot.winner
     return [] if winner is None else [winner]
 
@@ -115,7 +115,9 @@ def _wrong_binaries(seen: Iterable[Seen]) -> Iterator[Finding]:
     plain = [one for one in _ordinary(seen, is_ipxe=False) if not one.is_http]
     for (line, file), given in _by(plain, Seen.files).items():
         uefi = [one.arch for one in given if one.is_uefi]
-        if uefi and BIOS_FILE.search(line.file if isinstance(line, Boot) else line.basename or ""):
+        if uefi and BIOS_FILE.search(
+            line.file if isinstance(line, DhcpBoot) else line.basename or ""
+        ):
             yield Finding(
                 name="bios-file-for-uefi",
                 where=str(line.where),
@@ -133,7 +135,7 @@ def _wrong_binaries(seen: Iterable[Seen]) -> Iterator[Finding]:
 
 
 def _for_one_kind(line: Giver, kind: str, match: str) -> str:
-    if isinstance(line, Service):
+    if isinstance(line, PxeService):
         return f"name a file for {kind} in this line"
     tag = match.partition("set:")[2].partition(",")[0]
     return (

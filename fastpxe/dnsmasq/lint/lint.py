@@ -8,13 +8,13 @@ from fastpxe.dnsmasq.lint.matches import check_matches
 from fastpxe.dnsmasq.lint.network import check_network
 from fastpxe.dnsmasq.lint.sweep import sweep
 from fastpxe.dnsmasq.lint.tags import check_tags
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.findings import Finding
 
 
 def check(
     config: DnsmasqConfig,
-    interfaces: Sequence[Interface] | None,
+    interfaces: Sequence[InterfaceAddresses] | None,
     is_served: Callable[[str], bool] | None,
 ) -> list[Finding]:
     """Every trap, in the order of files and lines.

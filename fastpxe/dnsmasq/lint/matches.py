@@ -12,9 +12,9 @@ from fastpxe.dnsmasq.syntax.arguments import SOURCE
 from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, read_lines
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpMatch,
     DnsmasqConfig,
     MacMatch,
-    Match,
     Prefix,
     Substring,
 )
@@ -44,7 +44,7 @@ def check_matches(config: DnsmasqConfig) -> Iterator[Finding]:
 # --- dhcp-match ---------------------------------------------------------------------------------
 
 
-def _match(line: Match) -> Iterator[Finding]:
+def _match(line: DhcpMatch) -> Iterator[Finding]:
     value = value_of(line)
     if value is None or line.enterprise is not None:
         return
@@ -56,7 +56,7 @@ def _match(line: Match) -> Iterator[Finding]:
             return
 
 
-def value_of(line: Match) -> str | None:
+def value_of(line: DhcpMatch) -> str | None:
     """What dnsmasq compares with, before it guesses at its type; quoted text hides its digits."""
     if line.where.file == SOURCE:  # there quotes mean nothing
         text = re.split("[= ]", line.text, maxsplit=1)[-1]
@@ -67,14 +67,14 @@ def value_of(line: Match) -> str | None:
     return read_name(written, written.value or "", is_match=True)[1]
 
 
-def _dashes(line: Match, value: str) -> Told | None:
+def _dashes(line: DhcpMatch, value: str) -> Told | None:
     if line.code in _TEXTS or not _OCTETS.fullmatch(value):
         return None
     what = "text" if isinstance(line.value, Substring) else "one decimal number"
     return f"{value} with dashes is {what}, not bytes", _with_colons(line, value.replace("-", ""))
 
 
-def _with_colons(line: Match, digits: str) -> str:
+def _with_colons(line: DhcpMatch, digits: str) -> str:
     """The bytes that are meant. A whole UUID is taken for one as labels have it."""
     if line.code == Option.CLIENT_UUID and _UUID.fullmatch(digits):
         wire = microsoft_order(bytes.fromhex(digits)).hex(":")
@@ -82,7 +82,7 @@ def _with_colons(line: Match, digits: str) -> str:
     return f"write the bytes with colons: {':'.join(re.findall('..?', digits)[:UUID_SIZE])}"
 
 
-def _decimal(line: Match, value: str) -> Told | None:
+def _decimal(line: DhcpMatch, value: str) -> Told | None:
     """Digits alone."""
     if not _DIGITS.fullmatch(value) or line.code not in _NOT_NUMBERS:
         return None
@@ -94,7 +94,7 @@ def _decimal(line: Match, value: str) -> Told | None:
     return effect, _with_colons(line, value) if is_uuid else f'for text write "{value}"'
 
 
-def _hex_arch(line: Match, value: str) -> Told | None:
+def _hex_arch(line: DhcpMatch, value: str) -> Told | None:
     """An architecture is well given in decimal, unless it was meant in hex."""
     if line.code != Option.CLIENT_ARCH or not _DIGITS.fullmatch(value):
         return None
@@ -107,7 +107,7 @@ def _hex_arch(line: Match, value: str) -> Told | None:
     )
 
 
-def _text_for_arch(line: Match, value: str) -> Told | None:
+def _text_for_arch(line: DhcpMatch, value: str) -> Told | None:
     if line.code != Option.CLIENT_ARCH or not isinstance(line.value, Substring):
         return None
     return (
@@ -116,7 +116,7 @@ def _text_for_arch(line: Match, value: str) -> Told | None:
     )
 
 
-def _text_for_uuid(line: Match, value: str) -> Told | None:
+def _text_for_uuid(line: DhcpMatch, value: str) -> Told | None:
     if line.code != Option.CLIENT_UUID or not isinstance(line.value, Substring):
         return None
     text = as_text(value)
@@ -128,7 +128,7 @@ def _text_for_uuid(line: Match, value: str) -> Told | None:
     )
 
 
-def _star_in_text(line: Match, value: str) -> Told | None:
+def _star_in_text(line: DhcpMatch, value: str) -> Told | None:
     if not isinstance(line.value, Substring) or "*" not in value:
         return None
     return (
@@ -137,7 +137,7 @@ def _star_in_text(line: Match, value: str) -> Told | None:
     )
 
 
-def _mixed_octet(line: Match, value: str) -> Told | None:
+def _mixed_octet(line: DhcpMatch, value: str) -> Told | None:
     octets = value.split(":")
     mixed = [octet for octet in octets if "*" in octet and octet != "*"]
     if not isinstance(line.value, Prefix) or not mixed:
@@ -150,7 +150,7 @@ def _mixed_octet(line: Match, value: str) -> Told | None:
     return effect, f"write {wider}"
 
 
-def _long_group(line: Match, value: str) -> Told | None:
+def _long_group(line: DhcpMatch, value: str) -> Told | None:
     groups = value.split(":")
     if not isinstance(line.value, Prefix) or all(len(group) <= 2 for group in groups):
         return None
@@ -161,7 +161,7 @@ def _long_group(line: Match, value: str) -> Told | None:
     )
 
 
-def _no_uuid(line: Match, value: str) -> Told | None:
+def _no_uuid(line: DhcpMatch, value: str) -> Told | None:
     """A pattern is held against the start of the option, which is the type: 00."""
     if line.code != Option.CLIENT_UUID or not isinstance(line.value, Prefix):
         return None
@@ -180,7 +180,7 @@ def _no_uuid(line: Match, value: str) -> Told | None:
     return None
 
 
-_LOOKS: tuple[Callable[[Match, str], Told | None], ...] = (
+_LOOKS: tuple[Callable[[DhcpMatch, str], Told | None], ...] = (
     _dashes,
     _decimal,
     _hex_arch,

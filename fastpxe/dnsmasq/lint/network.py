@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from fastpxe.dnsmasq.engine.ranges import Ranges
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Line, Range
+from fastpxe.dnsmasq.syntax.model import DhcpRange, DnsmasqConfig, InterfaceAddresses, Line
 from fastpxe.findings import Finding
 
 _PREFIX_MAX = 32
@@ -15,7 +15,7 @@ _BARE_NUMBER = re.compile(r",\s*proxy\s*,\s*([0-9]{1,2})\s*$")
 
 
 def check_network(
-    config: DnsmasqConfig, interfaces: Sequence[Interface] | None
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses] | None
 ) -> Iterator[Finding]:
     """Every trap of this kind."""
     yield from _nobody(config)
@@ -75,7 +75,9 @@ def _prefix_lengths(config: DnsmasqConfig) -> Iterator[Finding]:
             )
 
 
-def _uncovered(config: DnsmasqConfig, interfaces: Sequence[Interface]) -> Iterator[Finding]:
+def _uncovered(
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses]
+) -> Iterator[Finding]:
     places = Ranges(config, interfaces).places.values()
     used = {candidate.index for place in places for candidate in place.candidates}
     for index, line in enumerate(config.ranges):
@@ -90,12 +92,12 @@ def _uncovered(config: DnsmasqConfig, interfaces: Sequence[Interface]) -> Iterat
             )
 
 
-def _inside(line: Range) -> str:
+def _inside(line: DhcpRange) -> str:
     mask = "" if line.netmask is None else f"/{line.netmask}"
     return f"in {line.address}{mask}"
 
 
-def _addresses(interfaces: Sequence[Interface]) -> str:
+def _addresses(interfaces: Sequence[InterfaceAddresses]) -> str:
     shown = [f"{i.name} {network}" for i in interfaces for network in i.networks]
     return ", ".join(shown) or "none"
 

@@ -18,16 +18,16 @@ from fastpxe.dnsmasq.engine.engine import Arrival, Engine
 from fastpxe.dnsmasq.engine.facts import Facts, Hits, HostHit
 from fastpxe.dnsmasq.engine.message import read
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
     ClassMatch,
+    DhcpBoot,
+    DhcpMatch,
     DnsmasqConfig,
-    Interface,
+    InterfaceAddresses,
     MacMatch,
-    Match,
     NameMatch,
     Network,
+    PxeService,
     RelayMatch,
-    Service,
 )
 from fastpxe.firmware.requests import Client
 from fastpxe.policy.rules import HTTP_ARCHES
@@ -55,7 +55,7 @@ _OF_THE_KIND = frozenset(
 )
 
 Marks = Callable[[Hits], Hits]
-Setter = MacMatch | Match | ClassMatch | NameMatch | RelayMatch
+Setter = MacMatch | DhcpMatch | ClassMatch | NameMatch | RelayMatch
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     def is_uefi(self) -> bool:
         return self.arch >= FIRST_UEFI_ARCH
 
-    def files(self) -> list[tuple[Boot | Service, str]]:
+    def files(self) -> list[tuple[DhcpBoot | PxeService, str]]:
         """What it downloads, and the line that says so; of a menu, every entry."""
         if self.offer.reply is None or self.offer.services is None:
             return []
@@ -94,7 +94,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         return [(winner, winner.file)] if winner is not None and winner.file else []
 
 
-def _file_of(service: Service) -> tuple[Service, str]:
+def _file_of(service: PxeService) -> tuple[PxeService, str]:
     name = service.basename or ""
     return service, name if "." in name else f"{name}.0"
 
@@ -111,7 +111,7 @@ class Sweep(msgspec.Struct, frozen=True):
     own: frozenset[IPv4Address]
 
 
-def sweep(config: DnsmasqConfig, present: Sequence[Interface] | None) -> Sweep:
+def sweep(config: DnsmasqConfig, present: Sequence[InterfaceAddresses] | None) -> Sweep:
     """Ask for every client at every place that a proxy range covers; else at made-up places."""
     engine, names = _places(config, present or ())
     own = {
@@ -122,7 +122,9 @@ def sweep(config: DnsmasqConfig, present: Sequence[Interface] | None) -> Sweep:
     return Sweep(engine, tuple(s for name in names for s in _at(engine, name)), frozenset(own))
 
 
-def _places(config: DnsmasqConfig, present: Sequence[Interface]) -> tuple[Engine, list[str]]:
+def _places(
+    config: DnsmasqConfig, present: Sequence[InterfaceAddresses]
+) -> tuple[Engine, list[str]]:
     engine = Engine(config, present)
     covered = [
         name
@@ -136,7 +138,7 @@ def _places(config: DnsmasqConfig, present: Sequence[Interface]) -> tuple[Engine
     return Engine(anywhere, made), [interface.name for interface in made]
 
 
-def _made_up(config: DnsmasqConfig) -> Iterator[Interface]:
+def _made_up(config: DnsmasqConfig) -> Iterator[InterfaceAddresses]:
     """An interface for each proxy range: a configuration can be checked on any machine."""
     names = [name.rstrip("*") for name in config.network.interfaces]
     proxies = [line for line in config.ranges if line.is_proxy]
@@ -144,7 +146,7 @@ def _made_up(config: DnsmasqConfig) -> Iterator[Interface]:
         name = names[number] if number < len(names) and names[number] else f"eth{number}"
         is_host = line.address.packed[3] != 0 or (line.netmask or _24).packed[3] == 255
         own = line.address if is_host else line.address + 1
-        yield Interface(name=name, networks=(IPv4Interface((own, 24)),))
+        yield InterfaceAddresses(name=name, networks=(IPv4Interface((own, 24)),))
 
 
 def _at(engine: Engine, interface: str) -> Iterator[Seen]:
@@ -216,7 +218,7 @@ def _is_of_the_kind(line: Setter) -> bool:
     """Whether the kind of client decides on the line, as the sweep's clients then do."""
     if isinstance(line, ClassMatch):
         return any(word in line.substring for word in (b"PXEClient", b"Arch", b"iPXE", b"HTTP"))
-    return isinstance(line, Match) and line.code in _OF_THE_KIND
+    return isinstance(line, DhcpMatch) and line.code in _OF_THE_KIND
 
 
 def _matching(table: str, index: int) -> Marks:

@@ -6,14 +6,16 @@ Sources: dnsmasq 2.90 and its behaviour.
 import difflib
 from collections.abc import Collection, Iterator, Sequence
 
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Location, Tag
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses, Location, Tag
 from fastpxe.findings import Finding
 
 # Tags that dnsmasq sets by itself, besides the names of interfaces.
 BUILT_IN = frozenset({"known", "known-othernet", "cpewan-id", "bootp", "dhcpv6"})
 
 
-def check_tags(config: DnsmasqConfig, interfaces: Sequence[Interface] | None) -> Iterator[Finding]:
+def check_tags(
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses] | None
+) -> Iterator[Finding]:
     """Every trap of this kind."""
     yield from _kept_prefixes(config)
     yield from _never_tested(config)
@@ -82,7 +84,9 @@ def _never_tested(config: DnsmasqConfig) -> Iterator[Finding]:
         )
 
 
-def _never_set(config: DnsmasqConfig, interfaces: Sequence[Interface] | None) -> Iterator[Finding]:
+def _never_set(
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses] | None
+) -> Iterator[Finding]:
     known = {name for name, _ in _setters(config)}
     present = {interface.name for interface in interfaces or ()}
     told = set()

@@ -17,11 +17,11 @@ from fastpxe.dnsmasq.syntax.lines import (
     whole_number,
 )
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
+    BootServer,
+    DhcpBoot,
     PxeOption,
+    PxeService,
     ReplyDelay,
-    Server,
-    Service,
     Tags,
     VendorOption,
 )
@@ -50,7 +50,7 @@ def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the file after the tags: tag:TAG,FILE")
     file, sname, server = (*fields(value, at_most=3), "", "")[:3]
     builder.boots.append(
-        Boot(
+        DhcpBoot(
             where=line.where,
             text=line.text,
             tags=tags,
@@ -61,10 +61,10 @@ def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
     )
 
 
-def _server(text: str) -> Server:
+def _server(text: str) -> BootServer:
     """An IPv4 address, or else the name of a host. A quoted digit is none."""
     address = read_ipv4(text)
-    return Server(address) if address is not None else Server(None, as_text(text))
+    return BootServer(address) if address is not None else BootServer(None, as_text(text))
 
 
 def pxe_service(line: SourceLine, builder: ConfigBuilder) -> None:
@@ -76,7 +76,7 @@ def pxe_service(line: SourceLine, builder: ConfigBuilder) -> None:
     number = whole_number(kind)
     with_file = sum(service.basename is not None for service in builder.services)
     builder.services.append(
-        Service(
+        PxeService(
             where=line.where,
             text=line.text,
             tags=tags_and_rest[0],

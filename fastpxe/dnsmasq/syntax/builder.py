@@ -7,21 +7,21 @@ import msgspec
 
 from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
     ClassMatch,
+    DhcpBoot,
+    DhcpHost,
+    DhcpMatch,
+    DhcpRange,
     DnsmasqConfig,
-    Host,
     Ignore,
     MacMatch,
-    Match,
     NameMatch,
     Network,
     Note,
     PxeOption,
-    Range,
+    PxeService,
     RelayMatch,
     ReplyDelay,
-    Service,
     TagIf,
     Tftp,
     VendorOption,
@@ -36,17 +36,17 @@ class ConfigBuilder(msgspec.Struct, kw_only=True):
 
     network: Network = Network()
     tftp: Tftp = Tftp()
-    ranges: list[Range] = []
-    matches: list[Match] = []
+    ranges: list[DhcpRange] = []
+    matches: list[DhcpMatch] = []
     class_matches: list[ClassMatch] = []
     mac_matches: list[MacMatch] = []
     relay_matches: list[RelayMatch] = []
     name_matches: list[NameMatch] = []
-    hosts: list[Host] = []
+    hosts: list[DhcpHost] = []
     tag_ifs: list[TagIf] = []
     ignores: list[Ignore] = []
-    boots: list[Boot] = []
-    services: list[Service] = []
+    boots: list[DhcpBoot] = []
+    services: list[PxeService] = []
     vendor_options: list[VendorOption] = []
     pxe_options: list[PxeOption] = []
     reply_delays: list[ReplyDelay] = []

@@ -15,7 +15,7 @@ from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.fields import read_tag
 from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
 from fastpxe.dnsmasq.syntax.lines import SourceLine, as_bytes, as_text, fields, plain, read_values
-from fastpxe.dnsmasq.syntax.model import Host, HostMac, Tag
+from fastpxe.dnsmasq.syntax.model import DhcpHost, HostMac, Tag
 
 ANY_CLIENT_ID = b"*"
 ETC_ETHERS = "/etc/ethers"
@@ -49,7 +49,7 @@ def dhcp_host(line: SourceLine, builder: ConfigBuilder) -> None:
         elif not _LEASE_TIME.fullmatch(field):
             host.name = _name(line, field)
     builder.hosts.append(
-        Host(
+        DhcpHost(
             where=line.where,
             text=line.text,
             macs=tuple(host.macs),
@@ -82,7 +82,7 @@ def _read_ether(line: SourceLine, builder: ConfigBuilder) -> None:
         return
     address = read_ipv4(words[1])
     name = "" if address is not None else words[1].partition(".")[0]
-    found = Host(
+    found = DhcpHost(
         where=line.where,
         text=line.text,
         macs=(HostMac(None, mac.pattern(), is_exact=True),),

@@ -11,10 +11,10 @@ from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
 from fastpxe.dnsmasq.syntax.lines import SourceLine, as_bytes, as_text, fields, split
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpMatch,
     Elements,
     Ignore,
     MacMatch,
-    Match,
     NameMatch,
     Prefix,
     Present,
@@ -43,7 +43,7 @@ def dhcp_match(line: SourceLine, builder: ConfigBuilder) -> None:
         builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
         return
     builder.matches.append(
-        Match(
+        DhcpMatch(
             where=line.where,
             text=line.text,
             sets=as_text(name.tags[0]),

@@ -67,7 +67,7 @@ class Substring(msgspec.Struct, frozen=True, tag=True):
 Value = Present | Prefix | Elements | Substring
 
 
-class Match(Line, frozen=True, kw_only=True):
+class DhcpMatch(Line, frozen=True, kw_only=True):
     """dhcp-match. `enterprise` is set for vi-encap: (an item of option 124), else None."""
 
     sets: str
@@ -116,7 +116,7 @@ class HostMac(msgspec.Struct, frozen=True):
     is_exact: bool
 
 
-class Host(Line, frozen=True, kw_only=True):
+class DhcpHost(Line, frozen=True, kw_only=True):
     """dhcp-host, as far as it decides tags. `client_id` is b"*" for `id:*` (ignore the id)."""
 
     macs: tuple[HostMac, ...]
@@ -136,7 +136,7 @@ class TagIf(Line, frozen=True, kw_only=True):
 # --- what it gets -------------------------------------------------------------------------------
 
 
-class Range(Line, frozen=True, kw_only=True):
+class DhcpRange(Line, frozen=True, kw_only=True):
     """dhcp-range. `netmask` is None when it is to be guessed from an interface's address.
 
     `end` is None for a proxy or static range.
@@ -150,23 +150,23 @@ class Range(Line, frozen=True, kw_only=True):
     tags: Tags
 
 
-class Server(msgspec.Struct, frozen=True):
+class BootServer(msgspec.Struct, frozen=True):
     """A server given as address, as a name to be looked up at reply time, or not at all."""
 
     address: IPv4Address | None = None
     name: str = ""
 
 
-class Boot(Line, frozen=True, kw_only=True):
+class DhcpBoot(Line, frozen=True, kw_only=True):
     """dhcp-boot. `file` and `sname` may be empty."""
 
     tags: Tags
     file: str
     sname: str
-    server: Server
+    server: BootServer
 
 
-class Service(Line, frozen=True, kw_only=True):
+class PxeService(Line, frozen=True, kw_only=True):
     """pxe-service. A service has a basename, or is of a `type` (0 = local boot).
 
     For one with a basename `type` is the number allotted to it: 32768 and up, in file order.
@@ -177,7 +177,7 @@ class Service(Line, frozen=True, kw_only=True):
     menu: str
     basename: str | None
     type: int
-    server: Server
+    server: BootServer
 
 
 class VendorOption(Line, frozen=True, kw_only=True):
@@ -275,17 +275,17 @@ class DnsmasqConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     network: Network = Network()
     tftp: Tftp = Tftp()
-    ranges: tuple[Range, ...] = ()
-    matches: tuple[Match, ...] = ()
+    ranges: tuple[DhcpRange, ...] = ()
+    matches: tuple[DhcpMatch, ...] = ()
     class_matches: tuple[ClassMatch, ...] = ()
     mac_matches: tuple[MacMatch, ...] = ()
     relay_matches: tuple[RelayMatch, ...] = ()
     name_matches: tuple[NameMatch, ...] = ()
-    hosts: tuple[Host, ...] = ()
+    hosts: tuple[DhcpHost, ...] = ()
     tag_ifs: tuple[TagIf, ...] = ()
     ignores: tuple[Ignore, ...] = ()
-    boots: tuple[Boot, ...] = ()
-    services: tuple[Service, ...] = ()
+    boots: tuple[DhcpBoot, ...] = ()
+    services: tuple[PxeService, ...] = ()
     vendor_options: tuple[VendorOption, ...] = ()
     pxe_options: tuple[PxeOption, ...] = ()
     reply_delays: tuple[ReplyDelay, ...] = ()
@@ -301,7 +301,7 @@ class DnsmasqConfig(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-class Interface(msgspec.Struct, frozen=True, kw_only=True):
+class InterfaceAddresses(msgspec.Struct, frozen=True, kw_only=True):
     """What decisions need of a network interface: its addresses, in the kernel's order."""
 
     name: str

@@ -13,7 +13,7 @@ from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.fields import has_test_prefix, read_tag, without_set
 from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, fields, split
-from fastpxe.dnsmasq.syntax.model import Range, Tag
+from fastpxe.dnsmasq.syntax.model import DhcpRange, Tag
 
 FIELDS_MAX = 8
 WRITE = "write 192.0.2.0,proxy or 192.0.2.0,proxy,255.255.255.0"
@@ -50,7 +50,7 @@ def dhcp_range(line: SourceLine, builder: ConfigBuilder) -> None:
     netmask, rest = _netmask(line, parts[2:], start, end)
     _check_lease_time(line, rest)
     builder.ranges.append(
-        Range(
+        DhcpRange(
             where=line.where,
             text=line.text,
             address=min(start, end),

@@ -16,11 +16,11 @@ from project import DOCS
 from fastpxe.dnsmasq.lint import lint as check_module
 from fastpxe.dnsmasq.lint.lint import check
 from fastpxe.dnsmasq.syntax.directives import DIRECTIVES
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import ConfigError
 from fastpxe.findings import Finding
 
-ETH0 = (Interface(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
+ETH0 = (InterfaceAddresses(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
 
 
 def told(parsed: DnsmasqConfig) -> list[tuple[int, str]]:

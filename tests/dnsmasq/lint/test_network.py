@@ -6,11 +6,11 @@ import pytest
 from dnsmasq_text import read
 
 from fastpxe.dnsmasq.lint.network import check_network, where_of
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.findings import Finding
 
-LO = Interface(name="lo", networks=(IPv4Interface("127.0.0.1/8"),))
-ETH0 = Interface(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),))
+LO = InterfaceAddresses(name="lo", networks=(IPv4Interface("127.0.0.1/8"),))
+ETH0 = InterfaceAddresses(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),))
 PROMPT = "pxe-prompt=p\n"
 RANGE = "dhcp-range=10.88.0.1,proxy\n"
 

@@ -6,11 +6,11 @@ import pytest
 from dnsmasq_text import read
 
 from fastpxe.dnsmasq.lint.sweep import ARCHES, Seen, sweep
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 
 HEAD = "dhcp-range=10.88.0.1,proxy\npxe-prompt=p\n"
-ETH9 = Interface(name="eth9", networks=(IPv4Interface("10.88.0.7/24"),))
-LO = Interface(name="lo", networks=(IPv4Interface("127.0.0.1/8"),))
+ETH9 = InterfaceAddresses(name="eth9", networks=(IPv4Interface("10.88.0.7/24"),))
+LO = InterfaceAddresses(name="lo", networks=(IPv4Interface("127.0.0.1/8"),))
 
 
 def seen(text: str) -> tuple[Seen, ...]:

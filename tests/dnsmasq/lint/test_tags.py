@@ -6,10 +6,10 @@ import pytest
 from dnsmasq_text import read
 
 from fastpxe.dnsmasq.lint.tags import check_tags
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.findings import Finding
 
-ETH0 = (Interface(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
+ETH0 = (InterfaceAddresses(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
 
 
 def findings(text: str) -> list[Finding]:

@@ -6,13 +6,13 @@ import pytest
 from dnsmasq_text import read, refused
 
 from fastpxe.dhcp.identity import Pattern
-from fastpxe.dnsmasq.syntax.model import Host, HostMac, Location, Tag
+from fastpxe.dnsmasq.syntax.model import DhcpHost, HostMac, Location, Tag
 
 MAC = "52:54:00:12:34:56"
 EXACT = HostMac(None, Pattern(bytes.fromhex("525400123456"), b"\xff" * 6), is_exact=True)
 
 
-def host(line: str) -> Host:
+def host(line: str) -> DhcpHost:
     (found,) = read(f"dhcp-host={line}").hosts
     return found
 
@@ -20,7 +20,7 @@ def host(line: str) -> Host:
 def test_a_host_has_its_fields_in_any_order() -> None:
     line = f"set:a,{MAC},net:b,lab1.example,tag:!c,10.0.0.5,1h,id:01:02,ignore"
     assert read(f"\ndhcp-host={line}").hosts == (
-        Host(
+        DhcpHost(
             where=Location("f.conf", 2),
             text=f"dhcp-host={line}",
             macs=(EXACT,),
@@ -93,11 +93,11 @@ def test_an_address_is_given_to_one_host() -> None:
 # --- /etc/ethers ---------------------------------------------------------------------------------
 
 
-def ethers(text: str, config: str = "") -> tuple[Host, ...]:
+def ethers(text: str, config: str = "") -> tuple[DhcpHost, ...]:
     return read_with_ethers(text, config)[0]
 
 
-def read_with_ethers(text: str, config: str = "") -> tuple[tuple[Host, ...], list[str]]:
+def read_with_ethers(text: str, config: str = "") -> tuple[tuple[DhcpHost, ...], list[str]]:
     found = read(f"read-ethers\n{config}", **{"/etc/ethers": text})
     return found.hosts, [f"{note.where}: {note.why}" for note in found.notes]
 

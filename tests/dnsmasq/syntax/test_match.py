@@ -6,11 +6,11 @@ from dnsmasq_text import read, refused
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpMatch,
     Elements,
     Ignore,
     Location,
     MacMatch,
-    Match,
     NameMatch,
     RelayMatch,
     Substring,
@@ -27,7 +27,7 @@ BY_RELAY = ["dhcp-circuitid", "dhcp-remoteid", "dhcp-subscrid"]
 
 def test_a_match_says_where_it_stands_and_what_it_compares() -> None:
     assert read("\ndhcp-match = set:a0 , 93 , 0  # BIOS").matches == (
-        Match(
+        DhcpMatch(
             where=HERE,
             text="dhcp-match = set:a0 , 93 , 0",
             sets="a0",

@@ -5,17 +5,17 @@ from ipaddress import IPv4Address
 import pytest
 from dnsmasq_text import read, refused
 
-from fastpxe.dnsmasq.syntax.model import Location, Range, Tag
+from fastpxe.dnsmasq.syntax.model import DhcpRange, Location, Tag
 
 
-def only(line: str) -> Range:
+def only(line: str) -> DhcpRange:
     (found,) = read(f"dhcp-range={line}").ranges
     return found
 
 
 def test_a_proxy_range() -> None:
     assert read("\ndhcp-range=tag:!a,set:b,10.88.0.1,proxy,255.255.255.0").ranges == (
-        Range(
+        DhcpRange(
             where=Location("f.conf", 2),
             text="dhcp-range=tag:!a,set:b,10.88.0.1,proxy,255.255.255.0",
             address=IPv4Address("10.88.0.1"),
