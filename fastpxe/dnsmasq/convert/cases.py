@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Literal
 
-from fastpxe.dnsmasq.convert.predicates import IPXE, Untold, has_text
-from fastpxe.dnsmasq.convert.sample_networks import Site
+from fastpxe.dnsmasq.convert.predicates import IPXE, Inexpressible, has_text
+from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork
 from fastpxe.dnsmasq.convert.tags import Env, Tagger, Untranslated, all_hold, derive, set_tag
 from fastpxe.dnsmasq.engine.choose import FIRST_UEFI_ARCH, Names, build_menu
 from fastpxe.dnsmasq.engine.decide import is_named
@@ -36,7 +36,7 @@ Kind = Literal["file", "silent", "nothing", "local", "elsewhere"]
 
 
 @dataclass(frozen=True)
-class Gets:
+class CaseOutcome:
     """What a client gets: a file, or how it gets none.
 
     nothing: an answer without a file. local: a menu entry that boots the machine's own disk.
@@ -50,73 +50,73 @@ class Gets:
     lines: tuple[Line, ...] = field(default=(), compare=False)
     menu: tuple[PxeService, ...] = ()
 
-    def __or__(self, other: "Gets") -> "Gets":
+    def __or__(self, other: "CaseOutcome") -> "CaseOutcome":
         lines = sorted({*self.lines, *other.lines}, key=lambda line: line.where)
         return replace(self, lines=tuple(lines))
 
 
-SILENT = Gets("silent")
+SILENT = CaseOutcome("silent")
 
 
-class Decider:
-    """The decisions at a site. `untranslated` are the lines that no rule can express."""
+class CaseBuilder:
+    """The decisions at a network. `untranslated` are the lines that no rule can express."""
 
-    def __init__(self, config: DnsmasqConfig, site: Site) -> None:
+    def __init__(self, config: DnsmasqConfig, network: SampleNetwork) -> None:
         self.config = config
-        self.site = site
+        self.network = network
         self.names = Names(config.hosts_names)
-        self.tagger = Tagger(config, site.place.candidates, site.place.interface)
+        self.tagger = Tagger(config, network.place.candidates, network.place.interface)
 
     @property
     def untranslated(self) -> tuple[Untranslated, ...]:
         return tuple(self.tagger.untranslated)
 
-    def cases(self) -> Cases[Gets]:
+    def cases(self) -> Cases[CaseOutcome]:
         """What every client gets here. Raises TooManyCases."""
         if not self.config.is_pxe_enabled:
             return always(SILENT)
         by_request = self.tagger.by_request()
         env = derive(self.config.tag_ifs, by_request)
-        gets: Cases[Gets] = always(SILENT)
-        for candidate in reversed(self.site.place.candidates):
+        cases: Cases[CaseOutcome] = always(SILENT)
+        for candidate in reversed(self.network.place.candidates):
             line = self.config.ranges[candidate.index]
             if line.is_proxy:
                 with_range = (
                     by_request if line.sets is None else set_tag(by_request, line.sets, YES)
                 )
                 answers = self._answers(derive(self.config.tag_ifs, with_range))
-                gets = when(all_hold(line.tags, env), answers, gets)
+                cases = when(all_hold(line.tags, env), answers, cases)
         for ignore in reversed(self.config.ignores):
             if ignore.tags:
-                ignored = always(Gets("silent", lines=(ignore,)))
-                gets = when(all_hold(ignore.tags, env), ignored, gets)
-        return when(_answered(self.config.pxe_vendors), gets, always(SILENT))
+                ignored = always(CaseOutcome("silent", lines=(ignore,)))
+                cases = when(all_hold(ignore.tags, env), ignored, cases)
+        return when(_answered(self.config.pxe_vendors), cases, always(SILENT))
 
-    def _answers(self, env: Env) -> Cases[Gets]:
+    def _answers(self, env: Env) -> Cases[CaseOutcome]:
         """What a client of a range gets that is not ignored."""
         boots = self._boots(env)
-        gets = boots
+        cases = boots
         for arch in reversed(dict.fromkeys(line.csa for line in self.config.services)):
             services = [line for line in self.config.services if line.csa == arch]
             if not 0 <= arch <= ARCH_MAX:
                 continue
             menu = self._menu(arch, services, env, boots)
-            gets = when(only(Condition(arches=(arch,))), menu, gets)
-        return gets
+            cases = when(only(Condition(arches=(arch,))), menu, cases)
+        return cases
 
-    def _boots(self, env: Env) -> Cases[Gets]:
+    def _boots(self, env: Env) -> Cases[CaseOutcome]:
         """dhcp-boot: the last line with tags that hold, else the last one without any."""
         untagged = [line for line in self.config.boots if not line.tags]
-        gets = always(self._boot(untagged[-1]) if untagged else Gets("nothing"))
+        cases = always(self._boot(untagged[-1]) if untagged else CaseOutcome("nothing"))
         for line in self.config.boots:
             if line.tags:
-                gets = when(all_hold(line.tags, env), always(self._boot(line)), gets)
-        return gets
+                cases = when(all_hold(line.tags, env), always(self._boot(line)), cases)
+        return cases
 
-    def _boot(self, line: DhcpBoot) -> Gets:
+    def _boot(self, line: DhcpBoot) -> CaseOutcome:
         file = octets(line.file)[:FILE_MAX]
         if not file:
-            return Gets("nothing", lines=(line,))
+            return CaseOutcome("nothing", lines=(line,))
         return self._file(file, line.server, (line,))
 
     def _menu(
@@ -124,9 +124,9 @@ class Decider:
         arch: int,
         services: Sequence[PxeService],
         env: Env,
-        boots: Cases[Gets],
+        boots: Cases[CaseOutcome],
         chosen: tuple[PxeService, ...] = (),
-    ) -> Cases[Gets]:
+    ) -> Cases[CaseOutcome]:
         """What an architecture gets: a branch for each service, with it and without."""
         if not services:
             return self._entries(arch, chosen, boots)
@@ -137,34 +137,37 @@ class Decider:
         return when(test, with_it, without)
 
     def _entries(
-        self, arch: int, entries: tuple[PxeService, ...], boots: Cases[Gets]
-    ) -> Cases[Gets]:
+        self, arch: int, entries: tuple[PxeService, ...], boots: Cases[CaseOutcome]
+    ) -> Cases[CaseOutcome]:
         files = [entry for entry in entries if entry.basename is not None]
         if arch >= FIRST_UEFI_ARCH and len(files) == 1:
             return always(self._entry(files[0]))
-        fits = build_menu(entries, self.site.own, self.names, has_prompt=True)
+        fits = build_menu(entries, self.network.own, self.names, has_prompt=True)
         if not entries or not fits:
             return boots
         first = replace(self._entry(entries[0]), menu=entries if len(entries) > 1 else ())
         if arch < FIRST_UEFI_ARCH:
             return always(first)
         # the menu is on port 4011 alone, where iPXE doesn't ask that has got a file
-        of_ipxe = tuple((c, gets if gets.kind == "file" else first) for c, gets in boots)
+        of_ipxe = tuple(
+            (condition, outcome if outcome.kind == "file" else first)
+            for condition, outcome in boots
+        )
         return when(only(IPXE), of_ipxe, always(first))
 
-    def _entry(self, line: PxeService) -> Gets:
+    def _entry(self, line: PxeService) -> CaseOutcome:
         """A menu's entry, once it is chosen."""
         if line.basename is None:
-            return Gets("elsewhere" if line.type else "local", lines=(line,))
+            return CaseOutcome("elsewhere" if line.type else "local", lines=(line,))
         file = octets(line.basename)
         file = file if b"." in file else file + b".0"
         return self._file(file[:FILE_MAX], line.server, (line,))
 
-    def _file(self, file: bytes, server: BootServer, lines: tuple[Line, ...]) -> Gets:
+    def _file(self, file: bytes, server: BootServer, lines: tuple[Line, ...]) -> CaseOutcome:
         address = self.names.resolve(server) if is_named(server) else None
         if address is not None and not int(address):
             address = None
-        return Gets("file", file.decode("utf-8", "surrogateescape"), address, lines)
+        return CaseOutcome("file", file.decode("utf-8", "surrogateescape"), address, lines)
 
 
 def _answered(vendors: Sequence[str]) -> Test:
@@ -197,23 +200,24 @@ def includes_http(vendors: Sequence[str]) -> bool:
 def _only_if_writable(vendor: str) -> Test:
     try:
         return only(has_text(octets(vendor), is_prefix=True))
-    except Untold:
+    except Inexpressible:
         return NO
 
 
-def everywhere(deciders: Sequence[Decider], *, is_bounded: bool) -> Cases[Gets]:
-    """The cases of all sites, by the client's network where they differ. Raises TooManyCases.
+def everywhere(builders: Sequence[CaseBuilder], *, is_bounded: bool) -> Cases[CaseOutcome]:
+    """The cases of all networks, by the client's subnet where they differ. Raises TooManyCases.
 
-    Bounded, nobody is answered elsewhere; else everybody, as at the first site.
+    is_bounded: a client of no network gets no answer; otherwise it is handled as in the first one.
     """
-    cases = [decider.cases() for decider in deciders]
-    if not cases:
+    subnets = tuple(builder.network.subnet for builder in builders)
+    by_network = [builder.cases() for builder in builders]
+    if not by_network:
         return always(SILENT)
-    outside = always(SILENT) if is_bounded else cases[0]
-    if all(one == cases[0] for one in cases):
-        networks = tuple(decider.site.network for decider in deciders)
-        return when(only(Condition(subnets=networks)), cases[0], outside)
-    gets = outside
-    for decider, found in reversed(list(zip(deciders, cases, strict=True))):
-        gets = when(only(Condition(subnets=(decider.site.network,))), found, gets)
-    return gets
+    first, *others = by_network
+    outside = always(SILENT) if is_bounded else first
+    if all(other == first for other in others):
+        return when(only(Condition(subnets=subnets)), first, outside)
+    cases = outside
+    for subnet, inside in reversed(list(zip(subnets, by_network, strict=True))):
+        cases = when(only(Condition(subnets=(subnet,))), inside, cases)
+    return cases

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastpxe.dhcp.constants import DHCP_SERVER_PORT
-from fastpxe.dnsmasq.convert.sample_networks import Site
+from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork
 from fastpxe.dnsmasq.convert.toml_writer import Trap
 from fastpxe.dnsmasq.engine.choose import MENU_PROMPT
 from fastpxe.dnsmasq.engine.tftp import NO_ROOT, tftp_settings
@@ -29,11 +29,11 @@ def trap_of(line: Line, why: str) -> Trap:
     return Trap(place(line.where), line.text, why)
 
 
-def config_traps(config: DnsmasqConfig, found: Sequence[Site]) -> tuple[Trap, ...]:
+def config_traps(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> tuple[Trap, ...]:
     """What is not in the rules, in the order of the file."""
     traps = [
         *_lines(config),
-        *((line.where, trap_of(line, why)) for line, why in _ranges(config, found)),
+        *((line.where, trap_of(line, why)) for line, why in _ranges(config, networks)),
     ]
     traps.sort(key=lambda pair: pair[0])
     return (*_network(config), *_tftp(config), *(trap for _, trap in traps))
@@ -90,16 +90,16 @@ def _network(config: DnsmasqConfig) -> Iterator[Trap]:
         yield Trap("pxe-service", "", NOT_ENABLED)
 
 
-def _ranges(config: DnsmasqConfig, found: Sequence[Site]) -> Iterator[tuple[Line, str]]:
+def _ranges(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> Iterator[tuple[Line, str]]:
     has_names = bool(interfaces_of(config))
     for line in config.ranges:
         if not line.is_proxy:
             yield line, "fastpxe leases no addresses"
         elif line.netmask is None:
-            inside = [site for site in found if line.address in site.network]
+            inside = [network for network in networks if line.address in network.subnet]
             why = "without a netmask this is the subnet of the interface that holds the address: "
-            if len(found) > 1 and inside:
-                yield line, f"{why}{inside[0].network} is a guess"
+            if len(networks) > 1 and inside:
+                yield line, f"{why}{inside[0].subnet} is a guess"
             elif has_names:
                 yield line, f"{why}fastpxe answers relays of any subnet"
             else:

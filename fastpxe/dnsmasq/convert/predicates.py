@@ -28,7 +28,7 @@ IPXE = Condition(ipxe=(True,))
 IPXE_CLASS = Condition(user_classes=((Text(b"iPXE", "contains"),),))
 
 
-class Untold(Exception):  # noqa: N818 - it is no error: the configuration is right
+class Inexpressible(Exception):  # noqa: N818 - it is no error: the configuration is right
     """A test that a [[boot]] has no key for. The text says what it looks at."""
 
 
@@ -42,10 +42,10 @@ def condition_of(line: Line) -> Condition:
         case DhcpMatch():
             return _match(line)
         case RelayMatch():
-            raise Untold("what a relay adds (option 82)")
+            raise Inexpressible("what a relay adds (option 82)")
         case NameMatch():
-            raise Untold("the name that the client gives (options 12 and 81)")
-    raise Untold("a test of its own")
+            raise Inexpressible("the name that the client gives (options 12 and 81)")
+    raise Inexpressible("a test of its own")
 
 
 def macs_of(line: DhcpHost) -> list[Pattern]:
@@ -54,7 +54,7 @@ def macs_of(line: DhcpHost) -> list[Pattern]:
     return [_clean(mac.pattern) for mac in usual]
 
 
-def untold_of(line: DhcpHost) -> str:
+def inexpressible_part(line: DhcpHost) -> str:
     """What else it knows them by."""
     if any(i != b"*" for i in line.client_ids):
         return "the client's identifier (option 61)"
@@ -70,7 +70,7 @@ def has_text(text: bytes, *, is_prefix: bool = False) -> Condition:
 
 def _mac(htype: int | None, pattern: Pattern) -> Pattern:
     if not _is_usual(htype, pattern):
-        raise Untold("a hardware address that is not Ethernet's")
+        raise Inexpressible("a hardware address that is not Ethernet's")
     return _clean(pattern)
 
 
@@ -84,19 +84,19 @@ def _class(code: int, text: Text) -> Condition:
             return ANYBODY  # every PXE client has one
         return Condition(vendor_classes=((_writable(text),),))
     if not text.text:
-        raise Untold("whether there is a user class (option 77)")
+        raise Inexpressible("whether there is a user class (option 77)")
     return Condition(user_classes=((_writable(text),),))
 
 
 def _writable(text: Text) -> Text:
     if b"*" in text.text or not text.text.isascii() or not text.text.decode().isprintable():
-        raise Untold(f"the text {text.text!r} in a class")
+        raise Inexpressible(f"the text {text.text!r} in a class")
     return text
 
 
 def _match(line: DhcpMatch) -> Condition:
     if line.enterprise is not None:
-        raise Untold("an item of option 124")
+        raise Inexpressible("an item of option 124")
     match line.code, line.value:
         case (Option.CLIENT_ARCH | Option.VENDOR_CLASS, Present()):
             return ANYBODY  # no other client is answered
@@ -115,7 +115,7 @@ def _match(line: DhcpMatch) -> Condition:
         case (Option.CLIENT_UUID, Prefix(pattern)) if _is_guid(pattern):
             value, mask = (b[1:].ljust(UUID_SIZE, b"\0") for b in (pattern.value, pattern.mask))
             return Condition(uuids=(_clean(Pattern(value, mask)),))
-    raise Untold(f"option {line.code}, in a way that a rule can't")
+    raise Inexpressible(f"option {line.code}, in a way that a rule can't")
 
 
 def _is_whole(pattern: Pattern) -> bool:

@@ -1,6 +1,6 @@
 """Where a configuration serves: an interface made up for each of its dhcp-ranges.
 
-`import` compares on these sites, whatever machine it runs on. Our own address there is one that
+`import` compares on these networks, whatever machine it runs on. Our own address there is one that
 the configuration doesn't mention, so that "this machine" and an address that is written down are
 never taken for each other.
 """
@@ -16,17 +16,17 @@ from fastpxe.dnsmasq.engine.ranges import Place
 from fastpxe.dnsmasq.syntax.model import DhcpRange, DnsmasqConfig, InterfaceAddresses
 
 GUESSED_MASK = IPv4Address("255.255.255.0")
-SITES_MAX = 32
+NETWORKS_MAX = 32
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True):
+class SampleNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """A network with clients, the interface on it, our own address there, and dnsmasq's view.
 
     `is_guessed`: the range has no netmask, and dnsmasq would take the interface's.
     """
 
     interface: str
-    network: IPv4Network
+    subnet: IPv4Network
     own: IPv4Address
     is_guessed: bool
     place: Place
@@ -42,29 +42,29 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def _host(self, from_end: int) -> IPv4Address:
         """A host address from the end of the network, which is never our own."""
-        last = int(self.network.broadcast_address)
-        return IPv4Address(max(last - from_end, int(self.network.network_address)))
+        last = int(self.subnet.broadcast_address)
+        return IPv4Address(max(last - from_end, int(self.subnet.network_address)))
 
 
-def sites(config: DnsmasqConfig) -> tuple[Engine, tuple[Site, ...]]:
-    """The engine on made-up interfaces, and the sites where it answers."""
+def sample_networks(config: DnsmasqConfig) -> tuple[Engine, tuple[SampleNetwork, ...]]:
+    """The engine on made-up interfaces, and the networks where it answers."""
     made = list(_made_up(config))
     engine = Engine(config, [interface for interface, _ in made])
-    found = []
+    samples = []
     for interface, is_guessed in made:
         place = engine.ranges.places[interface.name]
         address = interface.networks[0]
         if not place.refused and place.candidates:
-            found.append(
-                Site(
+            samples.append(
+                SampleNetwork(
                     interface=interface.name,
-                    network=address.network,
+                    subnet=address.network,
                     own=address.ip,
                     is_guessed=is_guessed,
                     place=place,
                 )
             )
-    return engine, tuple(found)
+    return engine, tuple(samples)
 
 
 def network_of(line: DhcpRange) -> IPv4Network | None:
@@ -88,7 +88,7 @@ def _made_up(config: DnsmasqConfig) -> Iterator[tuple[InterfaceAddresses, bool]]
         own = _own(config, network)
         address = IPv4Interface(f"{own}/{network.prefixlen}")
         name = next(names, None)
-        if name is None or len(seen) > SITES_MAX:
+        if name is None or len(seen) > NETWORKS_MAX:
             return
         yield InterfaceAddresses(name=name, networks=(address,)), line.netmask is None
 
@@ -100,7 +100,7 @@ def _names(config: DnsmasqConfig) -> Iterator[str]:
     wild = next((n.partition("*")[0] for n in config.network.interfaces if "*" in n), None)
     if fixed and wild is None:
         return
-    for number in range(SITES_MAX):
+    for number in range(NETWORKS_MAX):
         name = f"{wild or 'eth'}{number}"
         if name not in fixed:
             yield name

@@ -6,6 +6,7 @@ failed, and is remembered with its reason.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -14,10 +15,10 @@ from fastpxe.dhcp.identity import Pattern
 from fastpxe.dnsmasq.convert.predicates import (
     IPXE,
     IPXE_CLASS,
-    Untold,
+    Inexpressible,
     condition_of,
+    inexpressible_part,
     macs_of,
-    untold_of,
 )
 from fastpxe.dnsmasq.engine.message import octets
 from fastpxe.dnsmasq.engine.ranges import Candidate
@@ -122,8 +123,8 @@ class Tagger:
                 condition = IPXE
             if self._is_in_all_classes(line):
                 condition = ANYBODY
-        except Untold as untold:
-            self.untranslated[Untranslated(line, str(untold))] = None
+        except Inexpressible as reason:
+            self.untranslated[Untranslated(line, str(reason))] = None
             return env
         return set_tag(env, line.sets, only(condition))  # type: ignore[attr-defined]
 
@@ -139,7 +140,7 @@ class Tagger:
         """The dhcp-host lines, from the one that counts least; see tags.find_host."""
         ranked = []
         for at, line in enumerate(self.config.hosts):
-            why = untold_of(line)
+            why = inexpressible_part(line)
             if why:
                 self.untranslated[Untranslated(line, why)] = None
             is_inside = is_in_ranges(line, self.candidates)
@@ -149,7 +150,7 @@ class Tagger:
                 octets = sum(m != 0 for m in mac.mask)
                 rank = is_inside, bool(line.tags), octets, at
                 ranked.append((rank, KnownHost(mac, filtered, sets)))
-        return [host for _, host in sorted(ranked, key=lambda one: one[0])]
+        return [host for _, host in sorted(ranked, key=itemgetter(0))]
 
 
 def _host_test(hosts: Sequence[KnownHost], name: str) -> Test:

@@ -63,7 +63,7 @@ def value(data: Any) -> str:
     if isinstance(data, dict):
         return "{ " + ", ".join(f"{_quoted(k)} = {value(v)}" for k, v in data.items()) + " }"
     if isinstance(data, list | tuple):
-        return _list([value(one) for one in data])
+        return _list([value(item) for item in data])
     return str(data)
 
 
@@ -142,7 +142,7 @@ def is_writable(condition: Condition) -> bool:
 
 
 def _each(values: Sequence[Any] | None, write: Any) -> list[str]:
-    return [] if values is None else [write(one) for one in values]
+    return [] if values is None else [write(item) for item in values]
 
 
 def _one_or_many(values: Sequence[Any]) -> Any:

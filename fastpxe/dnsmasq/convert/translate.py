@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from fastpxe.dnsmasq.convert.cases import Decider, Gets, everywhere, includes_http
+from fastpxe.dnsmasq.convert.cases import CaseBuilder, CaseOutcome, everywhere, includes_http
 from fastpxe.dnsmasq.convert.caveats import config_traps, interfaces_of, place, tftp_table, trap_of
-from fastpxe.dnsmasq.convert.sample_networks import Site, sites
+from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork, sample_networks
 from fastpxe.dnsmasq.convert.tags import Untranslated
 from fastpxe.dnsmasq.convert.toml_writer import BootRule, Trap, document, is_writable
 from fastpxe.dnsmasq.syntax.comments import Comments
@@ -59,13 +59,13 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
 
 def translate(config: DnsmasqConfig, comments: Comments | None = None) -> Translation:
     """Write a configuration anew. `comments` stand above its lines."""
-    _, found = sites(config)
-    cases, untranslated, is_cut = _cases(config, found)
+    _, networks = sample_networks(config)
+    cases, untranslated, is_cut = _cases(config, networks)
     writer = _Writer(config, comments or {}, cases)
     rules = tuple(writer.rules())
     traps = (
-        *config_traps(config, found),
-        *_unset(config, found),
+        *config_traps(config, networks),
+        *_unset(config, networks),
         *(trap_of(lost.line, f"no rule can test {lost.why}") for lost in untranslated),
         *writer.traps,
         *([_TOO_MANY] if is_cut else []),
@@ -99,28 +99,28 @@ _AGAIN = Trap(
 
 
 def _cases(
-    config: DnsmasqConfig, found: Sequence[Site]
-) -> tuple[Cases[Gets], tuple[Untranslated, ...], bool]:
+    config: DnsmasqConfig, networks: Sequence[SampleNetwork]
+) -> tuple[Cases[CaseOutcome], tuple[Untranslated, ...], bool]:
     is_bounded = all(line.netmask is not None for line in config.ranges)
     try:
-        deciders = [Decider(config, site) for site in found]
-        cases = everywhere(deciders, is_bounded=is_bounded)
+        builders = [CaseBuilder(config, network) for network in networks]
+        cases = everywhere(builders, is_bounded=is_bounded)
         is_cut = False
     except TooManyCases:
         plain = msgspec.structs.replace(
             config, matches=(), class_matches=(), mac_matches=(), hosts=(), tag_ifs=()
         )
-        deciders = [Decider(plain, site) for site in found]
-        cases = everywhere(deciders, is_bounded=is_bounded)
+        builders = [CaseBuilder(plain, network) for network in networks]
+        cases = everywhere(builders, is_bounded=is_bounded)
         is_cut = True
-    lost = dict.fromkeys(one for decider in deciders for one in decider.untranslated)
-    return cases, tuple(one for one in lost if _matters(config, one.line)), is_cut
+    untranslated = dict.fromkeys(test for builder in builders for test in builder.untranslated)
+    return cases, tuple(test for test in untranslated if _matters(config, test.line)), is_cut
 
 
 def _matters(config: DnsmasqConfig, line: Line) -> bool:
     """Whether a tag of the line is asked for; one dhcp-host takes the place of another."""
     lines = config.hosts if isinstance(line, DhcpHost) else (line,)
-    return any(_sets(one) & _tested(config) for one in lines)
+    return any(_sets(setter) & _tested(config) for setter in lines)
 
 
 def _tested(config: DnsmasqConfig) -> frozenset[str]:
@@ -156,12 +156,12 @@ def _sets(line: Line) -> frozenset[str]:
     return frozenset((line.sets,))  # type: ignore[attr-defined]
 
 
-def _unset(config: DnsmasqConfig, found: Sequence[Site]) -> Iterator[Trap]:
+def _unset(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> Iterator[Trap]:
     """Tags that no line sets: they can only be interfaces' names."""
     known = {name for line in _setters(config) for name in _sets(line)}
     known |= {line.sets for line in config.ranges if line.sets is not None}
     known |= {name for line in config.tag_ifs for name in line.sets}
-    places = {site.interface: site.network for site in found}
+    places = {network.interface: network.subnet for network in networks}
     for name in sorted(_tested(config) - known - _DNSMASQ_S_OWN):
         why = "no line sets this tag, and fastpxe knows no interface of that name here"
         if name in places:
@@ -181,7 +181,9 @@ def files_of(config: DnsmasqConfig) -> list[str]:
 class _Writer:
     """Writes the cases as rules. `traps` are those of cases that no rule can be written for."""
 
-    def __init__(self, config: DnsmasqConfig, comments: Comments, cases: Cases[Gets]) -> None:
+    def __init__(
+        self, config: DnsmasqConfig, comments: Comments, cases: Cases[CaseOutcome]
+    ) -> None:
         self.config = config
         self.cases = cases
         self.left = dict(comments)  # each is shown once
@@ -190,61 +192,65 @@ class _Writer:
         self.has_two_texts = False
 
     def rules(self) -> Iterator[BootRule]:
-        for at, (condition, gets) in enumerate(self.cases):
+        for at, (condition, outcome) in enumerate(self.cases):
             if not is_writable(condition):
                 self.has_two_texts = True
-                self.traps += (trap_of(line, TWO_TEXTS) for line in gets.lines)
+                self.traps += (trap_of(line, TWO_TEXTS) for line in outcome.lines)
                 continue
             later = (other for other, got in self.cases[at + 1 :] if got.kind == "file")
             is_last = not any(meet(condition, other) for other in later)
-            yield from self._rules(condition, gets, is_last=is_last)
+            yield from self._rules(condition, outcome, is_last=is_last)
 
-    def _rules(self, condition: Condition, gets: Gets, *, is_last: bool) -> Iterator[BootRule]:
-        trap = self._lack(condition, gets)
-        if URL.match(gets.file) and trap is None:
-            yield from self._url(condition, gets, is_last=is_last)
-        elif gets.kind == "file" and trap is None:
-            yield self._file(condition, gets)
-        elif gets.lines and (not is_last or trap is not None):
-            yield self._rule(condition, gets, traps=() if trap is None else (trap,))
+    def _rules(
+        self, condition: Condition, outcome: CaseOutcome, *, is_last: bool
+    ) -> Iterator[BootRule]:
+        trap = self._lack(condition, outcome)
+        if URL.match(outcome.file) and trap is None:
+            yield from self._url(condition, outcome, is_last=is_last)
+        elif outcome.kind == "file" and trap is None:
+            yield self._file(condition, outcome)
+        elif outcome.lines and (not is_last or trap is not None):
+            yield self._rule(condition, outcome, traps=() if trap is None else (trap,))
         elif not is_last:
-            yield self._rule(condition, gets)
+            yield self._rule(condition, outcome)
         elif trap is not None:
             self.traps.append(trap)
 
-    def _lack(self, condition: Condition, gets: Gets) -> Trap | None:
-        """Why no rule can give what the client gets."""
-        line = gets.lines[0] if gets.lines else None
-        why = LACKS.get(gets.kind, "")
-        if gets.kind == "file":
-            why = next(_objections(condition, gets), "")
+    def _lack(self, condition: Condition, outcome: CaseOutcome) -> Trap | None:
+        """Why no rule can express the outcome."""
+        line = outcome.lines[0] if outcome.lines else None
+        why = LACKS.get(outcome.kind, "")
+        if outcome.kind == "file":
+            why = next(_objections(condition, outcome), "")
         if not why:
             return None
         return Trap("no line applies", "", why) if line is None else trap_of(line, why)
 
-    def _file(self, condition: Condition, gets: Gets) -> BootRule:
+    def _file(self, condition: Condition, outcome: CaseOutcome) -> BootRule:
         is_for_ipxe = condition.ipxe or condition.user_classes
-        ipxe_too = is_ipxe_binary(gets.file) and not is_for_ipxe
+        ipxe_too = is_ipxe_binary(outcome.file) and not is_for_ipxe
         return self._rule(
-            condition, gets, file=gets.file, ipxe_too=ipxe_too, traps=tuple(_menu(gets))
+            condition, outcome, file=outcome.file, ipxe_too=ipxe_too, traps=tuple(_menu(outcome))
         )
 
-    def _url(self, condition: Condition, gets: Gets, *, is_last: bool) -> Iterator[BootRule]:
+    def _url(
+        self, condition: Condition, outcome: CaseOutcome, *, is_last: bool
+    ) -> Iterator[BootRule]:
         """For iPXE, and for UEFI HTTP Boot where dnsmasq answers that. Firmware is sent away."""
         both = condition if self.has_http else meet(condition, Condition(ipxe=(True,)))
-        traps = list(_menu(gets))
+        traps = list(_menu(outcome))
         if condition.ipxe is None:
             why = "this is a URL, and PXE firmware takes none: it gets no answer here"
-            traps.append(trap_of(gets.lines[0], why))
+            traps.append(trap_of(outcome.lines[0], why))
         if both is not None:
-            yield self._rule(both, gets, url=gets.file, traps=tuple(traps))
+            yield self._rule(both, outcome, url=outcome.file, traps=tuple(traps))
         if condition.ipxe is None and not is_last:
-            yield self._rule(condition, Gets("silent", lines=gets.lines))
+            yield self._rule(condition, CaseOutcome("silent", lines=outcome.lines))
 
     def _rule(
         self,
         condition: Condition,
-        gets: Gets,
+        outcome: CaseOutcome,
         *,
         file: str = "",
         url: str = "",
@@ -252,32 +258,32 @@ class _Writer:
         traps: tuple[Trap, ...] = (),
     ) -> BootRule:
         return BootRule(
-            name=_name(gets),
+            name=_name(outcome),
             condition=condition,
             file=file,
             url=url,
-            server=gets.server if file or url else None,
+            server=outcome.server if file or url else None,
             ipxe_too=ipxe_too,
-            comments=tuple(self._comments(gets)),
+            comments=tuple(self._comments(outcome)),
             traps=traps,
         )
 
-    def _comments(self, gets: Gets) -> Iterator[str]:
+    def _comments(self, outcome: CaseOutcome) -> Iterator[str]:
         """Those above the lines of the rule, and above the lines that set its tags."""
-        names = {tag.name for line in gets.lines for tag in _tags(line) if not tag.negated}
+        names = {tag.name for line in outcome.lines for tag in _tags(line) if not tag.negated}
         tests = [line for line in _setters(self.config) if _sets(line) & names]
-        for line in (*tests, *gets.lines):
+        for line in (*tests, *outcome.lines):
             yield from self.left.pop(line.where, ())
 
 
-def _objections(condition: Condition, gets: Gets) -> Iterator[str]:
+def _objections(condition: Condition, outcome: CaseOutcome) -> Iterator[str]:
     """What fastpxe.policy.config would not take."""
-    if not (gets.file.isascii() and gets.file.isprintable()):
+    if not (outcome.file.isascii() and outcome.file.isprintable()):
         yield "fastpxe takes printable ASCII only as a file name"
-    is_url = URL.match(gets.file) is not None
-    if not is_url and gets.file.startswith(("http://", "https://")):
+    is_url = URL.match(outcome.file) is not None
+    if not is_url and outcome.file.startswith(("http://", "https://")):
         yield "a URL without a host"
-    server = gets.server
+    server = outcome.server
     if server is not None and (server.is_loopback or int(server) >= 0xE0000000):
         yield f"{server} is no address of a server"
     http_only = condition.arches is not None and HTTP_ARCHES.issuperset(condition.arches)
@@ -287,20 +293,22 @@ def _objections(condition: Condition, gets: Gets) -> Iterator[str]:
         yield "a URL, and PXE firmware takes none"
 
 
-def _menu(gets: Gets) -> Iterator[Trap]:
-    if gets.menu:
-        others = "; ".join(f"{place(line.where)} {line.text}" for line in gets.menu[1:])
-        why = f"a menu of {len(gets.menu)} entries; fastpxe gives the first at once, not {others}"
-        yield trap_of(gets.menu[0], why)
+def _menu(outcome: CaseOutcome) -> Iterator[Trap]:
+    if outcome.menu:
+        others = "; ".join(f"{place(line.where)} {line.text}" for line in outcome.menu[1:])
+        why = (
+            f"a menu of {len(outcome.menu)} entries; fastpxe gives the first at once, not {others}"
+        )
+        yield trap_of(outcome.menu[0], why)
 
 
 def _tags(line: Line) -> tuple[Tag, ...]:
     return line.tags if isinstance(line, DhcpBoot | PxeService | Ignore) else ()
 
 
-def _name(gets: Gets) -> str:
-    if not gets.lines:
+def _name(outcome: CaseOutcome) -> str:
+    if not outcome.lines:
         return "no answer"
-    line = gets.lines[0]
+    line = outcome.lines[0]
     key = re.split("[= ]", line.text.lstrip("-"), maxsplit=1)[0]
     return f"{place(line.where)} {key}"

@@ -1,4 +1,4 @@
-"""The proof says the truth: its answers are those of the Engine and of the Policy that serve."""
+"""Each compared answer is that of the Engine and of the Policy that serve."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +11,16 @@ from dnsmasq_text import read
 from project import TESTS
 
 from fastpxe.dhcp.constants import PXE_PORT
-from fastpxe.dnsmasq.convert.sample_clients import Machine
-from fastpxe.dnsmasq.convert.sample_networks import sites
+from fastpxe.dnsmasq.convert.sample_clients import SampleClient
+from fastpxe.dnsmasq.convert.sample_networks import sample_networks
 from fastpxe.dnsmasq.convert.translate import Translation, translate
-from fastpxe.dnsmasq.convert.verify import UNTOLD, Comparison, Difference, Proof, prove
+from fastpxe.dnsmasq.convert.verify import (
+    INDISTINGUISHABLE,
+    Comparison,
+    Difference,
+    Verification,
+    verify,
+)
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.errors import ConfigError
@@ -25,14 +31,16 @@ WRITTEN = TESTS / "dnsmasq" / "golden-import"
 RANGE = "pxe-prompt=Boot\ndhcp-range=192.0.2.0,proxy\n"
 
 
-def proof_of(parsed: DnsmasqConfig, text: str = "") -> tuple[Proof, Translation]:
+def verified(parsed: DnsmasqConfig, text: str = "") -> tuple[Verification, Translation]:
     """Compare with what is written, or with another `text`."""
     translation = translate(parsed)
-    return prove(parsed, config.parse(text or translation.text, "f.toml"), translation), translation
+    return verify(
+        parsed, config.parse(text or translation.text, "f.toml"), translation
+    ), translation
 
 
 def differences(text: str) -> dict[str, Difference]:
-    return {d.why: d for d in proof_of(read(RANGE + text))[0].differences}
+    return {d.why: d for d in verified(read(RANGE + text))[0].differences}
 
 
 def golden() -> Iterator[str]:
@@ -55,73 +63,81 @@ def golden() -> Iterator[str]:
     ids=lambda value: getattr(value, "stem", ""),
 )
 def test_well_known_files_are_the_same_for_all_clients(path: Path, count: int) -> None:
-    proof, _ = proof_of(read(path.read_text()))
-    assert proof.differences == ()
-    assert proof.same
-    assert proof.summary == f"{count} clients compared, {count} the same"
+    verification, _ = verified(read(path.read_text()))
+    assert verification.differences == ()
+    assert verification.same
+    assert verification.summary == f"{count} clients compared, {count} the same"
 
 
 @pytest.mark.parametrize("name", list(golden()))
 def test_every_recorded_configuration_is_the_same_or_says_why(name: str) -> None:
     text = (FOLDER / "configs" / name).read_text("utf-8", "surrogateescape")
-    proof, _ = proof_of(read(text))
-    assert_told(proof)
-    assert UNTOLD not in {d.why for d in proof.differences}
+    verification, _ = verified(read(text))
+    assert_explained(verification)
+    assert INDISTINGUISHABLE not in {d.why for d in verification.differences}
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_of_a_random_configuration_every_difference_is_named(seed: int) -> None:
     parsed = read(RandomConfig(Random(seed)).file)  # noqa: S311 - it is to repeat itself
-    proof, translation = proof_of(parsed)
-    assert_told(proof)
-    assert UNTOLD not in {d.why for d in proof.differences}
-    engine, found = sites(parsed)
+    verification, translation = verified(parsed)
+    assert_explained(verification)
+    assert INDISTINGUISHABLE not in {d.why for d in verification.differences}
+    engine, networks = sample_networks(parsed)
     compiled = compiler.build(
-        config.parse(translation.text, "f.toml"), [site.own for site in found]
+        config.parse(translation.text, "f.toml"), [network.own for network in networks]
     )
-    for one in proof.comparisons[::7]:
-        assert_true(one, told_by_dnsmasq(engine.answer, one.machine), told(compiled, one.machine))
+    for comparison in verification.comparisons[::7]:
+        assert_true(
+            comparison,
+            answered_by_dnsmasq(engine.answer, comparison.sample),
+            answered_by_fastpxe(compiled, comparison.sample),
+        )
 
 
-def assert_told(proof: Proof) -> None:
+def assert_explained(verification: Verification) -> None:
     """Each client that differs is in one difference, and each difference says where and why."""
-    differing = [one for one in proof.comparisons if one.dnsmasq != one.fastpxe]
-    assert proof.same == (not differing)
-    assert sum(d.clients for d in proof.differences) == len(differing)
-    assert all(d.where and d.why and d.dnsmasq != d.fastpxe for d in proof.differences)
+    differing = [
+        comparison
+        for comparison in verification.comparisons
+        if comparison.dnsmasq != comparison.fastpxe
+    ]
+    assert verification.same == (not differing)
+    assert sum(d.clients for d in verification.differences) == len(differing)
+    assert all(d.where and d.why and d.dnsmasq != d.fastpxe for d in verification.differences)
 
 
-def assert_true(one: Comparison, is_dnsmasq: bool, is_fastpxe: bool) -> None:  # noqa: FBT001 - two
+def assert_true(comparison: Comparison, is_dnsmasq: bool, is_fastpxe: bool) -> None:  # noqa: FBT001 - two
     """Who is answered at all is seen without following the client."""
-    assert (one.dnsmasq.kind != "silent") == is_dnsmasq
-    assert (one.fastpxe.kind != "silent") == is_fastpxe
+    assert (comparison.dnsmasq.kind != "silent") == is_dnsmasq
+    assert (comparison.fastpxe.kind != "silent") == is_fastpxe
 
 
-def told_by_dnsmasq(answer: object, machine: Machine) -> bool:
-    datagram, port = first_request(machine)
+def answered_by_dnsmasq(answer: object, sample: SampleClient) -> bool:
+    datagram, port = first_request(sample)
     server_port = 67 if port == 67 else PXE_PORT
     arrival = Arrival(
-        interface=machine.site.interface, port=server_port, source=machine.client.ciaddr,
+        interface=sample.network.interface, port=server_port, source=sample.client.ciaddr,
         source_port=68,
     )  # fmt: skip
     assert callable(answer)
     return isinstance(answer(datagram, arrival), Answer)
 
 
-def told(compiled: Compiled, machine: Machine) -> bool:
-    datagram, port = first_request(machine)
-    site = machine.site
+def answered_by_fastpxe(compiled: Compiled, sample: SampleClient) -> bool:
+    datagram, port = first_request(sample)
+    network = sample.network
     reason, *_ = compiled.native.decide(
-        datagram, port=port, source=int(machine.client.ciaddr), source_port=68,
-        address=int(site.own), netmask=int(site.network.netmask),
+        datagram, port=port, source=int(sample.client.ciaddr), source_port=68,
+        address=int(network.own), netmask=int(network.subnet.netmask),
     )  # fmt: skip
     return reason == 0
 
 
-def first_request(machine: Machine) -> tuple[bytes, int]:
-    if machine.is_steered:
-        return machine.client.request(machine.site.own), PXE_PORT
-    return machine.client.discover(), 67
+def first_request(sample: SampleClient) -> tuple[bytes, int]:
+    if sample.is_steered:
+        return sample.client.request(sample.network.own), PXE_PORT
+    return sample.client.discover(), 67
 
 
 # --- what differs --------------------------------------------------------------------------------
@@ -129,19 +145,19 @@ def first_request(machine: Machine) -> tuple[bytes, int]:
 
 def test_another_file_or_server_is_a_difference() -> None:
     parsed = read(RANGE + "dhcp-boot=a,,192.0.2.9")
-    assert proof_of(parsed)[0].same
+    assert verified(parsed)[0].same
     for wrong in 'file = "b"\nserver = "192.0.2.9"', 'file = "a"', "ignore = true":
-        proof, _ = proof_of(parsed, f"[[boot]]\n{wrong}")
-        assert not proof.same
-        assert {d.dnsmasq for d in proof.differences} == {"a from 192.0.2.9"}
+        verification, _ = verified(parsed, f"[[boot]]\n{wrong}")
+        assert not verification.same
+        assert {d.dnsmasq for d in verification.differences} == {"a from 192.0.2.9"}
 
 
 def test_a_client_that_only_one_rule_knows_is_a_difference() -> None:
     parsed = read(RANGE + "dhcp-mac=set:x,52:54:00:*:*:*\ndhcp-boot=tag:x,a\ndhcp-boot=b")
-    proof, _ = proof_of(parsed, '[[boot]]\nfile = "b"')
-    (difference,) = proof.differences
+    verification, _ = verified(parsed, '[[boot]]\nfile = "b"')
+    (difference,) = verification.differences
     assert (difference.where, difference.text) == ("f.conf:4", "dhcp-boot=tag:x,a")
-    assert difference.why == UNTOLD
+    assert difference.why == INDISTINGUISHABLE
     assert "52:54" not in difference.example
     assert difference.example.endswith(", f.conf:3")
 
