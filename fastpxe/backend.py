@@ -11,6 +11,7 @@ from fastpxe._codec import REASONS
 from fastpxe.dhcp.constants import MessageType
 from fastpxe.events import Decision, Labelled
 from fastpxe.firmware.next_step import NextStep, next_step
+from fastpxe.firmware.offers import Offer, firmware_of
 from fastpxe.firmware.requests import Client
 from fastpxe.policy._respond import Responder
 from fastpxe.policy.compiler import HTTP, Compiled
@@ -95,8 +96,14 @@ class NativeAnswers:
         reply = self.compiled.replies[decision.reply]
         if reply.family == HTTP or decision.message_type != MessageType.DISCOVER:
             return "fetch"
+        offer = Offer(
+            vendor_class="PXEClient",
+            siaddr=IPv4Address(decision.siaddr),
+            file=self.file_of(decision),
+            vendor=reply.offer_vendor,
+        )
         arch = None if decision.arch < 0 else decision.arch
-        return next_step(arch, reply.offer_vendor, ipxe=decision.ipxe, names_file=True)
+        return next_step(firmware_of(arch, is_ipxe=decision.ipxe), offer)
 
     def reason_of(self, decision: Decision) -> str:
         return REASONS[decision.reason]

@@ -11,8 +11,8 @@ import msgspec
 
 from fastpxe.dhcp.decode import Decoded, decode
 from fastpxe.dhcp.identity import format_uuid, microsoft_order
-from fastpxe.firmware.next_step import NextStep, menu_entries, step_after
-from fastpxe.firmware.requests import Client
+from fastpxe.dhcp.pxe_options import MenuEntry
+from fastpxe.firmware.offers import Offer, read_offer
 
 Verdict = Literal["won", "lost", "not reached"]
 
@@ -81,16 +81,15 @@ def identity(uuid: bytes) -> Identity:
     )
 
 
-def menu_entry(reply: Decoded) -> tuple[int, str] | None:
-    """The first entry of the menu that a client would show, if any: its type and text."""
-    return next(menu_entries(reply.vendor), None)
+def offer_of(step: Step) -> Offer | None:
+    """The answer of a step as firmware reads it."""
+    return None if step.reply is None else read_offer(bytes.fromhex(step.hexadecimal))
 
 
-def after(client: Client, offer: Decoded) -> NextStep:
-    """What this client does when it has that offer."""
-    if client.class_text.startswith("HTTPClient"):
-        return "fetch"
-    return step_after(offer, client.arch, ipxe=client.ipxe)
+def with_local_disk(step: Step, entry: MenuEntry) -> Step:
+    """The step with a note that its menu's entry ends the boot."""
+    note = f"nothing more is asked: the menu's entry {entry.text!r} is the local disk"
+    return msgspec.structs.replace(step, notes=(*step.notes, note))
 
 
 def describe_client(datagram: bytes) -> str:

@@ -50,7 +50,7 @@ def test_a_file_too_long_for_the_header_is_named_from_option_67() -> None:
         ("", {"arch": 0}, "fetch"),
         ("ipxe_too = true\n", {"arch": 7, "ipxe": True}, "fetch"),
         ("item = [{text = 'A', file = 'a'}]\n", {"arch": 0}, "4011"),
-        ("item = [{text = 'A', file = 'a'}, {text = 'D', local = true}]\n", {"arch": 0}, "choice"),
+        ("item = [{text = 'A', file = 'a'}, {text = 'D', local = true}]\n", {"arch": 0}, "menu"),
     ],
 )
 def test_what_firmware_does_next_depends_on_the_offer_it_got(
@@ -62,7 +62,9 @@ def test_what_firmware_does_next_depends_on_the_offer_it_got(
     client = Client(**who)
     found = made.responder("eth0").decide(client.discover(), source=0, source_port=68)
     assert found[0] == 0
-    told = decision(rule=found[4], reply=found[5])._replace(arch=client.arch, ipxe=client.ipxe)
+    told = decision(rule=found[4], reply=found[5])._replace(
+        arch=client.arch, ipxe=client.ipxe, siaddr=1
+    )
     assert made.next_step(told) == step
     assert made.next_step(told._replace(message_type=MessageType.REQUEST)) == "fetch"
 

@@ -65,7 +65,6 @@ TESTED_ELSEWHERE = {
     "policy/schema": "policy/test_config reads every key of them",
     "serve/recorder/observer": "serve/test_supervisor and serve/recorder/test_host_boots read it",
     "serve/recorder/recorder": "serve/test_supervisor reads its log, and kills it",
-    "probe/boot": "cli/test_doctor boots from real servers through it",
     "serve/worker": "serve/test_supervisor runs, kills and retires them",
 }
 

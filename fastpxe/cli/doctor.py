@@ -6,13 +6,11 @@ import secrets
 from collections.abc import Iterator
 
 from fastpxe.cli.config_args import Commands, add_json, add_source, load, named
-from fastpxe.dhcp.constants import Arch
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.doctor import report
 from fastpxe.doctor.machine import findings as machine_findings
 from fastpxe.doctor.network import findings as network_findings
 from fastpxe.doctor.report import Finding
-from fastpxe.firmware import offers
 from fastpxe.firmware.error_codes import explain_code
 from fastpxe.json_text import indented
 from fastpxe.policy.config import Config
@@ -106,12 +104,7 @@ def findings(
     yield from machine_findings(examined)
     if not listen_s:
         return
-    number = secrets.token_bytes(3)
-    clients = {
-        offers.BIOS: listen.client_of(Arch.BIOS, ipxe=False, number=number),
-        offers.UEFI: listen.client_of(Arch.UEFI_X64, ipxe=False, number=number),
-        offers.IPXE: listen.client_of(Arch.UEFI_X64, ipxe=True, number=number),
-    }
+    clients = listen.clients(secrets.token_bytes(3))
     probed = {interface.name: interface for interface in machine.probed(config, interfaces)}
     for wire in listen.ask(clients, list(probed.values()), listen_s):
         tried = boot.with_trials(wire, probed[wire.interface], clients)

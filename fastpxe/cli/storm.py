@@ -10,8 +10,8 @@ from typing import Self
 import msgspec
 
 from fastpxe.cli.config_args import Commands, add_json
+from fastpxe.dhcp.constants import HTTP_ARCHES
 from fastpxe.errors import FastpxeError
-from fastpxe.policy.rules import HTTP_ARCHES
 from fastpxe.storm import plot as storm_plot
 from fastpxe.storm import report as storm_report
 from fastpxe.storm.plan import DEFAULT_MIX, BadPlan, Kind, Plan, parse_mix

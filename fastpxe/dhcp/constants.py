@@ -107,6 +107,10 @@ class Arch(IntEnum):
     RPI = 41
 
 
+HTTP_ARCHES = frozenset(arch.value for arch in Arch if arch.name.endswith("_HTTP"))
+"""Those whose client fetches a URL and no TFTP file."""
+
+
 class IpxeFeature(IntEnum):
     """What a build of iPXE can do: sub-options of option 175, named as in iPXE's features.h."""
 

@@ -3,13 +3,15 @@
 Never raises for what a client may send: what can't be read is shown as the bytes it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
 import msgspec
 
 from fastpxe.dhcp.constants import Arch, IpxeFeature, MessageType
 from fastpxe.dhcp.identity import format_uuid, microsoft_order
+from fastpxe.dhcp.options import tlvs
+from fastpxe.dhcp.pxe_options import SubOption, boot_servers, menu_entries
 
 OPTION_NAMES = {
     1: "subnet mask", 3: "router", 6: "DNS server", 12: "host name", 43: "vendor specific",
@@ -21,10 +23,7 @@ OPTION_NAMES = {
     124: "vendor class (RFC 3925)", 125: "vendor information (RFC 3925)", 175: "iPXE",
 }  # fmt: skip
 
-PXE_NAMES = {
-    6: "discovery control", 7: "multicast address", 8: "boot servers", 9: "boot menu",
-    10: "menu prompt", 71: "boot item",
-}  # fmt: skip
+PXE_NAMES = {option.value: option.name.lower().replace("_", " ") for option in SubOption}
 
 _ADDRESSES = frozenset({1, 3, 6, 50, 54, 118})
 _NUMBERS = frozenset({51, 52, 57})
@@ -57,16 +56,6 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     options: tuple[Option, ...]
     size: int
-
-    @property
-    def has_server(self) -> bool:
-        """Whether siaddr is set."""
-        return int(IPv4Address(self.siaddr)) != 0
-
-    @property
-    def vendor(self) -> bytes:
-        """The value of option 43, which may come in parts; b"" for none."""
-        return b"".join(bytes.fromhex(option.hex) for option in self.options if option.code == 43)
 
     def lines(self) -> Iterator[str]:
         """Text for a terminal: fields that say something, then the options."""
@@ -104,19 +93,6 @@ def decode(payload: bytes) -> Decoded:
         ),
         size=len(payload),
     )
-
-
-def tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Code and value of each option up to END, or up to the first that overruns."""
-    at = 0
-    while at < len(data) and data[at] != 255:
-        if data[at] == 0:
-            at += 1
-            continue
-        if at + 1 >= len(data) or at + 2 + data[at + 1] > len(data):
-            return
-        yield data[at], data[at + 2 : at + 2 + data[at + 1]]
-        at += 2 + data[at + 1]
 
 
 def meaning(code: int, value: bytes) -> str:
@@ -160,32 +136,19 @@ def _ipxe(code: int, value: bytes) -> str:
 
 def _pxe(code: int, value: bytes) -> str:
     name = PXE_NAMES.get(code, f"sub-option {code}")
-    if code == 9:
-        return f"{name} {', '.join(_menu(value))}"
-    if code == 8:
-        return f"{name} {', '.join(_servers(value))}"
-    if code == 10 and value:
-        return f"{name} {value[1:].decode('latin-1')!r}, {value[0]} s"
-    return f"{name} {value.hex(':')}"
+    text = value.hex(":")
+    if code == SubOption.BOOT_MENU:
+        text = ", ".join(f"{entry.type} {entry.text!r}" for entry in menu_entries(value)) or text
+    elif code == SubOption.BOOT_SERVERS:
+        listed = (f"{kind} at {_any_of(addresses)}" for kind, addresses in boot_servers(value))
+        text = ", ".join(listed) or text
+    elif code == SubOption.MENU_PROMPT and value:
+        text = f"{value[1:].decode('latin-1')!r}, {value[0]} s"
+    return f"{name} {text}"
 
 
-def _menu(value: bytes) -> Iterator[str]:
-    at = 0
-    while at + 3 <= len(value):
-        size = value[at + 2]
-        text = value[at + 3 : at + 3 + size].decode("latin-1")
-        yield f"{int.from_bytes(value[at : at + 2])} {text!r}"
-        at += 3 + size
-
-
-def _servers(value: bytes) -> Iterator[str]:
-    at = 0
-    while at + 3 <= len(value):
-        count = value[at + 2]
-        rest = value[at + 3 : at + 3 + 4 * count]
-        found = [str(IPv4Address(rest[i : i + 4])) for i in range(0, len(rest) - 3, 4)]
-        yield f"{int.from_bytes(value[at : at + 2])} at {' '.join(found) or 'any server'}"
-        at += 3 + 4 * count
+def _any_of(addresses: Sequence[IPv4Address]) -> str:
+    return " ".join(map(str, addresses)) or "any server"
 
 
 def _name_of(kinds: type[Arch | IpxeFeature | MessageType], number: int) -> str:

@@ -5,16 +5,19 @@ Sources: EDK2 and iPXE, for which of two servers' offers they take, and how long
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
-from pathlib import PurePosixPath
 
 import msgspec
 
-from fastpxe.dhcp.constants import Option
 from fastpxe.doctor.report import Finding, Level
-from fastpxe.firmware.offers import BIOS, FIRMWARE, IPXE, NOWHERE, UEFI, Heard, proxy_offers
+from fastpxe.firmware.binaries import is_ipxe_binary
+from fastpxe.firmware.offers import NOWHERE, Firmware, HeardOffer, proxy_offers
 from fastpxe.storm.report import duration
 
-ARCH = {BIOS: "bios", UEFI: "uefi-x64"}
+TRIED: tuple[Firmware, ...] = ("bios", "uefi")
+"""The firmware whose boot is tried."""
+
+ARCH: dict[Firmware, str] = {"bios": "bios", "uefi": "uefi-x64"}
+NAMES: dict[Firmware, str] = {"bios": "BIOS", "uefi": "UEFI x64", "ipxe": "iPXE"}
 
 IPXE_WAITS_S = 3
 """iPXE goes on without a proxy whose offer comes later."""
@@ -33,7 +36,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     is_local: the server is on this machine, so that nothing went by the wire.
     """
 
-    kind: str
+    firmware: Firmware
     server: IPv4Address
     is_local: bool
     steps: tuple[Step, ...]
@@ -51,7 +54,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     listened_s: float
     mac: str
     own: tuple[IPv4Address, ...]
-    heard: tuple[Heard, ...] = ()
+    heard: tuple[HeardOffer, ...] = ()
     trials: tuple[Trial, ...] = ()
     failure: str = ""
     advice: str = ""
@@ -76,7 +79,7 @@ def findings(wire: Wire, *, is_served: bool) -> Iterator[Finding]:
 
 
 def _dhcp(wire: Wire, about: str) -> Finding:
-    servers = _servers(one for one in wire.heard if one.gives_address)
+    servers = _servers(one for one in wire.heard if one.offer.gives_address)
     level: Level = "ok"
     advice = ""
     saw = f"addresses come from {_names(servers, wire)}"
@@ -94,9 +97,9 @@ def _dhcp(wire: Wire, about: str) -> Finding:
 
 
 def _proxies(wire: Wire, about: str, *, is_served: bool) -> Finding:
-    proxies = _servers(one for one in wire.heard if one.says_pxe and not one.gives_address)
-    both = _servers(one for one in wire.heard if one.says_pxe and one.gives_address)
-    themselves = _servers(one for one in wire.heard if one.gives_address and one.offer)
+    proxies = _servers(one for one in wire.heard if one.offer.is_proxy)
+    both = _servers(one for one in wire.heard if one.offer.is_pxe and one.offer.gives_address)
+    themselves = _servers(one for one in wire.heard if one.offer.gives_address and one.file)
     level: Level = "ok"
     advice = ""
     saw = f"boot clients are answered by {_names(proxies or both, wire)}"
@@ -125,23 +128,23 @@ def _proxies(wire: Wire, about: str, *, is_served: bool) -> Finding:
 
 def _unanswered(wire: Wire, about: str) -> Iterator[Finding]:
     """Kinds of firmware that a proxy leaves out while it answers others."""
-    answered = {one.kind for one in wire.heard if one.says_pxe}
-    for kind in FIRMWARE:
-        if answered and kind not in answered:
+    answered = {one.firmware for one in wire.heard if one.offer.is_pxe}
+    for firmware in TRIED:
+        if answered and firmware not in answered:
             yield Finding(
                 level="warning",
                 name="firmware-unanswered",
                 about=about,
-                saw=f"{kind} clients get no answer, others do",
-                advice=f'if you have such machines: a rule with arch = "{ARCH[kind]}"',
+                saw=f"{NAMES[firmware]} clients get no answer, others do",
+                advice=f'if you have such machines: a rule with arch = "{ARCH[firmware]}"',
             )
 
 
 def _conflicts(wire: Wire, about: str) -> Iterator[Finding]:
     """DHCP servers that say things which are the proxy's to say."""
-    proxies = _servers(one for one in wire.heard if one.says_pxe and not one.gives_address)
-    given = [one for one in wire.heard if one.gives_address]
-    for server in _servers(one for one in given if one.says_pxe):
+    proxies = _servers(one for one in wire.heard if one.offer.is_proxy)
+    given = [one for one in wire.heard if one.offer.gives_address]
+    for server in _servers(one for one in given if one.offer.is_pxe):
         if proxies:
             yield Finding(
                 level="problem",
@@ -152,8 +155,8 @@ def _conflicts(wire: Wire, about: str) -> Iterator[Finding]:
                 advice="take option 60 out of its configuration; where fastpxe is on the same "
                 "machine and option 60 must stay: [dhcp] ports = [4011]",
             )
-    for server in _servers(one for one in given if one.offer and not one.says_pxe):
-        files = {one.offer.file for one in given if one.server == server and one.offer}
+    for server in _servers(one for one in given if one.file and not one.offer.is_pxe):
+        files = {one.file.file for one in given if one.offer.server == server and one.file}
         yield Finding(
             level="warning" if proxies else "ok",
             name="dhcp-names-file",
@@ -165,9 +168,7 @@ def _conflicts(wire: Wire, about: str) -> Iterator[Finding]:
             else "",
         )
     plain = _servers(
-        one
-        for one in wire.heard
-        if not one.gives_address and not one.options.get(Option.VENDOR_CLASS)
+        one for one in wire.heard if not one.offer.gives_address and not one.offer.vendor_class
     )
     for server in plain:
         yield Finding(
@@ -181,56 +182,49 @@ def _conflicts(wire: Wire, about: str) -> Iterator[Finding]:
 
 def _late(wire: Wire, about: str) -> Iterator[Finding]:
     for one in wire.heard:
-        if one.says_pxe and not one.gives_address and one.after_s >= IPXE_WAITS_S:
+        if one.offer.is_proxy and one.after_s >= IPXE_WAITS_S:
             yield Finding(
                 level="warning",
                 name="proxy-late",
                 about=about,
-                saw=f"{one.server} answered {one.kind} after {one.after_s:.1f} s",
+                saw=f"{one.offer.server} answered {NAMES[one.firmware]} after {one.after_s:.1f} s",
                 advice=f"iPXE waits {IPXE_WAITS_S} s: lower reply_delay_s, or look at its load",
             )
 
 
 def _ipxe(wire: Wire, about: str) -> Iterator[Finding]:
     """What iPXE, once loaded, would make of the same servers."""
-    asked = proxy_offers(wire.heard, IPXE)
-    firmware = {
-        one.offer.file for kind in FIRMWARE for one in proxy_offers(wire.heard, kind) if one.offer
+    asked = proxy_offers(wire.heard, "ipxe")
+    of_firmware = {
+        one.file.file for each in TRIED for one in proxy_offers(wire.heard, each) if one.file
     }
     for one in asked:
-        offer = one.offer
-        if offer and offer.file in firmware and _is_ipxe(offer.file):
+        file = one.offer.file or one.offer.bootfile
+        if file in of_firmware and is_ipxe_binary(file):
             yield Finding(
                 level="problem",
                 name="ipxe-loop",
                 about=about,
-                saw=f"{one.server} tells iPXE to load iPXE, for ever: {offer.file}",
+                saw=f"{one.offer.server} tells iPXE to load iPXE, for ever: {file}",
                 advice="give iPXE a script: a rule with ipxe = true; dnsmasq: a tag for option 175",
             )
-        elif offer and one.next_server == NOWHERE:
+        elif file and one.offer.siaddr == NOWHERE:
             yield Finding(
                 level="problem",
                 name="ipxe-siaddr",
                 about=about,
-                saw=f"{one.server} names {offer.file} without a server (siaddr 0): iPXE ignores it",
+                saw=f"{one.offer.server} names {file} without a server (siaddr 0): iPXE ignores it",
                 advice="have it send siaddr too, not options 66 and 67 alone",
             )
-    if not asked and any(map(_is_ipxe, firmware)):
+    loaders = sorted(filter(is_ipxe_binary, of_firmware))
+    if not asked and loaders:
         yield Finding(
             level="warning",
             name="ipxe-unanswered",
             about=about,
-            saw=f"firmware is given iPXE ({', '.join(sorted(filter(_is_ipxe, firmware)))}), "
-            "and iPXE then gets no answer",
+            saw=f"firmware is given iPXE ({', '.join(loaders)}), and iPXE then gets no answer",
             advice="unless a script is built into it, add a rule with ipxe = true",
         )
-
-
-def _is_ipxe(file: str) -> bool:
-    name = PurePosixPath(file.replace("\\", "/")).name.lower()
-    return name.startswith(("ipxe", "undionly", "snponly", "snp.", "netboot.xyz")) and (
-        name.endswith((".efi", ".pxe", ".kpxe", ".kkpxe", ".0"))
-    )
 
 
 def _trial(trial: Trial, wire: Wire) -> Finding:
@@ -244,14 +238,14 @@ def _trial(trial: Trial, wire: Wire) -> Finding:
     return Finding(
         level="problem" if trial.failure else "ok",
         name="boot",
-        about=f"{trial.kind} boot at {wire.interface}",
+        about=f"{NAMES[trial.firmware]} boot at {wire.interface}",
         saw=saw,
         advice=trial.advice,
     )
 
 
-def _servers(heard: Iterator[Heard]) -> list[IPv4Address]:
-    return list(dict.fromkeys(one.server for one in heard))
+def _servers(heard: Iterator[HeardOffer]) -> list[IPv4Address]:
+    return list(dict.fromkeys(one.offer.server for one in heard))
 
 
 def _names(servers: Sequence[IPv4Address], wire: Wire) -> str:

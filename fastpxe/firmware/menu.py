@@ -8,16 +8,16 @@ from ipaddress import IPv4Address
 
 import msgspec
 
+from fastpxe.dhcp.pxe_options import LOCAL_BOOT, SubOption
+
 ITEMS_MAX = 24
 TEXT_MAX = 69
-PROMPT_MAX = 200
 OPTION_43_MAX = 253  # EDK2 counts in one byte
 
-LOCAL_BOOT = 0
 FIRST_TYPE = 0x8000  # those below have meanings of their own (PXE 2.1 table 2-3)
 
 # Neither broadcast nor multicast search; only the servers that 43.8 lists.
-_CONTROL = bytes([6, 1, 0x07])
+_CONTROL = bytes([SubOption.DISCOVERY_CONTROL, 1, 0x07])
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,11 @@ def vendor_options(menu: Menu, own: IPv4Address) -> bytes:
         text = item.text.encode("ascii")
         lines += number.to_bytes(2, "big") + bytes([len(text)]) + text
     prompt = bytes([menu.timeout_s]) + menu.prompt.encode("ascii")
-    parts = ((8, bytes(servers)), (9, bytes(lines)), (10, prompt))
+    parts = (
+        (SubOption.BOOT_SERVERS, bytes(servers)),
+        (SubOption.BOOT_MENU, bytes(lines)),
+        (SubOption.MENU_PROMPT, prompt),
+    )
     return _CONTROL + b"".join(bytes([code, len(v)]) + v for code, v in parts if v) + b"\xff"
 
 

@@ -1,44 +1,82 @@
-"""What firmware does when it has an offer: fetch its file, ask again on 4011, or show a menu."""
+"""What firmware does with an answer: fetch its file, ask port 4011, show a menu, or give up.
 
-from collections.abc import Iterator
+EDK2 asks on port 4011 after every offer whose option 43 has none of the sub-options 6 to 10. With
+one of them it takes the file of the offer, if 43.6 has bit 3, or an entry of the menu; without
+either it stops (PXE-E21). iPXE asks only when siaddr or the file is missing, and so does a PXE ROM.
+
+Sources: EDK2 (PxeBcParseDhcp4Packet, PxeBcSelectBootPrompt, PxeBcSelectBootMenu), iPXE
+(dhcp_has_pxeopts, have_pxe_menu, pxe_menu_parse); captures of both. PXE 2.1 for ROMs.
+"""
+
+from collections.abc import Sequence
 from typing import Literal
 
-from fastpxe.dhcp.constants import Arch
-from fastpxe.dhcp.decode import Decoded, tlvs
-from fastpxe.firmware.menu import LOCAL_BOOT
+from fastpxe.dhcp.pxe_options import WAIT_FOREVER, Control, MenuEntry, PxeOptions, SubOption
+from fastpxe.firmware.offers import Firmware, Offer, boot_file, pxe_options
 
-NextStep = Literal["fetch", "4011", "choice"]
+NextStep = Literal["fetch", "4011", "menu", "local", "none"]
+"""fetch: it downloads the file. 4011: it asks that port, for an entry of a menu if it has one, at
+once or after the prompt. menu: it waits for somebody, who may choose the local disk. local: it
+boots the local disk. none: the answer is ignored, or the boot ends with an error."""
 
-_DISCOVERY_CONTROL, _BOOT_MENU = 6, 9
-_USE_THE_OFFER = 8  # bit 3
-
-
-def next_step(arch: int | None, vendor: bytes, *, ipxe: bool, names_file: bool) -> NextStep:
-    """What a PXEClient does with an offer; "choice" is a menu that may lead to the local disk.
-
-    arch: number of option 93, None where it has none. vendor: the value of option 43.
-    names_file: whether the offer has a server and a file. EDK2 asks on 4011 unless 43.6 has bit 3;
-    a BIOS ROM and iPXE only for a menu, or without a server or a file.
-    """
-    types = [kind for kind, _ in menu_entries(vendor)]
-    if types:
-        return "choice" if LOCAL_BOOT in types else "4011"
-    if ipxe or arch is None or arch == Arch.BIOS:
-        return "fetch" if names_file else "4011"
-    control = int.from_bytes(dict(tlvs(vendor)).get(_DISCOVERY_CONTROL, b"\0")[:1])
-    return "fetch" if control & _USE_THE_OFFER else "4011"
+_DISCOVERY = frozenset(SubOption) - {SubOption.BOOT_ITEM}
+_RPI_MARK = b"Raspberry Pi Boot"
 
 
-def step_after(offer: Decoded, arch: int | None, *, ipxe: bool) -> NextStep:
-    """The same of an offer as it went out."""
-    names_file = offer.has_server and bool(offer.file)
-    return next_step(arch, offer.vendor, ipxe=ipxe, names_file=names_file)
+def next_step(firmware: Firmware, offer: Offer) -> NextStep:
+    """What follows an OFFER, once the client has an address."""
+    has_file = boot_file(firmware, offer) is not None
+    if firmware == "http":
+        return "fetch" if has_file and offer.vendor_class.startswith("HTTPClient") else "none"
+    if not offer.is_pxe:
+        return "none"
+    if firmware == "rpi":
+        return "fetch" if has_file and _RPI_MARK in offer.vendor else "none"
+    pxe = pxe_options(firmware, offer)
+    if has_menu(firmware, offer):
+        return _step_of_menu(menu_of(firmware, offer), _timeout_s(firmware, pxe))
+    if firmware != "uefi":
+        return "fetch" if has_file and int(offer.siaddr) else "4011"
+    if _DISCOVERY.isdisjoint(pxe.codes):
+        return "4011"
+    return "fetch" if has_file and pxe.control & Control.USE_FILE else "none"
 
 
-def menu_entries(vendor: bytes) -> Iterator[tuple[int, str]]:
-    """The type and the text of each entry of the menu in option 43, up to one that overruns."""
-    menu = dict(tlvs(vendor)).get(_BOOT_MENU, b"")
-    while len(menu) >= 3 and len(menu) >= 3 + menu[2]:
-        size = 3 + menu[2]
-        yield int.from_bytes(menu[:2]), menu[3:size].decode("latin-1")
-        menu = menu[size:]
+def step_after_ack(firmware: Firmware, ack: Offer) -> NextStep:
+    """What follows the answer on port 4011 to a request that names no entry of a menu."""
+    step = next_step(firmware, ack) if ack.is_pxe else "4011"
+    if step != "4011" or has_menu(firmware, ack):
+        return step
+    is_taken = firmware != "ipxe" or int(ack.siaddr)
+    return "fetch" if is_taken and boot_file(firmware, ack) is not None else "none"
+
+
+def has_menu(firmware: Firmware, offer: Offer) -> bool:
+    """Whether 43.9 counts, even if it has no entry."""
+    pxe = pxe_options(firmware, offer)
+    uses_file = bool(pxe.control & Control.USE_FILE and (offer.file or offer.bootfile))
+    return SubOption.BOOT_MENU in pxe.codes and not uses_file
+
+
+def menu_of(firmware: Firmware, offer: Offer) -> tuple[MenuEntry, ...]:
+    """The entries to choose from, the default first; that one alone if it is taken at once."""
+    if not has_menu(firmware, offer):
+        return ()
+    pxe = pxe_options(firmware, offer)
+    return pxe.menu if _timeout_s(firmware, pxe) else pxe.menu[:1]
+
+
+def _step_of_menu(entries: Sequence[MenuEntry], timeout_s: int) -> NextStep:
+    if not entries:
+        return "none"
+    if timeout_s == 0:
+        return "local" if entries[0].is_local else "4011"
+    may_end_elsewhere = timeout_s == WAIT_FOREVER or any(entry.is_local for entry in entries)
+    return "menu" if may_end_elsewhere else "4011"
+
+
+def _timeout_s(firmware: Firmware, pxe: PxeOptions) -> int:
+    """Without a prompt EDK2 takes the first entry at once, and iPXE waits."""
+    if pxe.timeout_s is None:
+        return WAIT_FOREVER if firmware == "ipxe" else 0
+    return pxe.timeout_s

@@ -1,105 +1,185 @@
-"""What an offer says to firmware: a server's part in a boot, and the step that follows.
+"""A server's answer as firmware reads it: its class, its file, its server, its option 43.
 
-Sources: EDK2 and iPXE, for what they take of two servers' offers and when they ask port 4011; PXE
-2.1 sections 2.2 (proxyDHCP) and 2.4 (options 43.6, 43.8, 43.9).
+Sources: EDK2 (PxeBcDhcp4.c, PxeBcBoot.c) and iPXE (dhcppkt.c, autoboot.c), for where each looks for
+the file and the server; RFC 2132 section 9.3 (overload).
 """
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address
+from typing import Literal
 
 import msgspec
 
-from fastpxe.dhcp.constants import Option
-from fastpxe.dhcp.decode import tlvs
-from fastpxe.storm.report import Offer, offer_of
+from fastpxe.dhcp.constants import HTTP_ARCHES, Arch, Option
+from fastpxe.dhcp.options import first_of_each
+from fastpxe.dhcp.pxe_options import Control, PxeOptions, parse
 
-BIOS, UEFI, IPXE = "BIOS", "UEFI x64", "iPXE"
-FIRMWARE = (BIOS, UEFI)
+Firmware = Literal["bios", "uefi", "ipxe", "http", "rpi"]
+"""The rules a client follows: a PXE ROM's, EDK2's, iPXE's, UEFI HTTP Boot's, a Raspberry Pi's."""
+
 NOWHERE = IPv4Address(0)
 
-_FILE_IN_OFFER = 0x08  # option 43.6: the client takes the file at once, without port 4011
-_CONTROL, _SERVERS, _MENU = 6, 8, 9
-_ITEM_HEAD = 3  # type and length of an entry in 43.9, type and count in 43.8
+UEFI_ARCHES = frozenset(
+    arch
+    for arch in Arch
+    if (arch.name.startswith("UEFI_") and arch not in HTTP_ARCHES) or arch == Arch.ITANIUM
+)
+
+_FILE, _SNAME, _OPTIONS = slice(108, 236), slice(44, 108), slice(240, None)
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """An offer. kind: the client it was made to. sender: where it came from."""
+class BootFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file, or a URL, and the address to fetch it from."""
 
-    kind: str
-    sender: IPv4Address
-    after_s: float
-    payload: bytes
-
-    @property
-    def gives_address(self) -> bool:
-        return self.payload[16:20] != bytes(4)
+    file: str
+    server: str
 
     @property
-    def next_server(self) -> IPv4Address:
-        return IPv4Address(self.payload[20:24])
+    def is_url(self) -> bool:
+        return "://" in self.file
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of an OFFER or ACK by which firmware boots.
+
+    vendor_class: option 60. file: the header field. bootfile, tftp_server: options 67 and 66.
+    vendor: the first option 43. sender: where the message came from, if that is known.
+    """
+
+    vendor_class: str = ""
+    gives_address: bool = False
+    siaddr: IPv4Address = NOWHERE
+    server_id: IPv4Address = NOWHERE
+    sender: IPv4Address = NOWHERE
+    file: str = ""
+    bootfile: str = ""
+    tftp_server: str = ""
+    vendor: bytes = b""
 
     @property
-    def options(self) -> dict[int, bytes]:
-        return dict(tlvs(self.payload[240:]))
+    def is_pxe(self) -> bool:
+        return self.vendor_class.startswith("PXEClient")
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether firmware takes it for a boot server's: with the class, without an address."""
+        return self.is_pxe and not self.gives_address
 
     @property
     def server(self) -> IPv4Address:
-        """By its own word, option 54; a relay may stand between it and us."""
-        identifier = self.options.get(Option.SERVER_ID, b"")
-        return IPv4Address(identifier) if len(identifier) == 4 else self.sender
+        """The server that sent it: option 54, for a relay may be in between; else the sender."""
+        return self.server_id if int(self.server_id) else self.sender
+
+
+class HeardOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer from the network, the firmware that it was made to, and how long it took."""
+
+    firmware: Firmware
+    after_s: float
+    offer: Offer
 
     @property
-    def says_pxe(self) -> bool:
-        return self.options.get(Option.VENDOR_CLASS, b"").startswith(b"PXEClient")
-
-    @property
-    def offer(self) -> Offer | None:
-        return offer_of(self.payload)
+    def file(self) -> BootFile | None:
+        """The file that this firmware takes from the offer, perhaps after further steps."""
+        return boot_file(self.firmware, self.offer)
 
 
-class MenuItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of a boot menu; `server` is where to ask for it, if the menu says."""
-
-    number: int
-    text: str
-    server: IPv4Address | None
-
-
-def proxy_offers(heard: Sequence[Heard], kind: str) -> list[Heard]:
-    """What firmware of this kind takes for a boot server's offer, in the order of arrival."""
-    return [one for one in heard if one.kind == kind and one.says_pxe and not one.gives_address]
+def firmware_of(arch: int | None, *, is_ipxe: bool, vendor_class: str = "PXEClient") -> Firmware:
+    """Whose rules a client follows. arch: number of option 93, None where it has none."""
+    if vendor_class.startswith("HTTPClient"):
+        return "http"
+    if is_ipxe:
+        return "ipxe"
+    if arch == Arch.RPI:
+        return "rpi"
+    return "uefi" if arch in UEFI_ARCHES else "bios"
 
 
-def asks_4011(one: Heard) -> bool:
-    """Whether firmware asks port 4011 after this offer.
+def read_offer(message: bytes, sender: IPv4Address = NOWHERE) -> Offer:
+    """Read an answer; a message that is cut short reads as if zeros followed."""
+    padded = message.ljust(240, b"\0")
+    options = first_of_each(padded[_OPTIONS])
+    overload = options.get(Option.OVERLOAD, b"\0")[0:1] or b"\0"
+    for bit, area in (1, _FILE), (2, _SNAME):
+        if overload[0] & bit:
+            options = first_of_each(padded[area]) | options
+    return Offer(
+        vendor_class=options.get(Option.VENDOR_CLASS, b"").decode("latin-1"),
+        gives_address=padded[16:20] != bytes(4),
+        siaddr=IPv4Address(padded[20:24]),
+        server_id=_address(options.get(Option.SERVER_ID, b"")),
+        sender=sender,
+        file="" if overload[0] & 1 else _text(padded[_FILE]),
+        bootfile=_text(options.get(Option.BOOTFILE_NAME, b"")),
+        tftp_server=_text(options.get(Option.TFTP_SERVER_NAME, b"")),
+        vendor=options.get(Option.VENDOR_SPECIFIC, b""),
+    )
 
-    EDK2 does unless option 43.6 says that the file is in the offer; others if there is no file.
+
+def pxe_options(firmware: Firmware, offer: Offer) -> PxeOptions:
+    """Option 43, which means something only beside the class PXEClient."""
+    if not offer.is_pxe or firmware == "http":
+        return PxeOptions()
+    return parse(offer.vendor, takes_last=firmware == "uefi")
+
+
+def boot_file(firmware: Firmware, offer: Offer) -> BootFile | None:
+    """What is fetched of an answer, and from where; None if nothing can be.
+
+    EDK2 prefers option 67, and takes the server from option 54 where siaddr is zero, or from the
+    list of boot servers where USE_FILE is set. iPXE prefers the header and takes siaddr alone.
     """
-    if one.offer is None or one.next_server == NOWHERE:
-        return True
-    control = dict(tlvs(one.options.get(Option.VENDOR_SPECIFIC, b""))).get(_CONTROL, b"")
-    return one.kind == UEFI and not int.from_bytes(control[:1]) & _FILE_IN_OFFER
+    if firmware in ("uefi", "http"):
+        file = offer.bootfile or offer.file
+    else:
+        file = offer.file or offer.bootfile
+    if not file:
+        return None
+    found = BootFile(file=file, server=str(_server_of_file(firmware, offer)))
+    is_lost = firmware == "ipxe" and not found.is_url and not int(offer.siaddr)
+    return None if is_lost else found
 
 
-def first_item(payload: bytes) -> MenuItem | None:
-    """The first entry of a message's boot menu that isn't the local disk."""
-    options = dict(tlvs(payload[240:]))
-    inside = dict(tlvs(options.get(Option.VENDOR_SPECIFIC, b"")))
-    menu, servers = inside.get(_MENU, b""), inside.get(_SERVERS, b"")
-    while len(menu) > _ITEM_HEAD:
-        number, end = int.from_bytes(menu[:2]), _ITEM_HEAD + menu[2]
-        if number:
-            text = menu[_ITEM_HEAD:end].decode("latin-1")
-            return MenuItem(number=number, text=text, server=_server_of(number, servers))
-        menu = menu[end:]
-    return None
+def _server_of_file(firmware: Firmware, offer: Offer) -> IPv4Address:
+    """The first of several places that holds an address."""
+    named = _parsed(offer.tftp_server)
+    places = {
+        "uefi": (_listed_server(firmware, offer), offer.siaddr),
+        "ipxe": (offer.siaddr,),
+        "rpi": (named,),
+    }.get(firmware, (offer.siaddr, named))
+    return next((address for address in (*places, offer.server) if int(address)), NOWHERE)
 
 
-def _server_of(number: int, servers: bytes) -> IPv4Address | None:
-    """The first address of a type in option 43.8."""
-    while len(servers) > _ITEM_HEAD:
-        end = _ITEM_HEAD + 4 * servers[2]
-        if int.from_bytes(servers[:2]) == number and _ITEM_HEAD + 4 <= end <= len(servers):
-            return IPv4Address(servers[_ITEM_HEAD : _ITEM_HEAD + 4])
-        servers = servers[end:]
-    return None
+def _listed_server(firmware: Firmware, offer: Offer) -> IPv4Address:
+    """The first boot server of 43.8, which USE_FILE makes the server of the file."""
+    pxe = pxe_options(firmware, offer)
+    addresses = pxe.servers[0][1] if pxe.control & Control.USE_FILE and pxe.servers else ()
+    return next(iter(addresses), NOWHERE)
+
+
+def proxy_server(firmware: Firmware, offer: Offer) -> IPv4Address:
+    """The server to ask on port 4011 after an offer: siaddr for EDK2, for others its sender."""
+    if firmware == "uefi" and int(offer.siaddr):
+        return offer.siaddr
+    return offer.server if int(offer.server) else offer.siaddr
+
+
+def proxy_offers(heard: Sequence[HeardOffer], firmware: Firmware) -> list[HeardOffer]:
+    """What firmware takes for a boot server's offer, in the order of arrival."""
+    return [each for each in heard if each.firmware == firmware and each.offer.is_proxy]
+
+
+def _address(value: bytes) -> IPv4Address:
+    return IPv4Address(value) if len(value) == 4 else NOWHERE
+
+
+def _parsed(text: str) -> IPv4Address:
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        return NOWHERE
+
+
+def _text(field: bytes) -> str:
+    return field.split(b"\0")[0].decode("latin-1")

@@ -9,8 +9,9 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.dhcp.constants import MAGIC_COOKIE, MessageType, Option
-from fastpxe.policy.rules import HTTP_ARCHES
+from fastpxe.dhcp.constants import HTTP_ARCHES, MAGIC_COOKIE, MessageType, Option
+from fastpxe.dhcp.pxe_options import boot_item
+from fastpxe.firmware.offers import Firmware, firmware_of
 
 _HEADER = struct.Struct("!4BIHH4s4s4s4s16s192x")
 _NOWHERE = IPv4Address(0)
@@ -56,6 +57,11 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         version = "003010" if self.ipxe and self.arch else "002001" if self.ipxe else "003000"
         return f"{family}:Arch:{self.arch:05}:UNDI:{version}"
 
+    @property
+    def firmware(self) -> Firmware:
+        """The rules it follows."""
+        return firmware_of(self.arch, is_ipxe=self.ipxe, vendor_class=self.class_text)
+
     def discover(self) -> bytes:
         """The DHCPDISCOVER that it broadcasts to port 67."""
         flags = 0 if self.ipxe else _BROADCAST
@@ -71,8 +77,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     def choosing(self, kind: int) -> "Client":
         """Return this client when it asks for an entry of a boot menu, by its server type."""
-        item = bytes([71, 4]) + struct.pack("!HH", kind, 0) + b"\xff"
-        return msgspec.structs.replace(self, extra={**self.extra, Option.VENDOR_SPECIFIC: item})
+        item = {Option.VENDOR_SPECIFIC: boot_item(kind)}
+        return msgspec.structs.replace(self, extra=self.extra | item)
 
     def _message(
         self, kind: MessageType, *, flags: int, ciaddr: IPv4Address, server: IPv4Address | None

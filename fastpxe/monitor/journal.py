@@ -30,9 +30,9 @@ from fastpxe.events import (
     Unsent,
     is_routine,
 )
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.next_step import NextStep
 from fastpxe.monitor.problems import Problem, problem
-from fastpxe.policy.compiler import is_ipxe_binary
 
 _DOCTOR = DOCTOR_MAC.hex(":")
 
@@ -440,13 +440,17 @@ def _fetches_unseen(boot: Boot) -> bool:
     return boot.is_relayed and not boot.address
 
 
+_NEVER: dict[NextStep, str] = {"4011": "no-4011", "fetch": "no-fetch", "none": "dead-offer"}
+"""What silence means after each step of firmware; at a menu somebody may stand."""
+
+
 def _silence(boot: Boot) -> str:
     """What it means that nothing more was heard; "" where that is no problem."""
     match boot.stage:
         case "offer":
             return "no-dhcp" if len(boot.asked) > 1 else ""
         case "address" if not boot.is_elsewhere:
-            name = {"4011": "no-4011", "fetch": "no-fetch", "choice": ""}[boot.next_step]
+            name = _NEVER.get(boot.next_step, "")
             return "" if name == "no-fetch" and _fetches_unseen(boot) else name
         case "ack":
             return "" if _fetches_unseen(boot) else "no-fetch"

@@ -1,6 +1,6 @@
 """What keeps a machine from booting, in plain words: the likely cause, and what to do.
 
-Sources: the captures of firmware that failed, and the codes that it printed (pxe_codes).
+Sources: the captures of firmware that failed, and the codes that it printed (firmware.error_codes).
 """
 
 import msgspec
@@ -50,6 +50,12 @@ PROBLEMS: dict[str, Problem] = dict(
             "it was told its file, and never asked for it",
             "UDP 69 (for a URL, its TCP port) is blocked on its way to us, our offer didn't reach "
             "it, or another proxy's did: `fastpxe doctor` hears both",
+        ),
+        _problem(
+            "dead-offer", "PXE-E21",
+            "its firmware can do nothing with our offer",
+            "option 43 has a prompt or a control byte, but neither a menu nor, with bit 3 of 43.6, "
+            "a file: name one in dhcp-boot or pxe-service; `fastpxe explain` shows the offer",
         ),
         _problem(
             "probe-only", "PXE-E32",

@@ -3,15 +3,14 @@
 Sources: PXE 2.1 (option 43); for what each kind of client takes, the firmware named at the line.
 """
 
-import re
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 from functools import cache
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.identity import Pattern
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.menu import Menu, vendor_options
 from fastpxe.policy._host_table import Hosts
 from fastpxe.policy._respond import Policy
@@ -40,12 +39,6 @@ _PI_TEXT = b"Raspberry Pi Boot   "
 RPI = (
     bytes.fromhex("060103 0a0400") + b"PXE" + b"\x09" + bytes([len(_PI_TEXT) + 3, 0, 0])
     + bytes([len(_PI_TEXT)]) + _PI_TEXT + b"\xff"
-)  # fmt: skip
-
-# Names of iPXE's own binaries: given to a client that is iPXE, they load each other for ever.
-IPXE_BINARIES = (
-    "undionly*", "snponly*.efi", "snp.efi", "ipxe*.efi", "ipxe.pxe", "ipxe.lkrn", "*.kpxe",
-    "*.kkpxe", "*.kkkpxe",
 )  # fmt: skip
 
 _KIND_ORDER = {"mac": 0, "uuid": 1, "subnet": 2, "vendor_class": 3, "user_class": 4}
@@ -286,12 +279,6 @@ def _loads_itself(rule: Rule) -> bool:
     if rule.match.ipxe or rule.match.user_classes or rule.boot.ipxe_too or rule.boot.file is None:
         return False
     return is_ipxe_binary(rule.boot.file)
-
-
-def is_ipxe_binary(file: str) -> bool:
-    """True for a file that is iPXE itself, as far as its name tells."""
-    name = re.split(r"[/\\]", file)[-1].lower()
-    return any(fnmatchcase(name, pattern) for pattern in IPXE_BINARIES)
 
 
 def _tests(match: Match) -> tuple[Test, ...]:

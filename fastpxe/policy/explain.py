@@ -14,19 +14,21 @@ from fastpxe.dhcp._request import Request
 from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.decode import Decoded, arch_name, decode, feature_name
 from fastpxe.dhcp.identity import Pattern, format_mac, format_uuid, microsoft_order
+from fastpxe.dhcp.pxe_options import MenuEntry
 from fastpxe.errors import MalformedPacket
 from fastpxe.explanation import (
     Candidate,
     Explanation,
     Step,
-    after,
     describe_client,
     identity,
-    menu_entry,
+    offer_of,
+    with_local_disk,
 )
-from fastpxe.firmware.menu import LOCAL_BOOT
+from fastpxe.firmware.binaries import is_ipxe_binary
+from fastpxe.firmware.next_step import menu_of, next_step
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.compiler import KINDS, NOT_SERVED, Compiled, is_ipxe_binary
+from fastpxe.policy.compiler import KINDS, NOT_SERVED, Compiled
 from fastpxe.policy.rules import Match, Text
 
 _NOBODY = IPv4Address(0)
@@ -42,12 +44,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 def explain_boot(compiled: Compiled, client: Client, place: Place) -> Explanation:
     """Follow a client from its first DISCOVER to its boot file, and into iPXE where it leads."""
     steps = [explain_step(compiled, client.discover(), place, port=67, title="DISCOVER on port 67")]
-    reply = steps[0].reply
-    entry = None if reply is None else menu_entry(reply)
-    if entry is not None and entry[0] == LOCAL_BOOT:
-        note = f"nothing more is asked: the menu's entry {entry[1]!r} is the local disk"
-        steps[0] = msgspec.structs.replace(steps[0], notes=(note,))
-    elif reply is not None and after(client, reply) != "fetch":
+    reply, offer = steps[0].reply, offer_of(steps[0])
+    firmware = client.firmware
+    step = "none" if offer is None else next_step(firmware, offer)
+    entry = None if offer is None else next(iter(menu_of(firmware, offer)), None)
+    if entry is not None and entry.is_local:
+        steps[0] = with_local_disk(steps[0], entry)
+    elif reply is not None and step in ("4011", "menu"):
         steps.append(_request_step(compiled, client, place, reply, entry))
         reply = steps[-1].reply or reply
     if reply is not None and not client.ipxe and is_ipxe_binary(reply.file):
@@ -62,14 +65,13 @@ def explain_boot(compiled: Compiled, client: Client, place: Place) -> Explanatio
 
 
 def _request_step(
-    compiled: Compiled, client: Client, place: Place, offer: Decoded, entry: tuple[int, str] | None
+    compiled: Compiled, client: Client, place: Place, offer: Decoded, entry: MenuEntry | None
 ) -> Step:
     """The second request, for the first entry of the menu where the offer has one."""
     title = "REQUEST on port 4011"
     if entry is not None:
-        kind, text = entry
-        title = f"{title} for the menu's entry {text!r} (type {kind})"
-        client = client.choosing(kind)
+        title = f"{title} for the menu's entry {entry.text!r} (type {entry.type})"
+        client = client.choosing(entry.type)
     return explain_step(
         compiled, client.request(IPv4Address(offer.siaddr)), place, port=4011, title=title,
         source=client.ciaddr, source_port=68 if client.ipxe else 4011,

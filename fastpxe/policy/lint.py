@@ -8,13 +8,13 @@ from typing import TypeVar
 from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.findings import Finding
-from fastpxe.policy.compiler import DENIED, KINDS, NOT_SERVED, Compiled, is_ipxe_binary
+from fastpxe.firmware.binaries import is_bios_file, is_ipxe_binary
+from fastpxe.policy.compiler import DENIED, KINDS, NOT_SERVED, Compiled
 from fastpxe.policy.config import Config
 from fastpxe.policy.rules import Match, Rule, Text
 
 T = TypeVar("T")
 
-BIOS_FILE = re.compile(r"\.(k*pxe|0|com|lkrn|bin)$")
 _X86_BIOS = frozenset({Arch.BIOS, Arch.BIOS_HTTP})
 
 
@@ -145,7 +145,7 @@ def _bios_file_for_all(config: Config) -> Iterator[Finding]:
     for rule in config.rules:
         file = rule.boot.file or ""
         others = [n for n in rule.match.arches if n not in _X86_BIOS]
-        if not BIOS_FILE.search(file) or (rule.match.arches and not others):
+        if not is_bios_file(file) or (rule.match.arches and not others):
             continue
         if rule.match.macs or rule.match.uuids or rule.match.ipxe or rule.hosts_only:
             continue  # named machines: their owner knows what they are

@@ -24,9 +24,6 @@ FEATURE_NAMES: dict[str, int] = {
     feature.name.lower().replace("_", "-"): feature.value for feature in IpxeFeature
 }
 
-# Archs whose client fetches a URL instead of a TFTP file (IANA table).
-HTTP_ARCHES = frozenset(arch.value for arch in Arch if arch.name.endswith("_HTTP"))
-
 
 class Text(msgspec.Struct, frozen=True):
     """A text to compare a class with."""

@@ -7,26 +7,19 @@ that one's own server is asked by the same code as another's.
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.dhcp.constants import PXE_PORT, Option
-from fastpxe.doctor.network import Step, Trial, Wire
-from fastpxe.firmware.offers import (
-    FIRMWARE,
-    NOWHERE,
-    Heard,
-    MenuItem,
-    asks_4011,
-    first_item,
-    proxy_offers,
-)
+from fastpxe.dhcp.constants import PXE_PORT
+from fastpxe.dhcp.pxe_options import MenuEntry
+from fastpxe.doctor.network import TRIED, Step, Trial, Wire
+from fastpxe.firmware.boot import Ending, Question, follow
+from fastpxe.firmware.offers import BootFile, Firmware, HeardOffer, proxy_offers, read_offer
 from fastpxe.firmware.requests import Client
 from fastpxe.net.interfaces import Interface
 from fastpxe.probe.download import download
-from fastpxe.storm.report import Offer, offer_of
 
 MOST_SERVERS = 4
 ANSWER_S, TRIES = 1.0, 3
@@ -42,28 +35,28 @@ class _Failed(Exception):  # noqa: N818 - private: what the next step lacked, an
         super().__init__(failure)
 
 
-def with_trials(wire: Wire, interface: Interface, clients: Mapping[str, Client]) -> Wire:
+def with_trials(wire: Wire, interface: Interface, clients: Mapping[Firmware, Client]) -> Wire:
     """The same with a trial for each firmware that a proxy has answered, and for each proxy."""
     trials = [
-        _try(heard, interface, clients[kind], wire)
-        for kind in FIRMWARE
-        for heard in proxy_offers(wire.heard, kind)[:MOST_SERVERS]
+        _try(heard, interface, clients[firmware], wire)
+        for firmware in TRIED
+        for heard in proxy_offers(wire.heard, firmware)[:MOST_SERVERS]
     ]
     return msgspec.structs.replace(wire, trials=tuple(trials))
 
 
-def _try(heard: Heard, interface: Interface, client: Client, wire: Wire) -> Trial:
+def _try(heard: HeardOffer, interface: Interface, client: Client, wire: Wire) -> Trial:
     steps: list[Step] = []
     failure = advice = ""
-    is_local = heard.server in wire.own
+    is_local = heard.offer.server in wire.own
     try:
         for step in _boot(heard, interface, client, is_local=is_local):
             steps.append(step)  # noqa: PERF402 - those before one that fails are kept
     except _Failed as failed:
         failure, advice = failed.failure, failed.advice
     return Trial(
-        kind=heard.kind,
-        server=heard.server,
+        firmware=heard.firmware,
+        server=heard.offer.server,
         is_local=is_local,
         steps=tuple(steps),
         failure=failure,
@@ -71,39 +64,60 @@ def _try(heard: Heard, interface: Interface, client: Client, wire: Wire) -> Tria
     )
 
 
-def _boot(heard: Heard, interface: Interface, client: Client, *, is_local: bool) -> Iterator[Step]:
+def _boot(
+    heard: HeardOffer, interface: Interface, client: Client, *, is_local: bool
+) -> Iterator[Step]:
     """Each step that went well. Raises _Failed at the first that doesn't."""
-    yield Step(text=f"offer from {heard.server}", took_s=heard.after_s)
-    payload = heard.payload
-    item = first_item(payload)
-    if item is not None or asks_4011(heard):
-        server = heard.next_server if heard.next_server != NOWHERE else heard.server
-        if item is not None:
-            yield Step(text=f"{item.text!r} of its menu")
-            server = item.server or heard.server
+    yield Step(text=f"offer from {heard.offer.server}", took_s=heard.after_s)
+    boot = follow(heard.firmware, heard.offer, _first_file)
+    answer = None
+    while not isinstance(answer, Ending):
+        try:
+            question = next(boot) if answer is None else boot.send(answer)
+        except StopIteration as end:
+            answer = end.value
+            continue
+        if question.entry is not None:
+            yield Step(text=f"{question.entry.text!r} of its menu")
         began = time.monotonic()
-        payload = _acknowledgement(
-            _asking(client, interface, item), server, interface, is_local=is_local
-        )
-        yield Step(text=f"answer on 4011 from {server}", took_s=time.monotonic() - began)
-    offer = offer_of(payload)
-    if offer is None:
+        asking = _asking(client, interface, question)
+        payload = _acknowledgement(asking, question.server, interface, is_local=is_local)
+        text = f"answer on 4011 from {question.server}"
+        yield Step(text=text, took_s=time.monotonic() - began)
+        answer = read_offer(payload, question.server)
+    yield _end(answer, heard, interface)
+
+
+def _first_file(entries: Sequence[MenuEntry]) -> MenuEntry:
+    """The first entry that isn't the local disk, where there is one."""
+    return next((entry for entry in entries if not entry.is_local), entries[0])
+
+
+def _asking(client: Client, interface: Interface, question: Question) -> Client:
+    """The client once it has an address, ours, and has chosen from a menu."""
+    with_address = msgspec.structs.replace(client, ciaddr=interface.address)
+    return with_address if question.entry is None else with_address.choosing(question.entry.type)
+
+
+def _end(ending: Ending, heard: HeardOffer, interface: Interface) -> Step:
+    """The last step: the file is fetched, if there is one. Raises _Failed."""
+    if ending.kind == "local":
+        return Step(text="the local disk, by its menu")
+    if ending.kind == "elsewhere":
+        return Step(text="a boot server that its menu doesn't list, which isn't tried")
+    if ending.file is None or ending.kind == "no-server":
+        if heard.file is not None:
+            raise _Failed(
+                "the firmware stops at its option 43 (PXE-E21)",
+                "send a menu (43.9) with its boot servers, or set bit 3 of 43.6 beside the file",
+            )
         raise _Failed(
             "no file is named",
             "no rule has one for this client: fastpxe explain --arch says why (PXE-E53, PXE-E21)",
         )
-    if "://" in offer.file:
-        yield Step(text=f"{offer.file}, which isn't fetched by TFTP")
-        return
-    yield _fetched(offer, interface)
-
-
-def _asking(client: Client, interface: Interface, item: MenuItem | None) -> Client:
-    """The client once it has an address, ours, and has chosen from a menu."""
-    chosen = {}
-    if item is not None:
-        chosen[Option.VENDOR_SPECIFIC] = bytes([71, 4]) + item.number.to_bytes(2) + b"\0\0\xff"
-    return msgspec.structs.replace(client, ciaddr=interface.address, extra=chosen)
+    if ending.file.is_url:
+        return Step(text=f"{ending.file.file}, which isn't fetched by TFTP")
+    return _fetched(ending.file, interface)
 
 
 def _acknowledgement(
@@ -138,7 +152,7 @@ _OPEN_69 = (
 _OPEN_4011 = "let UDP 4011 through the firewalls, and see that the server is bound to it"
 
 
-def _fetched(offer: Offer, interface: Interface) -> Step:
+def _fetched(offer: BootFile, interface: Interface) -> Step:
     """Download a file, or the most of it that is wanted. Raises _Failed."""
     came = download(
         [offer],

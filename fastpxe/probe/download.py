@@ -10,8 +10,9 @@ from ipaddress import IPv4Address
 import uvloop
 
 from fastpxe.dhcp.constants import TFTP_PORT
+from fastpxe.firmware.offers import BootFile
 from fastpxe.net.interfaces import Interface
-from fastpxe.storm.report import Downloads, Offer, spread
+from fastpxe.storm.report import Downloads, spread
 from fastpxe.tftp.client import Fetch
 
 RETRY_S = 1.0
@@ -20,7 +21,7 @@ RECEIVE_BUFFER = 256 << 10
 
 
 def download(
-    offers: Sequence[Offer],
+    offers: Sequence[BootFile],
     interface: Interface,
     at_once: int,
     saw: Callable[[int], None],
@@ -41,7 +42,7 @@ def download(
 
 
 async def _download(
-    offers: Sequence[Offer],
+    offers: Sequence[BootFile],
     fetches: Sequence[Fetch],
     interface: Interface,
     at_once: int,
@@ -71,7 +72,7 @@ async def _download(
 
 
 def _downloads(
-    offers: Sequence[Offer], fetches: Sequence[Fetch], seconds: float, durations: list[int]
+    offers: Sequence[BootFile], fetches: Sequence[Fetch], seconds: float, durations: list[int]
 ) -> Downloads:
     sizes: dict[str, int] = {}
     failures: Counter[str] = Counter()
@@ -92,7 +93,7 @@ def _downloads(
     )
 
 
-async def _fetch(fetch: Fetch, offer: Offer, interface: Interface, retry_s: float) -> None:
+async def _fetch(fetch: Fetch, offer: BootFile, interface: Interface, retry_s: float) -> None:
     """Run one download to its end."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:

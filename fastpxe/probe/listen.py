@@ -18,10 +18,10 @@ from contextlib import ExitStack
 from functools import partial
 from ipaddress import IPv4Address
 
-from fastpxe.dhcp.constants import DHCP_CLIENT_PORT, DHCP_SERVER_PORT
+from fastpxe.dhcp.constants import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, Arch
 from fastpxe.dhcp.identity import DOCTOR_MAC
 from fastpxe.doctor.network import Wire
-from fastpxe.firmware.offers import Heard
+from fastpxe.firmware.offers import Firmware, HeardOffer, read_offer
 from fastpxe.firmware.requests import Client
 from fastpxe.net.interfaces import Interface, all_interfaces
 from fastpxe.net.reuseport import SO_ATTACH_FILTER, attach
@@ -49,13 +49,20 @@ _TO_CLIENTS = [
 ]
 
 
-def client_of(arch: int, *, ipxe: bool, number: bytes) -> Client:
-    """A client of ours: all with the same three bytes are one machine to a DHCP server."""
-    return Client(arch=arch, ipxe=ipxe, mac=DOCTOR_MAC + number, uuid=UUID_PREFIX + number)
+def clients(number: bytes) -> dict[Firmware, Client]:
+    """A client of each firmware; all have the same three bytes: one machine to a DHCP server."""
+    arches: dict[Firmware, Arch] = {
+        "bios": Arch.BIOS, "uefi": Arch.UEFI_X64, "ipxe": Arch.UEFI_X64,
+    }  # fmt: skip
+    mac, uuid = DOCTOR_MAC + number, UUID_PREFIX + number
+    return {
+        firmware: Client(arch=arch, ipxe=firmware == "ipxe", mac=mac, uuid=uuid)
+        for firmware, arch in arches.items()
+    }
 
 
 def ask(
-    clients: Mapping[str, Client], interfaces: Sequence[Interface], listen_s: float
+    clients: Mapping[Firmware, Client], interfaces: Sequence[Interface], listen_s: float
 ) -> list[Wire]:
     """Put every client's DISCOVER on every interface, and listen for so long."""
     own = tuple(network.ip for one in all_interfaces() for network in one.networks)
@@ -106,12 +113,12 @@ def _listen(ears: Sequence["_Ear"], listen_s: float) -> None:
 class _Ear:
     """The clients on one interface, and what they have heard; `failure`: why not more."""
 
-    def __init__(self, interface: Interface, clients: Mapping[str, Client]) -> None:
+    def __init__(self, interface: Interface, clients: Mapping[Firmware, Client]) -> None:
         self.interface = interface
-        self.heard: list[Heard] = []
+        self.heard: list[HeardOffer] = []
         self.failure: OSError | None = None
         self._mac = next(iter(clients.values())).mac
-        self._asked_at: dict[str, float] = {}
+        self._asked_at: dict[Firmware, float] = {}
         self._questions = {kind: _question(client) for kind, client in clients.items()}
         self._kinds = {question[4:8]: kind for kind, question in self._questions.items()}
 
@@ -145,7 +152,7 @@ class _Ear:
 
     def ask(self) -> None:
         """Send for each client that has no answer yet. Raises OSError."""
-        answered = {one.kind for one in self.heard}
+        answered = {one.firmware for one in self.heard}
         for kind, question in self._questions.items():
             if kind not in answered:
                 self._asked_at[kind] = time.monotonic()
@@ -165,14 +172,15 @@ class _Ear:
         kind = self._kinds.get(payload[4:8])
         if kind is None or len(payload) < 240 or payload[:1] != b"\2":
             return
-        sender = IPv4Address(packet[12:16])
+        offer = read_offer(payload, IPv4Address(packet[12:16]))
         is_repeat = any(
-            (one.kind, one.sender, one.gives_address) == (kind, sender, payload[16:20] != bytes(4))
+            (one.firmware, one.offer.sender, one.offer.gives_address)
+            == (kind, offer.sender, offer.gives_address)
             for one in self.heard
         )
         if not is_repeat:
             after_s = now - self._asked_at[kind]
-            self.heard.append(Heard(kind=kind, sender=sender, after_s=after_s, payload=payload))
+            self.heard.append(HeardOffer(firmware=kind, after_s=after_s, offer=offer))
 
 
 def _question(client: Client) -> bytes:

@@ -13,12 +13,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from fastpxe.errors import StartError
+from fastpxe.firmware.offers import boot_file, read_offer
 from fastpxe.net.interfaces import Interface
 from fastpxe.net.sockets import SO_RCVBUFFORCE, SO_SNDBUFFORCE, port_holder, receive_buffer_of
 from fastpxe.probe._storm import Generator
 from fastpxe.storm import plan as storm
 from fastpxe.storm.plan import BROADCAST_MAC, DESTINATION_PORT, SOURCE_PORT, Kind, Plan
-from fastpxe.storm.report import KindResult, Result, offer_of, spread
+from fastpxe.storm.report import KindResult, Result, spread
 
 SLICE_MS = 50
 SETTLE_S = 0.5
@@ -179,7 +180,7 @@ def result_of(
             name=kind.name,
             clients=kind_of_each.count(number),
             answered=answered_of[number],
-            offer=offer_of(answers[number]),
+            offer=boot_file(kind.firmware, read_offer(answers[number])),
         )
 
     return Result(

@@ -11,10 +11,17 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from fastpxe.dhcp.constants import DHCP_CLIENT_PORT, DHCP_SERVER_PORT, PXE_PORT, MessageType
+from fastpxe.dhcp.constants import (
+    DHCP_CLIENT_PORT,
+    DHCP_SERVER_PORT,
+    HTTP_ARCHES,
+    PXE_PORT,
+    MessageType,
+)
 from fastpxe.errors import FastpxeError
+from fastpxe.firmware.offers import Firmware
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.rules import ARCH_NAMES, HTTP_ARCHES
+from fastpxe.policy.rules import ARCH_NAMES
 
 Via = Literal["broadcast", "relay", "4011"]
 
@@ -56,6 +63,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     arch: int
     ipxe: bool
     weight: int
+
+    @property
+    def firmware(self) -> Firmware:
+        return Client(arch=self.arch, ipxe=self.ipxe).firmware
 
     def tries_s(self, via: Via) -> tuple[float, ...]:
         """When its firmware asks: seconds after its first request."""

@@ -1,12 +1,10 @@
 """What came of a storm: counts, percentiles, a histogram; as text, and as JSON through msgspec."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.dhcp.constants import Option
-from fastpxe.dhcp.decode import decode, tlvs
+from fastpxe.firmware.offers import BootFile
 
 STEPS = (1, 1.5, 2, 3, 5, 7)
 """Edges of the bins in a decade: a latency has no scale of its own."""
@@ -33,20 +31,13 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     histogram: tuple[Bin, ...] = ()
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an answer sends its client: a file and the address to fetch it from."""
-
-    file: str
-    server: str
-
-
 class KindResult(msgspec.Struct, frozen=True, kw_only=True):
     """Clients of one kind. `offer` is from the first answer to one of them."""
 
     name: str
     clients: int
     answered: int
-    offer: Offer | None
+    offer: BootFile | None
 
 
 class Downloads(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,38 +139,17 @@ def _edges(most: float) -> Iterator[tuple[float, float]]:
         decade *= 10
 
 
-def offer_of(answer: bytes) -> Offer | None:
-    """Where an answer sends its client; None when it names no file, or there is no answer."""
-    message = decode(answer)
-    options = dict(tlvs(answer[240:]))
-    overload = options.get(Option.OVERLOAD, b"\0")[-1:]  # then `file`, `sname` or both hold options
-    file = "" if overload in {b"\1", b"\3"} else message.file
-    file = file or options.get(Option.BOOTFILE_NAME, b"").rstrip(b"\0").decode("latin-1")
-    server = message.siaddr if message.has_server else _server_name(options)
-    return Offer(file=file, server=server) if file else None
-
-
-def files_to_fetch(result: Result, file: str = "") -> list[Offer]:
+def files_to_fetch(result: Result, file: str = "") -> list[BootFile]:
     """What each answered client fetches: the file of its kind's offer, or `file` for all."""
     wanted = []
     for kind in result.kinds:
         offer = kind.offer
         if file:
             server = offer.server if offer else next(iter(result.servers), "0.0.0.0")
-            offer = Offer(file=file, server=server)
+            offer = BootFile(file=file, server=server)
         if offer is not None:
             wanted += [offer] * kind.answered
     return wanted
-
-
-def _server_name(options: dict[int, bytes]) -> str:
-    """Option 66 where it is an address; else who answered, by option 54."""
-    named = options.get(Option.TFTP_SERVER_NAME, b"").rstrip(b"\0").decode("latin-1")
-    try:
-        return str(IPv4Address(named))
-    except ValueError:
-        identifier = options.get(Option.SERVER_ID, b"")
-        return str(IPv4Address(identifier)) if len(identifier) == 4 else "0.0.0.0"
 
 
 def json(result: Result) -> bytes:

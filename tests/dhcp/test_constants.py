@@ -28,3 +28,7 @@ def test_arch_numbers_have_no_gap() -> None:
 
 def test_tftp_numbers_have_no_gap() -> None:
     assert (list(wire.TftpOp), list(wire.TftpError)) == (list(range(1, 7)), list(range(9)))
+
+
+def test_the_http_arches_are_those_of_the_iana_table() -> None:
+    assert {15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30, 38, 40} == wire.HTTP_ARCHES

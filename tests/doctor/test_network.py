@@ -9,35 +9,38 @@ from packets import CLIENT, DHCP_SERVER, NOWHERE, OUR_ADDRESS, Header, message
 
 from fastpxe.doctor.network import Step, Trial, Wire, findings
 from fastpxe.doctor.report import Finding
-from fastpxe.firmware.offers import BIOS, IPXE, UEFI, Heard
+from fastpxe.firmware.offers import Firmware, HeardOffer, read_offer
 
 OTHER_PROXY = IPv4Address("10.77.0.9")
 QUIET = Wire(interface="eth0", listened_s=4.0, mac="02:fa:5d:00:00:01", own=())
-KINDS = (BIOS, UEFI, IPXE)
+Heard = tuple[HeardOffer, ...]
+KINDS: tuple[Firmware, ...] = ("bios", "uefi", "ipxe")
 
 
 def offers(
-    server: IPv4Address, *options: tuple[int, bytes], kinds: tuple[str, ...] = KINDS, **fields: Any
-) -> tuple[Heard, ...]:
+    server: IPv4Address,
+    *options: tuple[int, bytes],
+    kinds: tuple[Firmware, ...] = KINDS,
+    **fields: Any,
+) -> Heard:
     """The same offer to each kind of client."""
     after_s = fields.pop("after_s", 0.001)
     given: Header = {"op": 2, **fields}  # type: ignore[typeddict-item]  # names are Header's
     payload = message((54, server.packed), *options, **given)
-    return tuple(
-        Heard(kind=kind, sender=server, after_s=after_s, payload=payload) for kind in kinds
-    )
+    offer = read_offer(payload, server)
+    return tuple(HeardOffer(firmware=kind, after_s=after_s, offer=offer) for kind in kinds)
 
 
 def dhcp(server: IPv4Address = DHCP_SERVER, *more: tuple[int, bytes], **fields: Any) -> Any:
     return offers(server, *more, yiaddr=CLIENT, **fields)
 
 
-def proxy(server: IPv4Address = OUR_ADDRESS, **fields: Any) -> tuple[Heard, ...]:
+def proxy(server: IPv4Address = OUR_ADDRESS, **fields: Any) -> Heard:
     given = {"file": b"boot.efi", "siaddr": server} | fields
     return offers(server, (60, b"PXEClient"), **given)
 
 
-def heard(*several: tuple[Heard, ...]) -> Wire:
+def heard(*several: Heard) -> Wire:
     return msgspec.structs.replace(QUIET, heard=sum(several, ()))
 
 
@@ -87,14 +90,14 @@ def test_a_fastpxe_that_runs_and_is_silent_is_told_otherwise_than_none() -> None
         ((dhcp(), proxy(), proxy(OTHER_PROXY)), "proxy"),
     ],
 )
-def test_two_of_a_kind_are_named_both(several: tuple[tuple[Heard, ...], ...], name: str) -> None:
+def test_two_of_a_kind_are_named_both(several: tuple[Heard, ...], name: str) -> None:
     assert not_ok(heard(*several)) == {name: "warning"}
     assert str(OTHER_PROXY) in found(heard(*several))[name].saw
     assert " and " in found(heard(*several))[name].saw
 
 
 def test_a_kind_of_firmware_that_is_left_out_is_told() -> None:
-    made = found(heard(dhcp(), proxy(kinds=(BIOS, IPXE))))
+    made = found(heard(dhcp(), proxy(kinds=("bios", "ipxe"))))
     assert made["firmware-unanswered"].level == "warning"
     assert 'arch = "uefi-x64"' in made["firmware-unanswered"].advice
 
@@ -135,21 +138,21 @@ def test_ipxe_that_is_given_itself_loads_it_for_ever(file: bytes) -> None:
 
 
 def test_ipxe_that_is_given_nothing_is_told() -> None:
-    firmware = proxy(file=b"ipxe.efi", kinds=(BIOS, UEFI))
+    firmware = proxy(file=b"ipxe.efi", kinds=("bios", "uefi"))
     assert not_ok(heard(dhcp(), firmware)) == {"ipxe-unanswered": "warning"}
-    script = proxy(file=b"boot.ipxe", kinds=(IPXE,))
+    script = proxy(file=b"boot.ipxe", kinds=("ipxe",))
     assert not_ok(heard(dhcp(), firmware, script)) == {}
 
 
 def test_ipxe_takes_no_file_without_a_server() -> None:
-    script = proxy(file=b"boot.ipxe", kinds=(IPXE,), siaddr=NOWHERE)
-    wire = heard(dhcp(), proxy(kinds=(BIOS, UEFI)), script)
+    script = proxy(file=b"boot.ipxe", kinds=("ipxe",), siaddr=NOWHERE)
+    wire = heard(dhcp(), proxy(kinds=("bios", "uefi")), script)
     assert not_ok(wire) == {"ipxe-siaddr": "problem"}
 
 
 def trial(**facts: Any) -> Wire:
     steps = (Step(text="offer from 10.0.0.1", took_s=0.0004), Step(text="'x' of its menu"))
-    given = {"kind": BIOS, "server": OUR_ADDRESS, "is_local": False, "steps": steps} | facts
+    given = {"firmware": "bios", "server": OUR_ADDRESS, "is_local": False, "steps": steps} | facts
     return msgspec.structs.replace(heard(dhcp(), proxy()), trials=(Trial(**given),))
 
 

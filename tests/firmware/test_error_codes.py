@@ -8,7 +8,7 @@ import pytest
 
 from fastpxe._codec import REASONS
 from fastpxe.events import Outcome
-from fastpxe.firmware import error_codes as pxe_codes
+from fastpxe.firmware import error_codes
 from fastpxe.firmware.error_codes import CODES, UnknownCode, explain_code
 from fastpxe.monitor.problems import PROBLEMS
 
@@ -86,6 +86,6 @@ def test_every_code_that_a_stuck_machine_shows_is_explained() -> None:
 
 
 def test_no_code_stands_twice() -> None:
-    source = Path(pxe_codes.__file__).read_text()
+    source = Path(error_codes.__file__).read_text()
     written = re.findall(r'_code\(\s*"([^"]+)"', source)
     assert sorted(written) == sorted(CODES)

@@ -3,7 +3,7 @@
 import pytest
 
 from fastpxe.dhcp.constants import Arch
-from fastpxe.policy.rules import ARCH_NAMES, HTTP_ARCHES
+from fastpxe.policy.rules import ARCH_NAMES
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,3 @@ def test_an_arch_has_its_numbers(name: str, numbers: tuple[int, ...]) -> None:
 
 def test_every_arch_has_a_name() -> None:
     assert {number for numbers in ARCH_NAMES.values() for number in numbers} == set(Arch)
-
-
-def test_the_http_arches_are_those_of_the_iana_table() -> None:
-    assert {15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30, 38, 40} == HTTP_ARCHES

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from storm_rig import SERVERS, Lan, freeze
 
+from fastpxe.firmware.offers import BootFile
 from fastpxe.probe.download import download
-from fastpxe.storm.report import Downloads, Offer
+from fastpxe.storm.report import Downloads
 
 pytestmark = pytest.mark.netns
 
-EFI = Offer(file="ipxe.efi", server=SERVERS[0])
-BIOS = Offer(file="undionly.kpxe", server=SERVERS[0])  # a multiple of the block size
-MISSING = Offer(file="none.efi", server=SERVERS[0])
+EFI = BootFile(file="ipxe.efi", server=SERVERS[0])
+BIOS = BootFile(file="undionly.kpxe", server=SERVERS[0])  # a multiple of the block size
+MISSING = BootFile(file="none.efi", server=SERVERS[0])
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def lan(tmp_path: Path) -> Iterator[Lan]:
         yield lan
 
 
-def fetch(lan: Lan, *offers: Offer, at_once: int = 16, **limits: float) -> Downloads:
+def fetch(lan: Lan, *offers: BootFile, at_once: int = 16, **limits: float) -> Downloads:
     return lan.inside(
         lambda: download(offers, lan.interface(), at_once, lambda _done: None, **limits)
     )
@@ -56,7 +57,7 @@ def test_what_takes_too_long_is_given_up(lan: Lan) -> None:
 
 
 def test_an_address_that_can_t_be_asked_is_counted(lan: Lan) -> None:
-    done = fetch(lan, Offer(file="a", server="255.255.255.255"))
+    done = fetch(lan, BootFile(file="a", server="255.255.255.255"))
     assert done.failures == {"a: Permission denied": 1}
 
 

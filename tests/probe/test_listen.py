@@ -33,7 +33,7 @@ def test_an_interface_that_goes_down_meanwhile_is_told(wire: Wire, *, is_pulled:
     def ask_there() -> None:
         client = Client(mac=MAC, uuid=bytes(16), ciaddr=IPv4Address(0))
         eth0 = select_interfaces(("eth0",), all_interfaces())
-        found.extend(one.failure for one in ask({"uefi-x64": client}, eth0, AGAIN_S + 0.2))
+        found.extend(one.failure for one in ask({"uefi": client}, eth0, AGAIN_S + 0.2))
 
     with wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(LIMIT_S)

@@ -6,11 +6,11 @@ from ipaddress import IPv4Address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packets import header, tlvs
 from storm_results import OFFER, downloads, result
 
+from fastpxe.firmware.offers import BootFile
 from fastpxe.storm import report as storm_report
-from fastpxe.storm.report import Bin, Offer, Result, Spread, duration, offer_of, spread
+from fastpxe.storm.report import Bin, Result, Spread, duration, spread
 
 SERVER = IPv4Address("10.0.0.1")
 
@@ -51,28 +51,6 @@ def test_a_duration_has_the_unit_that_suits_it(us: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "offer"),
-    [
-        (header(op=2, siaddr=SERVER, file=b"a.efi"), Offer(file="a.efi", server="10.0.0.1")),
-        (header(op=2, siaddr=SERVER) + tlvs([(67, b"b.efi\0")]),
-         Offer(file="b.efi", server="10.0.0.1")),
-        (header(op=2, file=b"a.efi") + tlvs([(66, b"10.0.0.9\0")]),
-         Offer(file="a.efi", server="10.0.0.9")),
-        (header(op=2, file=b"a.efi") + tlvs([(66, b"a name"), (54, SERVER.packed)]),
-         Offer(file="a.efi", server="10.0.0.1")),
-        (header(op=2, file=b"a.efi"), Offer(file="a.efi", server="0.0.0.0")),
-        (header(op=2, siaddr=SERVER, file=b"\x0c\x01a") + tlvs([(52, b"\1"), (67, b"c")]),
-         Offer(file="c", server="10.0.0.1")),
-        (header(op=2, siaddr=SERVER), None),
-        (b"", None),
-    ],
-    ids=["file", "67", "66", "54", "nobody", "overload", "no file", "no answer"],
-)  # fmt: skip
-def test_an_offer_is_read_as_firmware_reads_it(answer: bytes, offer: Offer | None) -> None:
-    assert offer_of(answer) == offer
-
-
-@pytest.mark.parametrize(
     ("storm", "is_clean"),
     [(result(), True), (result(answered=9), False), (result(duplicates=1), False),
      (result(downloads=downloads()), True), (result(downloads=downloads(completed=9)), False),
@@ -85,7 +63,7 @@ def test_clean_is_answered_once_and_fetched(storm: Result, is_clean: bool) -> No
 
 def test_each_answered_client_fetches_its_file_or_the_one_that_was_named() -> None:
     assert storm_report.files_to_fetch(result()) == [OFFER] * 10
-    named = Offer(file="x", server="10.0.0.1")
+    named = BootFile(file="x", server="10.0.0.1")
     assert storm_report.files_to_fetch(result(), "x") == [named] * 10
     (kind,) = result().kinds
     silent = type(kind)(name="bios", clients=10, answered=2, offer=None)

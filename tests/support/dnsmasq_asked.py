@@ -4,8 +4,8 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from dnsmasq_text import read
 
+from fastpxe.dhcp.options import walk
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine, Silence
-from fastpxe.dnsmasq.engine.message import walk
 from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 
 RANGE = "dhcp-range=10.77.0.0,proxy\n"

@@ -1,8 +1,9 @@
 """A storm's result for tests."""
 
-from fastpxe.storm.report import Downloads, KindResult, Offer, Result, Spread, spread
+from fastpxe.firmware.offers import BootFile
+from fastpxe.storm.report import Downloads, KindResult, Result, Spread, spread
 
-OFFER = Offer(file="ipxe.efi", server="10.0.0.1")
+OFFER = BootFile(file="ipxe.efi", server="10.0.0.1")
 
 
 def result(**more: object) -> Result:

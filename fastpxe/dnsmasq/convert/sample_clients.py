@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fastpxe.dhcp.constants import Option
+from fastpxe.dhcp.constants import HTTP_ARCHES, Option
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork
 from fastpxe.dnsmasq.engine.message import octets
@@ -30,7 +30,6 @@ from fastpxe.dnsmasq.syntax.model import (
     Value,
 )
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.rules import HTTP_ARCHES
 
 ARCHES = (0, 6, 7, 9, 10, 11, 15, 16)
 CLIENTS_MAX = 3000

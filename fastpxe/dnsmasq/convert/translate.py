@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from fastpxe.dhcp.constants import HTTP_ARCHES
 from fastpxe.dnsmasq.convert.cases import CaseBuilder, CaseOutcome, everywhere, includes_http
 from fastpxe.dnsmasq.convert.caveats import config_traps, interfaces_of, place, tftp_table, trap_of
 from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork, sample_networks
@@ -25,9 +26,8 @@ from fastpxe.dnsmasq.syntax.model import (
     PxeService,
     Tag,
 )
-from fastpxe.policy.compiler import is_ipxe_binary
+from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.policy.conditions import Cases, Condition, TooManyCases, meet
-from fastpxe.policy.rules import HTTP_ARCHES
 
 URL = re.compile(r"https?://[^/]")
 

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from fastpxe.dhcp.pxe_options import SubOption
 from fastpxe.dnsmasq.engine.message import NO_ADDRESS, octets
 from fastpxe.dnsmasq.engine.tags import explain_unmet, unmet
 from fastpxe.dnsmasq.syntax.model import (
@@ -25,10 +26,10 @@ from fastpxe.dnsmasq.syntax.model import (
     VendorOption,
 )
 
-DISCOVERY_CONTROL = 6
-BOOT_SERVERS = 8
-BOOT_MENU = 9
-MENU_PROMPT = 10
+DISCOVERY_CONTROL = SubOption.DISCOVERY_CONTROL
+BOOT_SERVERS = SubOption.BOOT_SERVERS
+BOOT_MENU = SubOption.BOOT_MENU
+MENU_PROMPT = SubOption.MENU_PROMPT
 
 FIRST_UEFI_ARCH = 6
 AREA_MAX = 253  # the menu, and the list of servers, stay below this

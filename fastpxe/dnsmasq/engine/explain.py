@@ -7,6 +7,7 @@ import msgspec
 
 from fastpxe.dhcp.constants import DHCP_SERVER_PORT, PXE_PORT
 from fastpxe.dhcp.decode import decode
+from fastpxe.dhcp.pxe_options import MenuEntry
 from fastpxe.dnsmasq.engine.choose import Loser
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine, Silence
@@ -22,13 +23,14 @@ from fastpxe.explanation import (
     Explanation,
     Step,
     TagReason,
-    after,
     describe_client,
     identity,
-    menu_entry,
+    offer_of,
+    with_local_disk,
 )
+from fastpxe.firmware.binaries import is_ipxe_binary
+from fastpxe.firmware.next_step import menu_of, next_step
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.compiler import is_ipxe_binary
 
 _NOBODY = IPv4Address(0)
 
@@ -119,29 +121,34 @@ def _boot_steps(engine: Engine, client: Client, interface: str) -> Iterator[Step
     """The requests that this client makes until it knows its file."""
     port = engine.config.network.server_port
     arrival = Arrival(interface=interface, port=port, source=_NOBODY, source_port=68)
-    offer = explain_step(engine, client.discover(), arrival, f"DISCOVER on port {port}")
-    yield offer
-    if offer.reply is None or not client.class_text.startswith("PXEClient"):
-        return
-    menu = menu_entry(offer.reply)
-    if menu is not None:
-        yield _item_step(engine, client, interface, menu)
-    elif after(client, offer.reply) == "4011":
+    step = explain_step(engine, client.discover(), arrival, f"DISCOVER on port {port}")
+    told = offer_of(step)
+    if told is not None and next_step(client.firmware, told) == "4011" and not _entry(client, step):
+        yield step
         own = _ciaddr(engine, interface, client)
-        request = own.request(IPv4Address(offer.reply.siaddr))
-        answered = explain_step(engine, request, _at_4011(interface, own), "REQUEST on port 4011")
-        yield answered
-        item = None if answered.reply is None else menu_entry(answered.reply)
-        if item is not None:
-            yield _item_step(engine, client, interface, item)
+        request = own.request(told.siaddr)
+        step = explain_step(engine, request, _at_4011(interface, own), "REQUEST on port 4011")
+    entry = _entry(client, step)
+    if entry is None:
+        yield step
+    elif entry.is_local:
+        yield with_local_disk(step, entry)
+    else:
+        yield step
+        yield _item_step(engine, client, interface, entry)
 
 
-def _item_step(engine: Engine, client: Client, interface: str, item: tuple[int, str]) -> Step:
+def _entry(client: Client, step: Step) -> MenuEntry | None:
+    """The menu's entry that a client takes if nobody chooses."""
+    offer = offer_of(step)
+    return None if offer is None else next(iter(menu_of(client.firmware, offer)), None)
+
+
+def _item_step(engine: Engine, client: Client, interface: str, entry: MenuEntry) -> Step:
     """The boot-server phase: the client asks for the entry that it was told to take."""
-    kind, text = item
     own = _ciaddr(engine, interface, client)
-    request = own.choosing(kind).request(_NOBODY)
-    title = f"REQUEST on port 4011 for the menu's entry {text!r} (type {kind})"
+    request = own.choosing(entry.type).request(_NOBODY)
+    title = f"REQUEST on port 4011 for the menu's entry {entry.text!r} (type {entry.type})"
     return explain_step(engine, request, _at_4011(interface, own), title)
 
 

@@ -12,7 +12,6 @@ import msgspec
 
 from fastpxe._codec import REASONS
 from fastpxe.dhcp.constants import MessageType, Option
-from fastpxe.dhcp.decode import decode
 from fastpxe.dnsmasq.engine.decision import Decision as Decided
 from fastpxe.dnsmasq.engine.engine import Answer, Silence
 from fastpxe.dnsmasq.engine.log_lines import Shown, lines, mac_text, value_text
@@ -20,7 +19,8 @@ from fastpxe.dnsmasq.engine.message import Message
 from fastpxe.dnsmasq.engine.render import UUID_SIZE
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.events import Decision, Label, Labelled
-from fastpxe.firmware.next_step import NextStep, step_after
+from fastpxe.firmware.next_step import NextStep, next_step
+from fastpxe.firmware.offers import firmware_of, read_offer
 
 LABELS_MAX = 16_384  # of some 2 KB; beyond, new kinds of decisions are told without lines
 
@@ -124,10 +124,11 @@ def label_of(config: DnsmasqConfig, answer: Answer | Silence, message: Message |
 
 def next_step_of(answer: Answer, message: Message) -> NextStep:
     """What a client does that takes this answer."""
-    is_pxe = (message.option(Option.VENDOR_CLASS) or b"").startswith(b"PXEClient")
+    vendor_class = (message.option(Option.VENDOR_CLASS) or b"").decode("latin-1")
+    is_pxe = vendor_class.startswith("PXEClient")
     if not is_pxe or message.message_type != MessageType.DISCOVER:
         return "fetch"
-    return step_after(decode(answer.data), message.arch, ipxe=message.is_ipxe)
+    return next_step(firmware_of(message.arch, is_ipxe=message.is_ipxe), read_offer(answer.data))
 
 
 def rule_of(decision: Decided) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from fastpxe.dhcp.constants import Option
+from fastpxe.dhcp.options import walk
 from fastpxe.dnsmasq.engine.decision import Decision
-from fastpxe.dnsmasq.engine.message import FILE, OPTIONS_AT, SNAME, Message, walk
+from fastpxe.dnsmasq.engine.message import FILE, OPTIONS_AT, SNAME, Message
 from fastpxe.dnsmasq.engine.render import Template, fill, template
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.dnsmasq.syntax.option_names import IPV4, by_code

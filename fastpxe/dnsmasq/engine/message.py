@@ -7,12 +7,13 @@ Sources: dnsmasq 2.90, seen on the wire; RFC 2131 section 2 for the layout.
 """
 
 import re
-from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 import msgspec
 
 from fastpxe.dhcp.constants import MAGIC_COOKIE, MessageType, Option
+from fastpxe.dhcp.options import tlvs, walk
+from fastpxe.dhcp.pxe_options import SubOption
 from fastpxe.errors import MalformedPacket
 
 HEADER_SIZE = 236  # without cookie and options
@@ -26,7 +27,7 @@ IP_AND_UDP_SIZE = 28
 HLEN_MAX = 16
 
 RELAY_LINK_SELECTION = 5  # RFC 3527
-PXE_BOOT_ITEM = 71  # PXE 2.1 section 2.2.3: type(2) layer(2)
+PXE_BOOT_ITEM = SubOption.BOOT_ITEM  # type(2) layer(2)
 
 LABEL_MAX = 63
 FIRST_LABEL = re.compile(rb"(?:[0-9A-Za-z][0-9A-Za-z_-]*)?")
@@ -34,28 +35,10 @@ FIRST_LABEL = re.compile(rb"(?:[0-9A-Za-z][0-9A-Za-z_-]*)?")
 NO_ADDRESS = IPv4Address(0)
 
 
-def walk(area: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Yield (code, value, offset) up to END, or to what can't be read; END itself comes last."""
-    at = 0
-    while at < len(area):
-        code = area[at]
-        if code == Option.PAD:
-            at += 1
-            continue
-        if code == Option.END:
-            yield code, b"", at
-            return
-        if at + 2 > len(area) or at + 2 + area[at + 1] > len(area):
-            return
-        size = area[at + 1]
-        yield code, area[at + 2 : at + 2 + size], at
-        at += 2 + size
-
-
 def find(area: bytes, code: int, at_least: int) -> bytes | None:
     """The first option, or sub-option, of that code with at least so many bytes."""
-    for found, value, _ in walk(area):
-        if found == code and found != Option.END and len(value) >= at_least:
+    for found, value in tlvs(area):
+        if found == code and len(value) >= at_least:
             return value
     return None
 
@@ -240,7 +223,7 @@ def read_areas(data: bytes) -> tuple[tuple[tuple[int, bytes], ...], int | None]:
     overload = next((v[0] for code, v in options if code == Option.OVERLOAD and v), 0)
     for bit, area in (1, FILE), (2, SNAME):
         if overload & bit:
-            options += [(code, v) for code, v, _ in walk(data[area]) if code != Option.END]
+            options += [(code, v) for code, v in tlvs(data[area])]
     return tuple(options), end_at
 
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from ipaddress import IPv4Address
 
+from fastpxe.dhcp.constants import HTTP_ARCHES
 from fastpxe.dhcp.decode import arch_name
 from fastpxe.dnsmasq.engine.choose import Names
 from fastpxe.dnsmasq.engine.decide import is_named
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4
 from fastpxe.dnsmasq.syntax.model import DhcpBoot, DnsmasqConfig, Note, PxeService
 from fastpxe.findings import Finding
-from fastpxe.policy.rules import HTTP_ARCHES
 
 _PATIENCE_S = 2  # how long iPXE waits for a proxy's offer
 

@@ -6,7 +6,7 @@ Sources: dnsmasq 2.90 and its replies; UEFI 2.10 section 24 (HTTP Boot); iPXE, a
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from fastpxe.dhcp.constants import Arch, Option
+from fastpxe.dhcp.constants import HTTP_ARCHES, Arch, Option
 from fastpxe.dhcp.decode import arch_name
 from fastpxe.dnsmasq.engine.choose import MENU_PROMPT
 from fastpxe.dnsmasq.engine.decision import Decision
@@ -15,9 +15,7 @@ from fastpxe.dnsmasq.lint.network import where_of
 from fastpxe.dnsmasq.lint.sweep import Seen, Sweep
 from fastpxe.dnsmasq.syntax.model import DhcpBoot, DnsmasqConfig, Line, PxeService
 from fastpxe.findings import Finding
-from fastpxe.policy.compiler import is_ipxe_binary
-from fastpxe.policy.lint import BIOS_FILE
-from fastpxe.policy.rules import HTTP_ARCHES
+from fastpxe.firmware.binaries import is_bios_file, is_ipxe_binary
 
 X64 = (Arch.UEFI_X64.value, Arch.UEFI_EBC.value)
 
@@ -64,7 +62,7 @@ def _hidden_for_uefi(config: DnsmasqConfig, seen: Iterable[Seen]) -> Iterator[Fi
     hidden = _by((one for one in seen if _single(one) is not None), _boot_winner)
     for boot in config.boots:
         # A fallback for BIOS machines is hidden from others on purpose.
-        if boot not in hidden or BIOS_FILE.search(boot.file):
+        if boot not in hidden or is_bios_file(boot.file):
             continue
         service = _single(hidden[boot][0])
         if service is None or (service.basename, service.server) == (boot.file, boot.server):
@@ -115,9 +113,7 @@ def _wrong_binaries(seen: Iterable[Seen]) -> Iterator[Finding]:
     plain = [one for one in _ordinary(seen, is_ipxe=False) if not one.is_http]
     for (line, file), given in _by(plain, Seen.files).items():
         uefi = [one.arch for one in given if one.is_uefi]
-        if uefi and BIOS_FILE.search(
-            line.file if isinstance(line, DhcpBoot) else line.basename or ""
-        ):
+        if uefi and is_bios_file(line.file if isinstance(line, DhcpBoot) else line.basename or ""):
             yield Finding(
                 name="bios-file-for-uefi",
                 where=str(line.where),

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fastpxe.dhcp.constants import DHCP_CLIENT_PORT, PXE_PORT, Option
+from fastpxe.dhcp.constants import DHCP_CLIENT_PORT, HTTP_ARCHES, PXE_PORT, Option
 from fastpxe.dnsmasq.engine.choose import BOOT_MENU, FIRST_UEFI_ARCH
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine
@@ -30,7 +30,6 @@ from fastpxe.dnsmasq.syntax.model import (
     RelayMatch,
 )
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.rules import HTTP_ARCHES
 
 ARCHES = (0, 6, 7, 9, 10, 11, 16)
 ARCH_MAX = 0xFFFF

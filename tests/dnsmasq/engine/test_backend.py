@@ -308,7 +308,7 @@ def test_files_that_clients_think_of_leave_their_rule_a_name(
         ("", 0, "4011"),  # with a prompt dnsmasq names no server
         ("dhcp-boot=b,,10.88.0.9\n", 0, "fetch"),
         ("pxe-service=x86PC,A,a\npxe-service=x86PC,B,b\n", 0, "4011"),
-        ("pxe-service=x86PC,Disk,0\npxe-service=x86PC,A,a\n", 0, "choice"),
+        ("pxe-service=x86PC,Disk,0\npxe-service=x86PC,A,a\n", 0, "local"),
     ],
 )
 def test_the_log_knows_what_firmware_does_next(lines: str, arch: int, step: str) -> None:

@@ -128,6 +128,12 @@ def test_a_menu_that_comes_on_4011_is_followed() -> None:
     assert titles[2] == "REQUEST on port 4011 for the menu's entry 'One' (type 32768)"
 
 
+def test_nothing_is_asked_for_a_menu_s_entry_that_is_the_local_disk() -> None:
+    engine = read("pxe-service=x86PC,Disk,0\npxe-service=x86PC,A,a\ndhcp-range=10.5.0.1,proxy\n")
+    (offer,) = explain_boot(engine, Client(arch=0), "eth0").steps
+    assert offer.notes[-1] == "nothing more is asked: the menu's entry 'Disk' is the local disk"
+
+
 def test_a_datagram_that_is_none_is_explained_as_silence() -> None:
     engine = read("pxe-prompt=P\ndhcp-range=10.5.0.1,proxy\n")
     arrival = Arrival(interface="eth0", port=67, source=IPv4Address(0), source_port=68)
