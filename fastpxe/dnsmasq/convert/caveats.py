@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastpxe.dhcp.constants import DHCP_SERVER_PORT
+from fastpxe.dhcp.pxe_options import WAIT_FOREVER, SubOption
 from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork
 from fastpxe.dnsmasq.convert.toml_writer import Trap
-from fastpxe.dnsmasq.engine.choose import MENU_PROMPT
 from fastpxe.dnsmasq.engine.tftp import NO_ROOT, tftp_settings
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, Location, VendorOption
 from fastpxe.tftp.packets import TftpSettings
@@ -117,11 +117,10 @@ def _lines(config: DnsmasqConfig) -> Iterator[tuple[Location, Trap]]:
 
 
 def _is_prompt(line: VendorOption) -> bool:
-    return line.vendor_class is None and line.code == MENU_PROMPT
+    return line.vendor_class is None and line.code == SubOption.MENU_PROMPT
 
 
 def _prompt(line: VendorOption) -> str:
-    """The first byte is the time to wait, 255 for ever."""
     seconds = line.value[0]
-    wait = "waits for a key" if seconds == 0xFF else f"is shown for {seconds} s"
+    wait = "waits for a key" if seconds == WAIT_FOREVER else f"is shown for {seconds} s"
     return f"fastpxe shows no prompt and boots at once; this one {wait}"

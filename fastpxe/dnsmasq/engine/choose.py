@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from fastpxe.dhcp.pxe_options import SubOption
+from fastpxe.dhcp.pxe_options import Control, SubOption
 from fastpxe.dnsmasq.engine.message import NO_ADDRESS, octets
 from fastpxe.dnsmasq.engine.tags import explain_unmet, unmet
 from fastpxe.dnsmasq.syntax.model import (
@@ -26,19 +26,9 @@ from fastpxe.dnsmasq.syntax.model import (
     VendorOption,
 )
 
-DISCOVERY_CONTROL = SubOption.DISCOVERY_CONTROL
-BOOT_SERVERS = SubOption.BOOT_SERVERS
-BOOT_MENU = SubOption.BOOT_MENU
-MENU_PROMPT = SubOption.MENU_PROMPT
-
 FIRST_UEFI_ARCH = 6
 AREA_MAX = 253  # the menu, and the list of servers, stay below this
 SUB_OPTION_MAX = 253  # with code and length it fills one option 43
-
-# What DISCOVERY_CONTROL says: never multicast, and …
-ASK_LISTED_SERVERS = 3
-MAY_BROADCAST = 2
-USE_FILE = 8
 
 LineT = TypeVar("LineT", DhcpBoot, ReplyDelay)
 Pairs = tuple[tuple[int, bytes], ...]
@@ -188,7 +178,8 @@ def build_menu(
 
     A list that grows too large costs the whole menu, as in dnsmasq.
     """
-    control = ASK_LISTED_SERVERS if entries else USE_FILE
+    unicast_only = Control.NO_MULTICAST | Control.NO_BROADCAST
+    control = unicast_only if entries else Control.USE_FILE
     texts, servers = bytearray(), bytearray()
     for entry in entries:
         text = octets(entry.menu)
@@ -202,12 +193,12 @@ def build_menu(
                 return names.fail("PXE menu too large")
             servers += kind + b"\1" + address.packed
         elif entry.type != 0:
-            control = MAY_BROADCAST
-    pairs = [(DISCOVERY_CONTROL, bytes([control]))]
-    if not has_prompt:  # one entry boots at once; a choice waits for ever
-        pairs.append((MENU_PROMPT, (b"\xff" if len(entries) > 1 else b"\0") + b"PXE"))
+            control = Control.NO_MULTICAST
+    pairs: list[tuple[int, bytes]] = [(SubOption.DISCOVERY_CONTROL, bytes([control]))]
+    if not has_prompt:  # one entry boots at once; a choice waits forever
+        pairs.append((SubOption.MENU_PROMPT, (b"\xff" if len(entries) > 1 else b"\0") + b"PXE"))
     if servers:
-        pairs.append((BOOT_SERVERS, bytes(servers)))
+        pairs.append((SubOption.BOOT_SERVERS, bytes(servers)))
     if entries:
-        pairs.append((BOOT_MENU, bytes(texts)))
+        pairs.append((SubOption.BOOT_MENU, bytes(texts)))
     return tuple(pairs)

@@ -9,9 +9,9 @@ from ipaddress import IPv4Address
 from msgspec.structs import replace
 
 from fastpxe.dhcp.constants import MessageType
+from fastpxe.dhcp.pxe_options import SubOption
 from fastpxe.dnsmasq.engine.choose import (
     FIRST_UEFI_ARCH,
-    MENU_PROMPT,
     Choice,
     Names,
     Pairs,
@@ -25,7 +25,7 @@ from fastpxe.dnsmasq.engine.choose import (
 )
 from fastpxe.dnsmasq.engine.decision import Decision, Reply, To
 from fastpxe.dnsmasq.engine.facts import Facts
-from fastpxe.dnsmasq.engine.message import NO_ADDRESS, PXE_BOOT_ITEM, octets
+from fastpxe.dnsmasq.engine.message import NO_ADDRESS, octets
 from fastpxe.dnsmasq.engine.ranges import Candidate
 from fastpxe.dnsmasq.engine.tags import (
     TagList,
@@ -181,7 +181,7 @@ def offer(
     sub_options: Pairs = ()
     if not is_uefi or (facts.is_pxe_port and services.single is None):
         configured = sub_options_of(config, facts, have)
-        has_prompt = any(code == MENU_PROMPT for code, _ in configured)
+        has_prompt = any(code == SubOption.MENU_PROMPT for code, _ in configured)
         menu = build_menu(services.entries, chosen.own, lookups, has_prompt=has_prompt)
         sub_options = menu + configured
     is_discover = facts.message_type == MessageType.DISCOVER
@@ -308,7 +308,7 @@ def acknowledge(
         file=file if b"." in file else b"%s.%d" % (file, layer),
         vendor=octets(vendor),
         sub_options=(
-            (PXE_BOOT_ITEM, b"\0\0\0\0"),
+            (SubOption.BOOT_ITEM, b"\0\0\0\0"),
             *sub_options_of(config, facts, names(so_far.tags)),
         ),
         is_item=True,

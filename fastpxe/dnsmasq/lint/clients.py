@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from fastpxe.dhcp.constants import HTTP_ARCHES, Arch, Option
 from fastpxe.dhcp.decode import arch_name
-from fastpxe.dnsmasq.engine.choose import MENU_PROMPT
+from fastpxe.dhcp.pxe_options import SubOption
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.tags import names, unmet
 from fastpxe.dnsmasq.lint.network import where_of
@@ -285,7 +285,7 @@ def _prompts(config: DnsmasqConfig, seen: Iterable[Seen]) -> Iterator[Finding]:
     for one in seen:
         for decision in _decisions(one):
             pairs = decision.reply.sub_options if decision.reply is not None else ()
-            if sum(code == MENU_PROMPT for code, _ in pairs) > 1:
+            if sum(code == SubOption.MENU_PROMPT for code, _ in pairs) > 1:
                 several.setdefault(_last_prompt(config, decision), set()).add(one.arch)
     for line, arches in several.items():
         yield Finding(
@@ -299,5 +299,5 @@ def _prompts(config: DnsmasqConfig, seen: Iterable[Seen]) -> Iterator[Finding]:
 
 def _last_prompt(config: DnsmasqConfig, decision: Decision) -> Line:
     have = names(decision.tags)
-    prompts = (line for line in config.vendor_options if line.code == MENU_PROMPT)
+    prompts = (line for line in config.vendor_options if line.code == SubOption.MENU_PROMPT)
     return [line for line in prompts if unmet(line.tags, have) is None][-1]

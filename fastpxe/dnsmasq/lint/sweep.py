@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from fastpxe.dhcp.constants import DHCP_CLIENT_PORT, HTTP_ARCHES, PXE_PORT, Option
-from fastpxe.dnsmasq.engine.choose import BOOT_MENU, FIRST_UEFI_ARCH
+from fastpxe.dhcp.pxe_options import SubOption
+from fastpxe.dnsmasq.engine.choose import FIRST_UEFI_ARCH
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine
 from fastpxe.dnsmasq.engine.facts import Facts, Hits, HostHit
@@ -99,7 +100,8 @@ def _file_of(service: PxeService) -> tuple[PxeService, str]:
 
 
 def _shows_menu(decision: Decision) -> bool:
-    return decision.reply is not None and any(c == BOOT_MENU for c, _ in decision.reply.sub_options)
+    pairs = () if decision.reply is None else decision.reply.sub_options
+    return any(code == SubOption.BOOT_MENU for code, _ in pairs)
 
 
 class Sweep(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ Sources:
   dnsmasq 2.90, its manual and its behaviour; 2.91 for dhcp-option-pxe.
 """
 
+from fastpxe.dhcp.pxe_options import WAIT_FOREVER, SubOption
 from fastpxe.dnsmasq.syntax.addresses import read_ipv4
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.fields import leading_tags, read_tag
@@ -42,8 +43,6 @@ CSA_NAMES = (
     "arm64_efi",
 )
 FIRST_SERVICE = 32768  # the numbers from here on are free for a vendor's own (PXE 2.1)
-PROMPT = 10
-WAIT = 255
 
 
 def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
@@ -112,8 +111,8 @@ def pxe_prompt(line: SourceLine, builder: ConfigBuilder) -> None:
             text=line.text,
             tags=tags,
             vendor_class=None,
-            code=PROMPT,
-            value=bytes([WAIT if seconds is None else seconds & 0xFF]) + as_bytes(prompt),
+            code=SubOption.MENU_PROMPT,
+            value=bytes([WAIT_FOREVER if seconds is None else seconds & 0xFF]) + as_bytes(prompt),
         )
     )
     builder.is_pxe_enabled = True
