@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from fastpxe.dhcp.constants import ARCH_NAMES
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.policy.conditions import Condition, Texts
-from fastpxe.policy.rules import ARCH_NAMES, Text
 
 WIDTH = 100
 
@@ -171,6 +171,6 @@ def _uuid(pattern: Pattern) -> str:
 
 
 def _parts(texts: Texts) -> str:
-    text: Text = texts[0]
+    text = texts[0]
     start = "*" if text.how == "contains" else ""
     return f"{start}{text.text.decode('ascii')}*"
