@@ -11,7 +11,7 @@ from fastpxe.dhcp.constants import HTTP_ARCHES
 from fastpxe.dhcp.decode import arch_name
 from fastpxe.dnsmasq.engine.choose import Names
 from fastpxe.dnsmasq.engine.decide import is_named
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4
+from fastpxe.dnsmasq.syntax.fields import read_ipv4
 from fastpxe.dnsmasq.syntax.model import DhcpBoot, DnsmasqConfig, Note, PxeService
 from fastpxe.findings import Finding
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from fastpxe.dhcp.constants import Option
 from fastpxe.dhcp.identity import microsoft_order
 from fastpxe.dnsmasq.syntax.arguments import SOURCE
-from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, read_lines
+from fastpxe.dnsmasq.syntax.fields import as_text
+from fastpxe.dnsmasq.syntax.lines import SourceLine, read_lines
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
     DhcpMatch,

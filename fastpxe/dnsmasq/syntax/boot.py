@@ -5,18 +5,19 @@ Sources:
 """
 
 from fastpxe.dhcp.pxe_options import WAIT_FOREVER, SubOption
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
-from fastpxe.dnsmasq.syntax.fields import leading_tags, read_tag
-from fastpxe.dnsmasq.syntax.lines import (
-    SourceLine,
+from fastpxe.dnsmasq.syntax.fields import (
     as_bytes,
     as_text,
-    fields,
+    leading_tags,
     plain,
+    read_ipv4,
+    read_tag,
     split,
+    split_all,
     whole_number,
 )
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import (
     BootServer,
     DhcpBoot,
@@ -47,7 +48,7 @@ FIRST_SERVICE = 32768  # the numbers from here on are free for a vendor's own (P
 
 def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
     tags, value = _tags_and_value(line, "write the file after the tags: tag:TAG,FILE")
-    file, sname, server = (*fields(value, at_most=3), "", "")[:3]
+    file, sname, server = (*split_all(value, at_most=3), "", "")[:3]
     builder.boots.append(
         DhcpBoot(
             where=line.where,
@@ -71,7 +72,7 @@ def pxe_service(line: SourceLine, builder: ConfigBuilder) -> None:
     csa, menu = split(value) if value is not None else ("", None)
     if menu is None:
         raise line.error("it needs a client type and a menu text; write x86PC,TEXT,FILE")
-    menu, kind, server = (*fields(menu, at_most=3), "", "")[:3]
+    menu, kind, server = (*split_all(menu, at_most=3), "", "")[:3]
     number = whole_number(kind)
     with_file = sum(service.basename is not None for service in builder.services)
     builder.services.append(
@@ -155,7 +156,7 @@ def dhcp_option_pxe(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def dhcp_pxe_vendor(line: SourceLine, builder: ConfigBuilder) -> None:
-    builder.pxe_vendors += [as_text(field) for field in fields(line.value or "")]
+    builder.pxe_vendors += [as_text(field) for field in split_all(line.value or "")]
 
 
 def dhcp_reply_delay(line: SourceLine, builder: ConfigBuilder) -> None:

@@ -10,11 +10,19 @@ from ipaddress import IPv4Address
 import msgspec
 from msgspec.structs import replace
 
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
-from fastpxe.dnsmasq.syntax.fields import read_tag
-from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
-from fastpxe.dnsmasq.syntax.lines import SourceLine, as_bytes, as_text, fields, plain, read_values
+from fastpxe.dnsmasq.syntax.fields import (
+    CHADDR_SIZE,
+    as_bytes,
+    as_text,
+    plain,
+    read_hex,
+    read_ipv4,
+    read_ipv6,
+    read_tag,
+    split_all,
+)
+from fastpxe.dnsmasq.syntax.lines import SourceLine, read_values
 from fastpxe.dnsmasq.syntax.model import DhcpHost, HostMac, Tag
 
 ANY_CLIENT_ID = b"*"
@@ -38,7 +46,7 @@ class _HostBuilder(msgspec.Struct):
 
 def dhcp_host(line: SourceLine, builder: ConfigBuilder) -> None:
     host = _HostBuilder()
-    for field in fields(line.value or ""):
+    for field in split_all(line.value or ""):
         if ":" in field:
             _read_with_colon(line, host, field)
         elif (address := read_ipv4(field)) is not None:

@@ -6,9 +6,18 @@ Sources:
 """
 
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
-from fastpxe.dnsmasq.syntax.fields import has_test_prefix, read_tag, without_set
-from fastpxe.dnsmasq.syntax.hexadecimal import CHADDR_SIZE, read_hex
-from fastpxe.dnsmasq.syntax.lines import SourceLine, as_bytes, as_text, fields, split
+from fastpxe.dnsmasq.syntax.fields import (
+    CHADDR_SIZE,
+    as_bytes,
+    as_text,
+    has_test_prefix,
+    read_hex,
+    read_tag,
+    split,
+    split_all,
+    without_set,
+)
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
     DhcpMatch,
@@ -155,7 +164,7 @@ def _has_comma(line: SourceLine) -> Exception:
 def tag_if(line: SourceLine, builder: ConfigBuilder) -> None:
     sets: list[str] = []
     tags: list[Tag] = []
-    for field in fields(line.value or ""):
+    for field in split_all(line.value or ""):
         if field.startswith("set:") and len(field) > 4:
             sets.append(as_text(field[4:]))
         elif field.startswith("tag:") and len(field) > 4:
@@ -178,7 +187,7 @@ def _with_wildcard(tag: Tag) -> Tag:
 
 
 def dhcp_ignore(line: SourceLine, builder: ConfigBuilder) -> None:
-    names = (f[4:] if has_test_prefix(f) else f for f in fields(line.value or ""))
+    names = (f[4:] if has_test_prefix(f) else f for f in split_all(line.value or ""))
     builder.ignores.append(
         Ignore(where=line.where, text=line.text, tags=tuple(read_tag(name) for name in names))
     )

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
-from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, fields, split
+from fastpxe.dnsmasq.syntax.fields import as_text, read_ipv4, read_ipv6, split, split_all
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 
 ETC_HOSTS = "/etc/hosts"
 
@@ -21,7 +21,7 @@ def host_record(line: SourceLine, builder: ConfigBuilder) -> None:
         raise line.error("it needs a name and an address; write NAME,192.0.2.1")
     names: list[str] = []
     address: IPv4Address | None = None
-    for field in fields(line.value or ""):
+    for field in split_all(line.value or ""):
         if (found := read_ipv4(field)) is not None:
             address = found
         elif read_ipv6(field) is None and not re.fullmatch("[0-9]*", field):

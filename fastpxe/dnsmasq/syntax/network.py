@@ -9,9 +9,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
-from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, fields, plain, split, whole_number
+from fastpxe.dnsmasq.syntax.fields import (
+    as_text,
+    plain,
+    read_ipv4,
+    read_ipv6,
+    split,
+    split_all,
+    whole_number,
+)
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import TftpRoot
 
 ALTERNATE_SERVER_PORT = 1067
@@ -41,7 +49,7 @@ def no_dhcp_interface(line: SourceLine, builder: ConfigBuilder) -> None:
 
 def listen_address(line: SourceLine, builder: ConfigBuilder) -> None:
     found: list[IPv4Address] = []
-    for field in fields(line.value or ""):
+    for field in split_all(line.value or ""):
         if (address := read_ipv4(plain(field))) is not None:
             found.append(address)
         elif read_ipv6(plain(field)) is None:
@@ -55,7 +63,7 @@ def bridge_interface(line: SourceLine, builder: ConfigBuilder) -> None:
     name, rest = split(line.value or "")
     if rest is None or len(name) > INTERFACE_NAME_MAX:
         raise line.error("write the interface and its aliases: eth0,vif1,vif2 or eth0,vif*")
-    aliases = tuple(as_text(f) for f in fields(rest) if 0 < len(f) <= INTERFACE_NAME_MAX)
+    aliases = tuple(as_text(f) for f in split_all(rest) if 0 < len(f) <= INTERFACE_NAME_MAX)
     builder.network = replace(
         builder.network,
         bridge_interfaces=(*builder.network.bridge_interfaces, (as_text(name), aliases)),
@@ -98,7 +106,7 @@ def port(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def _names(line: SourceLine) -> tuple[str, ...]:
-    return tuple(as_text(field) for field in fields(line.value or ""))
+    return tuple(as_text(field) for field in split_all(line.value or ""))
 
 
 def _port(line: SourceLine, field: str) -> int:

@@ -13,17 +13,18 @@ from typing import Literal
 import msgspec
 
 from fastpxe.dhcp.identity import Pattern
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.hexadecimal import read_hex
-from fastpxe.dnsmasq.syntax.lines import (
-    SourceLine,
+from fastpxe.dnsmasq.syntax.fields import (
     as_bytes,
     as_text,
-    fields,
     leading_number,
     plain,
+    read_hex,
+    read_ipv4,
+    read_ipv6,
     split,
+    split_all,
 )
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.option_names import IPV4, IPV6, UNKNOWN, KnownOption, by_code, by_name
 from fastpxe.errors import ConfigError
 
@@ -222,7 +223,7 @@ def _addresses(line: SourceLine, name: OptionName, value: str) -> OptionValue:
         return OptionValue("addresses", _read_ipv6_addresses(line, value))
     data = b""
     has_prefix = False
-    for field in fields(value):
+    for field in split_all(value):
         address, prefix = split(field, "/")
         has_prefix |= prefix is not None
         data += _address(line, address, prefix)
@@ -250,7 +251,7 @@ def _address(line: SourceLine, text: str, prefix: str | None) -> bytes:
 def _read_ipv6_addresses(line: SourceLine, value: str) -> bytes:
     """The brackets may be left out."""
     data = b""
-    for field in fields(value):
+    for field in split_all(value):
         address = read_ipv6(field.removeprefix("[").removesuffix("]"))
         if address is None:
             raise line.error(f'"{plain(field)}" is no IPv6 address; write [2001:db8::1]')
@@ -263,7 +264,7 @@ def _text(name: OptionName, value: str) -> OptionValue:
     if name.is_ipv6 or name.is_inside or name.code not in (119, 120):
         return OptionValue("text", as_bytes(value))
     data = b"\0" if name.code == 120 else b""
-    for domain in fields(value):
+    for domain in split_all(value):
         labels = as_text(domain).lower().rstrip(".").encode(errors="surrogateescape").split(b".")
         data += b"".join(bytes([len(label) & 0x3F]) + label for label in labels if label) + b"\0"
     return OptionValue("names", data)

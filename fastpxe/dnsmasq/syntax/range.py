@@ -9,10 +9,18 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
-from fastpxe.dnsmasq.syntax.fields import has_test_prefix, read_tag, without_set
-from fastpxe.dnsmasq.syntax.lines import SourceLine, as_text, fields, split
+from fastpxe.dnsmasq.syntax.fields import (
+    as_text,
+    has_test_prefix,
+    read_ipv4,
+    read_ipv6,
+    read_tag,
+    split,
+    split_all,
+    without_set,
+)
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import DhcpRange, Tag
 
 FIELDS_MAX = 8
@@ -69,7 +77,7 @@ def _read_tags(line: SourceLine) -> tuple[_Tags, list[str]]:
     while True:
         field, rest = split(value)
         if rest is None or _ADDRESS_LIKE.fullmatch(value.partition(",")[0]):
-            return tags, fields(value, at_most=FIELDS_MAX)
+            return tags, split_all(value, at_most=FIELDS_MAX)
         if not has_test_prefix(field):
             if tags.sets:
                 raise line.error("a range sets one tag; write the further ones as tag-if lines")

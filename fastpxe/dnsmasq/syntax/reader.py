@@ -15,16 +15,10 @@ from fastpxe.dnsmasq.syntax.arguments import read_arguments
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.directives import DIRECTIVES
 from fastpxe.dnsmasq.syntax.disk import DEBIAN_LEFTOVERS, Disk, chosen
+from fastpxe.dnsmasq.syntax.fields import as_text, split_all, whole_number
 from fastpxe.dnsmasq.syntax.host import ETC_ETHERS, read_ethers
 from fastpxe.dnsmasq.syntax.keywords import KEYS, Key
-from fastpxe.dnsmasq.syntax.lines import (
-    SourceLine,
-    as_text,
-    fields,
-    read_lines,
-    read_values,
-    whole_number,
-)
+from fastpxe.dnsmasq.syntax.lines import SourceLine, read_lines, read_values
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Location, Note
 from fastpxe.dnsmasq.syntax.names import ETC_HOSTS, hosts_file_names, resolve
 from fastpxe.errors import ConfigError
@@ -119,7 +113,7 @@ class _Reader:
     def _include_directory(self, line: SourceLine) -> None:
         if not line.value:
             return
-        path, *suffixes = map(as_text, fields(line.value))
+        path, *suffixes = map(as_text, split_all(line.value))
         if not path:
             return
         names = self.disk.list_dir(path)
