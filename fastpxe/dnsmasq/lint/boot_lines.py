@@ -184,7 +184,7 @@ def _ignoring_hosts(config: DnsmasqConfig) -> Iterator[Finding]:
 def _note(note: Note) -> Iterator[Finding]:
     """What is accepted and without effect, as far as people expect one."""
     where = str(note.where)
-    if note.why.startswith("this line is left out"):
+    if note.is_skipped:
         effect = f"{note.key}: {note.why}"
         yield Finding(name="line-left-out", where=where, effect=effect, advice="correct the line")
     elif note.key == "dhcp-no-override":

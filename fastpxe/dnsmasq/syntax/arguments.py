@@ -15,9 +15,9 @@ SOURCE = "command line"
 
 
 def read_arguments(arguments: Sequence[str]) -> Iterator[SourceLine]:
-    """Each option as a line; its number is that of the argument. Raises ConfigError.
+    """Each option as a line, numbered by its argument. Raises ConfigError.
 
-    Quotes and comments mean nothing here: what the shell left is the value.
+    Quotes and comments have no meaning here: the value is the argument as the shell passes it.
     """
     rest = iter(enumerate(arguments, 1))
     are_over = False
@@ -25,7 +25,7 @@ def read_arguments(arguments: Sequence[str]) -> Iterator[SourceLine]:
         where = Location(SOURCE, number)
         if are_over or argument[:1] != "-" or argument == "-":
             if argument.strip():
-                raise _error(where, argument, "is no option; write --KEY or --KEY=VALUE")
+                raise _error(where, argument, "is not an option; write --KEY or --KEY=VALUE")
         elif argument == "--":
             are_over = True
         elif argument.startswith("--"):
@@ -38,7 +38,7 @@ def _long(where: Location, argument: str, rest: Iterator[tuple[int, str]]) -> So
     name, equals, value = argument[2:].partition("=")
     key = _find(where, argument, name)
     if equals and key.argument == "none":
-        raise _error(where, argument, f"has a value; write --{key.name} alone")
+        raise _error(where, argument, f"takes no value; write --{key.name}")
     if not equals and key.argument == "required":
         return _line(where, key, argument, _next(where, argument, rest))
     return _line(where, key, argument, value if equals else None)
@@ -47,13 +47,13 @@ def _long(where: Location, argument: str, rest: Iterator[tuple[int, str]]) -> So
 def _find(where: Location, argument: str, name: str) -> Key:
     if name in KEYS:
         return KEYS[name]
-    found = [key for key in KEYS.values() if key.name.startswith(name) and not key.is_newer]
-    if not found:
-        raise _error(where, argument, "is no option of dnsmasq")
-    if len(found) > 1:
-        names = ", ".join(f"--{key.name}" for key in found)
-        raise _error(where, argument, f"is not clear; write one of {names}")
-    return found[0]
+    keys = [key for key in KEYS.values() if key.name.startswith(name) and not key.is_newer]
+    if not keys:
+        raise _error(where, argument, "is not an option of dnsmasq")
+    if len(keys) > 1:
+        names = ", ".join(f"--{key.name}" for key in keys)
+        raise _error(where, argument, f"is ambiguous; write one of {names}")
+    return keys[0]
 
 
 def _letters(
@@ -63,7 +63,7 @@ def _letters(
     for at, letter in enumerate(argument[1:], 2):
         key = next((key for key in KEYS.values() if key.short == letter), None)
         if key is None:
-            raise _error(where, argument, f"has no meaning: there is no -{letter}")
+            raise _error(where, argument, f"is not an option: there is no -{letter}")
         if not key.short_takes_argument:
             yield _line(where, key, argument, None)
             continue
@@ -74,7 +74,7 @@ def _letters(
 def _next(where: Location, argument: str, rest: Iterator[tuple[int, str]]) -> str:
     _, value = next(rest, (0, None))
     if value is None:
-        raise _error(where, argument, "needs a value after it")
+        raise _error(where, argument, "requires a value")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The directives that say what a client gets: files, menus, and the options inside option 43.
+"""The directives of the reply: boot files, menus, and the options inside option 43.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour; 2.91 for dhcp-option-pxe.
@@ -43,11 +43,11 @@ CSA_NAMES = (
     "arm32_efi",
     "arm64_efi",
 )
-FIRST_SERVICE = 32768  # the numbers from here on are free for a vendor's own (PXE 2.1)
+FIRST_SERVICE = 32768  # this and greater numbers are for vendors (PXE 2.1)
 
 
 def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
-    tags, value = _tags_and_value(line, "write the file after the tags: tag:TAG,FILE")
+    tags, value = _tags_and_value(line, "write tag:TAG,FILE")
     file, sname, server = (*split_all(value, at_most=3), "", "")[:3]
     builder.boots.append(
         DhcpBoot(
@@ -62,7 +62,7 @@ def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def _server(text: str) -> BootServer:
-    """An IPv4 address, or else the name of a host. A quoted digit is none."""
+    """An IPv4 address, else a host name. A quoted digit is not part of an address."""
     address = read_ipv4(text)
     return BootServer(address) if address is not None else BootServer(None, as_text(text))
 
@@ -71,7 +71,7 @@ def pxe_service(line: SourceLine, builder: ConfigBuilder) -> None:
     _, value = tags_and_rest = leading_tags(line.value or "")
     csa, menu = split(value) if value is not None else ("", None)
     if menu is None:
-        raise line.error("it needs a client type and a menu text; write x86PC,TEXT,FILE")
+        raise line.error("a client type and a menu text are required; write x86PC,TEXT,FILE")
     menu, kind, server = (*split_all(menu, at_most=3), "", "")[:3]
     number = whole_number(kind)
     with_file = sum(service.basename is not None for service in builder.services)
@@ -97,13 +97,13 @@ def _csa(line: SourceLine, field: str) -> int:
     if number is not None:
         return number
     raise line.error(
-        f'"{as_text(field)}" is no client type; write x86PC, BC_EFI, x86-64_EFI, IA32_EFI,'
+        f'"{as_text(field)}" is not a client type; write x86PC, BC_EFI, x86-64_EFI, IA32_EFI,'
         " ARM64_EFI or the number of an architecture"
     )
 
 
 def pxe_prompt(line: SourceLine, builder: ConfigBuilder) -> None:
-    tags, value = _tags_and_value(line, "write the prompt after the tags: tag:TAG,TEXT,SECONDS")
+    tags, value = _tags_and_value(line, "write tag:TAG,TEXT,SECONDS")
     prompt, timeout = split(value)
     seconds = whole_number(timeout) if timeout is not None else None
     builder.vendor_options.append(
@@ -120,11 +120,11 @@ def pxe_prompt(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def dhcp_option(line: SourceLine, builder: ConfigBuilder) -> None:
-    """Only what is inside option 43 gets into a proxy's reply."""
+    """A proxy reply has only options that are inside option 43."""
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
     if name.vendor_class is None or name.is_ipv6:
-        builder.note(line, "a proxy sends no options but those of vendor:PXEClient,…")
+        builder.note(line, "a proxy reply has no options other than vendor:PXEClient,…")
         return
     builder.vendor_options.append(
         VendorOption(
@@ -142,7 +142,7 @@ def dhcp_option_pxe(line: SourceLine, builder: ConfigBuilder) -> None:
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
     if name.is_inside or name.is_ipv6:
-        raise line.error("vendor:, encap: and IPv6 can't stand here; use dhcp-option for those")
+        raise line.error("vendor:, encap: and IPv6 are not allowed here; use dhcp-option for them")
     builder.pxe_options.append(
         PxeOption(
             where=line.where,
@@ -160,10 +160,10 @@ def dhcp_pxe_vendor(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def dhcp_reply_delay(line: SourceLine, builder: ConfigBuilder) -> None:
-    tags, value = _tags_and_value(line, "write the seconds after the tags: tag:TAG,2")
+    tags, value = _tags_and_value(line, "write tag:TAG,2")
     seconds = whole_number(value)
     if seconds is None:
-        raise line.error(f'"{as_text(value)}" is no number of seconds; write 2, or tag:TAG,2')
+        raise line.error(f'"{as_text(value)}" is not a number of seconds; write 2, or tag:TAG,2')
     builder.reply_delays.append(
         ReplyDelay(where=line.where, text=line.text, tags=tags, seconds=seconds)
     )
@@ -172,7 +172,7 @@ def dhcp_reply_delay(line: SourceLine, builder: ConfigBuilder) -> None:
 def _tags_and_value(line: SourceLine, advice: str) -> tuple[Tags, str]:
     tags, value = leading_tags(line.value or "")
     if value is None:
-        raise line.error(f"there is nothing after the tags; {advice}")
+        raise line.error(f"the value after the tags is missing; {advice}")
     return tags, value
 
 

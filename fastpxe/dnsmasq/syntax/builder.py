@@ -14,6 +14,7 @@ from fastpxe.dnsmasq.syntax.model import (
     DhcpRange,
     DnsmasqConfig,
     Ignore,
+    Location,
     MacMatch,
     NameMatch,
     Network,
@@ -72,6 +73,11 @@ class ConfigBuilder(msgspec.Struct, kw_only=True):
 
     def note(self, line: SourceLine, why: str) -> None:
         self.notes.append(Note(line.where, line.key, why, line.text))
+
+    def note_skipped(self, where: Location, key: str, why: str) -> None:
+        """Note a line of a further file that can't be read; dnsmasq logs it and continues."""
+        why = f"this line is skipped: {why}"
+        self.notes.append(Note(where, key, why, is_skipped=True))
 
     def finish(self, hosts_names: dict[str, IPv4Address]) -> DnsmasqConfig:
         return DnsmasqConfig(

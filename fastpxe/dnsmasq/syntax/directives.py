@@ -1,8 +1,4 @@
-"""Every directive that fastpxe acts on, by its keyword.
-
-Sources:
-  the modules named below; keys.py has all keywords, with those that only get a note.
-"""
+"""Every directive that fastpxe implements, by its keyword; keywords.py has all keywords."""
 
 from fastpxe.dnsmasq.syntax.boot import BOOT_LINES
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive

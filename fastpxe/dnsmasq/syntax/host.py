@@ -1,4 +1,4 @@
-"""dhcp-host: which machines are known, and the tags that they get.
+"""dhcp-host: the known machines, and their tags.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour.
@@ -74,8 +74,8 @@ def dhcp_host(line: SourceLine, builder: ConfigBuilder) -> None:
 def read_ethers(content: bytes, builder: ConfigBuilder) -> None:
     """/etc/ethers: a MAC address, and the name or address of its host (ethers(5)).
 
-    A host that dhcp-host names is known by that MAC address from here on, and by no client id. A
-    line that can't be read is left out, with a note.
+    The MAC address replaces those of a dhcp-host with that name or address, and its client ids. A
+    line that can't be read is skipped, with a note.
     """
     for line in read_values(content, ETC_ETHERS, "read-ethers"):
         if isinstance(line, SourceLine) and line.text[:1] not in ("#", "+"):
@@ -86,11 +86,11 @@ def _read_ether(line: SourceLine, builder: ConfigBuilder) -> None:
     words = plain(line.value or "").partition("#")[0].split()
     mac = read_hex(words[0], CHADDR_SIZE) if words else None
     if mac is None or not mac.is_valid or len(mac.octets) != ETHERNET_SIZE or len(words) < 2:
-        builder.note(line, "this line is left out: it is no MAC address and host")
+        builder.note_skipped(line.where, line.key, "it is not a MAC address and a host")
         return
     address = read_ipv4(words[1])
     name = "" if address is not None else words[1].partition(".")[0]
-    found = DhcpHost(
+    ether = DhcpHost(
         where=line.where,
         text=line.text,
         macs=(HostMac(None, mac.pattern(), is_exact=True),),
@@ -103,9 +103,9 @@ def _read_ether(line: SourceLine, builder: ConfigBuilder) -> None:
     )
     for at, host in enumerate(builder.hosts):
         if (address and host.address == address) or (name and host.name.lower() == name.lower()):
-            builder.hosts[at] = replace(host, macs=found.macs, client_ids=found.client_ids)
+            builder.hosts[at] = replace(host, macs=ether.macs, client_ids=ether.client_ids)
             return
-    builder.hosts.append(found)
+    builder.hosts.append(ether)
 
 
 def _read_with_colon(line: SourceLine, host: _HostBuilder, field: str) -> None:
@@ -128,14 +128,14 @@ def _client_id(line: SourceLine, field: str) -> bytes:
         return as_bytes(field)
     read = read_hex(field, len(field))
     if not read.is_valid:
-        raise line.error(f'"{as_text(field)}" is not hex; write id:01:02:03, or id:TEXT')
+        raise line.error(f'"{as_text(field)}" is not hexadecimal; write id:01:02:03, or id:TEXT')
     return read.octets
 
 
 def _check_ipv6(line: SourceLine, field: str) -> None:
-    """An address, with a prefix length or not; it says nothing to proxy DHCP."""
+    """Check an address, with or without a prefix length; proxy DHCP does not use it."""
     if read_ipv6(field.partition("/")[0]) is None:
-        raise line.error(f'"{as_text(field)}" is no IPv6 address; write [2001:db8::1]')
+        raise line.error(f'"{as_text(field)}" is not an IPv6 address; write [2001:db8::1]')
 
 
 def _mac(line: SourceLine, field: str) -> HostMac:
@@ -151,13 +151,13 @@ def _mac(line: SourceLine, field: str) -> HostMac:
 def _refuse_duplicate(line: SourceLine, builder: ConfigBuilder, address: IPv4Address) -> None:
     other = next((host for host in builder.hosts if host.address == address), None)
     if other is not None:
-        raise line.error(f"{address} is already given to another host, at {other.where}")
+        raise line.error(f"{address} is already the address of another host, at {other.where}")
 
 
 def _name(line: SourceLine, field: str) -> str:
-    """The name's first label. Only this is compared with what a client calls itself."""
+    """The first label, which alone is compared with the name that a client sends."""
     name = as_text(field).removesuffix(".")
     labels = name.split(".")
     if not _HOST_NAME.fullmatch(name) or any(len(label) > LABEL_MAX for label in labels):
-        raise line.error(f'"{name}" is no host name; it has letters, digits, `-` and `_`')
+        raise line.error(f'"{name}" is not a host name; write letters, digits, `-` and `_`')
     return labels[0]

@@ -12,7 +12,7 @@ from fastpxe.dnsmasq.syntax.fields import as_text, plain, quote
 from fastpxe.dnsmasq.syntax.model import Location
 from fastpxe.errors import ConfigError
 
-LINE_MAX = 1024  # bytes; the rest of a longer line is read as a line of its own
+LINE_MAX = 1024  # bytes; the rest of a longer line is read as a separate line
 
 _ESCAPES = {'"': '"', "\\": "\\", "t": "\t", "n": "\n", "b": "\b", "r": "\r", "e": "\x1b"}
 _SPACES = " \t\n\v\f\r"
@@ -73,7 +73,7 @@ def _unquote(line: str, where: Location) -> tuple[str, str]:
             bare += inside
             if at == len(line):
                 break
-            char = line[at]  # even a quote: the second of two side by side opens nothing
+            char = line[at]  # even a quote: the second of two adjacent quotes opens nothing
         if char in _SPACES:
             char = " "
         elif char == "#" and is_after_space:

@@ -1,8 +1,7 @@
-"""The directives that say what a client is: they set tags.
+"""The directives that test a client and set tags.
 
 Sources:
-  dnsmasq 2.90, its manual and its behaviour, which differs from one directive to the next in how
-  a tag is spelled.
+  dnsmasq 2.90, its manual and its behaviour. Each directive has its own spelling of a tag.
 """
 
 from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
@@ -17,6 +16,7 @@ from fastpxe.dnsmasq.syntax.fields import (
     split_all,
     without_set,
 )
+from fastpxe.dnsmasq.syntax.keywords import ABOUT_IPV6
 from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
@@ -46,10 +46,10 @@ def dhcp_match(line: SourceLine, builder: ConfigBuilder) -> None:
     value = read_value(line, name, rest)
     if len(name.tags) != 1:
         raise line.error(
-            f"it sets one tag, and {len(name.tags)} are named; write set:TAG,OPTION,VALUE"
+            f"one tag is required, and there are {len(name.tags)}; write set:TAG,OPTION,VALUE"
         )
     if name.is_ipv6:
-        builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
+        builder.note(line, ABOUT_IPV6)
         return
     builder.matches.append(
         DhcpMatch(
@@ -74,7 +74,7 @@ def _comparison(value: OptionValue) -> Value:
 
 
 def dhcp_vendorclass(line: SourceLine, builder: ConfigBuilder) -> None:
-    """The `enterprise:` of DHCPv6 is left out: for DHCPv4 the class in option 60 is compared."""
+    """The `enterprise:` of DHCPv6 is skipped: DHCPv4 compares the class in option 60."""
     tag, value = _tag_and_value(line)
     first, rest = split(value)
     if rest is not None and first.startswith("enterprise:"):
@@ -119,7 +119,7 @@ def dhcp_mac(line: SourceLine, builder: ConfigBuilder) -> None:
     mac = read_hex(value, CHADDR_SIZE, has_type=True)
     if not mac.is_valid:
         raise line.error(
-            f'"{as_text(value)}" is no MAC address; write 52:54:00:12:34:56, or 52:54:00:*:*:*'
+            f'"{as_text(value)}" is not a MAC address; write 52:54:00:12:34:56, or 52:54:00:*:*:*'
         )
     builder.mac_matches.append(
         MacMatch(
@@ -150,12 +150,12 @@ def dhcp_name_match(line: SourceLine, builder: ConfigBuilder) -> None:
 def _tag_and_value(line: SourceLine) -> tuple[str, str]:
     tag, value = split(line.value or "")
     if value is None:
-        raise line.error("it needs a tag and a value; write set:TAG,VALUE")
+        raise line.error("a tag and a value are required; write set:TAG,VALUE")
     return without_set(tag), value
 
 
 def _has_comma(line: SourceLine) -> Exception:
-    return line.error('there is a comma in the value; write the value in "quotes"')
+    return line.error('the value has a comma; put the value in "quotes"')
 
 
 # --- tags from tags -----------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def tag_if(line: SourceLine, builder: ConfigBuilder) -> None:
                 f'"{as_text(field)}" is neither set:TAG nor tag:TAG; write set:NEW,tag:OLD'
             )
     if not sets:
-        raise line.error("it sets no tag; write set:NEW,tag:OLD")
+        raise line.error("the tag to set is missing; write set:NEW,tag:OLD")
     builder.tag_ifs.append(
         TagIf(where=line.where, text=line.text, sets=tuple(sets), tags=tuple(tags))
     )

@@ -1,4 +1,4 @@
-"""The directives that give names of hosts, which dhcp-boot and pxe-service may use for servers.
+"""The directives of host names, by which dhcp-boot and pxe-service can name servers.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour; hosts(5).
@@ -18,12 +18,12 @@ ETC_HOSTS = "/etc/hosts"
 def host_record(line: SourceLine, builder: ConfigBuilder) -> None:
     """NAMES, then an IPv4 and an IPv6 address; digits alone are a time to live."""
     if split(line.value or "")[1] is None:
-        raise line.error("it needs a name and an address; write NAME,192.0.2.1")
+        raise line.error("a name and an address are required; write NAME,192.0.2.1")
     names: list[str] = []
     address: IPv4Address | None = None
     for field in split_all(line.value or ""):
-        if (found := read_ipv4(field)) is not None:
-            address = found
+        if (parsed := read_ipv4(field)) is not None:
+            address = parsed
         elif read_ipv6(field) is None and not re.fullmatch("[0-9]*", field):
             names.append(as_text(field))
     if address is not None:
@@ -43,7 +43,7 @@ def expand_hosts(_: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def domain(line: SourceLine, builder: ConfigBuilder) -> None:
-    """The domain that expand-hosts appends; one with a range is for those addresses alone."""
+    """The domain that expand-hosts appends. A domain with a range is for its addresses only."""
     name, subnet = split(line.value or "")
     if subnet is None and name != "#":
         builder.domain = as_text(name)
@@ -52,7 +52,7 @@ def domain(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def hosts_file_names(content: bytes, domain: str = "") -> Iterator[tuple[str, IPv4Address]]:
-    """The names of a hosts file. With a domain, one without a dot is there with it, too."""
+    """The names of a hosts file. With a domain, a name without a dot is also added with it."""
     for line in content.decode("utf-8", "surrogateescape").split("\n"):
         words = line.partition("#")[0].split()
         address = read_ipv4(words[0]) if words else None
@@ -65,9 +65,9 @@ def hosts_file_names(content: bytes, domain: str = "") -> Iterator[tuple[str, IP
 
 
 def resolve(names: Iterable[tuple[str, IPv4Address]]) -> dict[str, IPv4Address]:
-    """What each name, in lower case, stands for: the first line that has it decides.
+    """The address of each name, in lower case: that of the first line with the name.
 
-    dnsmasq takes a name's addresses in turn, one for each reply, unless no-round-robin is there.
+    dnsmasq without no-round-robin uses all addresses of a name in turn, one for each reply.
     """
     table: dict[str, IPv4Address] = {}
     for name, address in names:

@@ -1,4 +1,4 @@
-"""The directives about the machine: interfaces, ports, users and TFTP.
+"""The directives of the server itself: interfaces, ports, user and TFTP.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour.
@@ -19,6 +19,7 @@ from fastpxe.dnsmasq.syntax.fields import (
     split_all,
     whole_number,
 )
+from fastpxe.dnsmasq.syntax.keywords import ABOUT_IPV6
 from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import TftpRoot
 
@@ -30,32 +31,25 @@ PORT_MAX = 65535
 # --- interfaces ---------------------------------------------------------------------------------
 
 
-def interface(line: SourceLine, builder: ConfigBuilder) -> None:
-    """`interface=` with nothing listens nowhere: an interface of no name is never there."""
-    builder.network = replace(builder.network, interfaces=builder.network.interfaces + _names(line))
+def _names_in(field: str) -> Directive:
+    """A keyword with names of interfaces. `interface=` without one listens on no interface."""
 
+    def directive(line: SourceLine, builder: ConfigBuilder) -> None:
+        names: dict[str, Any] = {field: getattr(builder.network, field) + _names(line)}
+        builder.network = replace(builder.network, **names)
 
-def except_interface(line: SourceLine, builder: ConfigBuilder) -> None:
-    builder.network = replace(
-        builder.network, except_interfaces=builder.network.except_interfaces + _names(line)
-    )
-
-
-def no_dhcp_interface(line: SourceLine, builder: ConfigBuilder) -> None:
-    builder.network = replace(
-        builder.network, no_dhcp_interfaces=builder.network.no_dhcp_interfaces + _names(line)
-    )
+    return directive
 
 
 def listen_address(line: SourceLine, builder: ConfigBuilder) -> None:
-    found: list[IPv4Address] = []
+    addresses: list[IPv4Address] = []
     for field in split_all(line.value or ""):
         if (address := read_ipv4(plain(field))) is not None:
-            found.append(address)
+            addresses.append(address)
         elif read_ipv6(plain(field)) is None:
-            raise line.error(f'"{as_text(field)}" is no address; write 192.0.2.1')
+            raise line.error(f'"{as_text(field)}" is not an address; write 192.0.2.1')
     builder.network = replace(
-        builder.network, listen_addresses=(*builder.network.listen_addresses, *found)
+        builder.network, listen_addresses=(*builder.network.listen_addresses, *addresses)
     )
 
 
@@ -71,7 +65,7 @@ def bridge_interface(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def shared_network(line: SourceLine, builder: ConfigBuilder) -> None:
-    """An interface's name is taken as it is; dnsmasq refuses one that is not there at start."""
+    """Any name of an interface is accepted; dnsmasq refuses one that doesn't exist at start."""
     name, rest = split(line.value or "")
     address = None if rest is None else read_ipv4(rest)
     if address is not None and read_ipv6(name) is None:
@@ -80,7 +74,7 @@ def shared_network(line: SourceLine, builder: ConfigBuilder) -> None:
             shared_networks=(*builder.network.shared_networks, (as_text(name), address)),
         )
     elif rest is not None and read_ipv6(rest) is not None and read_ipv4(name) is None:
-        builder.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
+        builder.note(line, ABOUT_IPV6)
     else:
         raise line.error("write an interface or address, and an address: eth0,192.0.2.0")
 
@@ -101,7 +95,7 @@ def dhcp_alternate_port(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def port(line: SourceLine, builder: ConfigBuilder) -> None:
-    """The port of DNS; without DNS there are no names for dhcp-boot and pxe-service either."""
+    """The port of DNS. Without DNS, dhcp-boot and pxe-service can't use host names."""
     builder.has_names = _port(line, line.value or "") != 0
 
 
@@ -112,12 +106,12 @@ def _names(line: SourceLine) -> tuple[str, ...]:
 def _port(line: SourceLine, field: str) -> int:
     port = whole_number(field)
     if port is None or not 0 <= port <= PORT_MAX:
-        raise line.error(f'"{as_text(field)}" is no port; write a number up to {PORT_MAX}')
+        raise line.error(f'"{as_text(field)}" is not a port; write a number up to {PORT_MAX}')
     return port
 
 
 def user(line: SourceLine, builder: ConfigBuilder) -> None:
-    """Without a name, root stays root."""
+    """Without a name, the server stays root."""
     builder.user = as_text(line.value or "") or "root"
 
 
@@ -134,7 +128,7 @@ def enable_tftp(line: SourceLine, builder: ConfigBuilder) -> None:
 
 
 def tftp_root(line: SourceLine, builder: ConfigBuilder) -> None:
-    """Of several without interface the last counts."""
+    """Of several without an interface the last one is used."""
     path, name = split(line.value or "")
     root = TftpRoot(
         where=line.where,
@@ -155,7 +149,7 @@ def tftp_unique_root(line: SourceLine, builder: ConfigBuilder) -> None:
 def tftp_port_range(line: SourceLine, builder: ConfigBuilder) -> None:
     first, rest = split(line.value or "")
     if rest is None:
-        raise line.error("it needs two ports; write 50000,50999")
+        raise line.error("two ports are required; write 50000,50999")
     ports = sorted((_port(line, first), _port(line, rest)))
     builder.tftp = replace(builder.tftp, port_range=(ports[0], ports[1]))
 
@@ -171,7 +165,9 @@ def tftp_mtu(line: SourceLine, builder: ConfigBuilder) -> None:
 def _count(line: SourceLine) -> int:
     count = whole_number(line.value or "")
     if count is None:
-        raise line.error(f'"{as_text(line.value or "")}" is no number; write one such as 50')
+        raise line.error(
+            f'"{as_text(line.value or "")}" is not a number; write a number such as 50'
+        )
     return max(count, 0)
 
 
@@ -179,7 +175,7 @@ def _count(line: SourceLine) -> int:
 
 
 def _switch(part: str, name: str) -> Directive:
-    """A keyword without argument, which turns one field on."""
+    """A keyword without argument that sets one field to true."""
 
     def switch(line: SourceLine, builder: ConfigBuilder) -> None:  # noqa: ARG001 - the shape of a Directive
         if part:
@@ -199,12 +195,12 @@ NETWORK_LINES: dict[str, Directive] = {
     "dhcp-ignore-clid": _switch("", "ignore_client_id"),
     "enable-tftp": enable_tftp,
     "group": group,
-    "except-interface": except_interface,
-    "interface": interface,
+    "except-interface": _names_in("except_interfaces"),
+    "interface": _names_in("interfaces"),
     "listen-address": listen_address,
     "log-dhcp": _switch("", "log_dhcp"),
-    "no-dhcp-interface": no_dhcp_interface,
-    "no-dhcpv4-interface": no_dhcp_interface,
+    "no-dhcp-interface": _names_in("no_dhcp_interfaces"),
+    "no-dhcpv4-interface": _names_in("no_dhcp_interfaces"),
     "port": port,
     "quiet-dhcp": _switch("", "quiet_dhcp"),
     "quiet-tftp": _switch("", "quiet_tftp"),

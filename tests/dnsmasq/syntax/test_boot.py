@@ -68,7 +68,7 @@ def test_the_fields_of_a_boot_line(line: str, file: str, sname: str, server: Boo
 
 
 def test_a_boot_line_of_tags_alone_is_refused() -> None:
-    assert "nothing after the tags" in refused("dhcp-boot=tag:x").message
+    assert "value after the tags is missing" in refused("dhcp-boot=tag:x").message
 
 
 # --- pxe-service ---------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_a_client_type_is_a_name_in_any_case_or_a_number(name: str, csa: int) ->
 
 @pytest.mark.parametrize("name", ["foo", "-1", '"x86PC"', "set:x"])
 def test_another_client_type_is_refused(name: str) -> None:
-    assert "is no client type; write x86PC" in refused(f"pxe-service={name},t").message
+    assert "is not a client type; write x86PC" in refused(f"pxe-service={name},t").message
 
 
 @pytest.mark.parametrize("line", ["", "x86PC", "tag:x", "tag:x,x86PC"])
@@ -242,7 +242,7 @@ def test_an_option_for_pxe(line: str, value: bytes, *, is_address_list: bool) ->
 
 @pytest.mark.parametrize("line", ["vendor:x,6,1", "encap:1,2,3", "option6:23,[::1]"])
 def test_an_option_for_pxe_is_inside_no_other(line: str) -> None:
-    assert "use dhcp-option for those" in refused(f"dhcp-option-pxe={line}").message
+    assert "use dhcp-option for them" in refused(f"dhcp-option-pxe={line}").message
 
 
 def test_the_pxe_vendors_replace_the_usual_one() -> None:

@@ -36,7 +36,7 @@ def test_the_last_of_so_many_fields_keeps_its_commas() -> None:
     assert split_all("a", at_most=3) == ["a"]
 
 
-def test_split_tells_nothing_from_an_empty_rest() -> None:
+def test_split_distinguishes_no_rest_from_an_empty_rest() -> None:
     assert split("a") == ("a", None)
     assert split("a,") == ("a", "")
 

@@ -65,7 +65,7 @@ def test_anything_else_is_a_name(field: str, name: str) -> None:
 
 @pytest.mark.parametrize("field", ["-a", "a b", "_a", "a/b", "x" * 64, "é"])
 def test_a_wrong_name_is_refused(field: str) -> None:
-    assert "is no host name" in refused(f"dhcp-host={field}").message
+    assert "is not a host name" in refused(f"dhcp-host={field}").message
 
 
 @pytest.mark.parametrize("field", ["52:5g", "1*:2", "option:x", '"52:54":00'])
@@ -80,13 +80,13 @@ def test_a_wrong_client_id_is_refused() -> None:
 def test_an_ipv6_address_does_not_matter_if_it_is_one() -> None:
     assert host(f"{MAC},[fd00::1]").address is None
     assert host(f"{MAC},[fd00::/64]").address is None
-    assert "is no IPv6 address" in refused("dhcp-host=[fd00:x]").message
+    assert "is not an IPv6 address" in refused("dhcp-host=[fd00:x]").message
 
 
 def test_an_address_is_given_to_one_host() -> None:
     error = refused("dhcp-host=a,10.0.0.5\ndhcp-host=b,10.0.0.5")
     assert error.where == "f.conf:2"
-    assert error.message == "10.0.0.5 is already given to another host, at f.conf:1"
+    assert error.message == "10.0.0.5 is already the address of another host, at f.conf:1"
     assert host("10.0.0.5,10.0.0.5").address == IPv4Address("10.0.0.5")
 
 
@@ -120,7 +120,7 @@ def test_ethers_give_a_known_host_its_mac(known: str) -> None:
 def test_a_wrong_line_of_ethers_is_left_out(line: str) -> None:
     hosts, notes = read_with_ethers(f"\n{line}\n")
     assert hosts == ()
-    assert notes == ["/etc/ethers:2: this line is left out: it is no MAC address and host"]
+    assert notes == ["/etc/ethers:2: this line is skipped: it is not a MAC address and a host"]
 
 
 def test_without_the_file_there_are_no_ethers() -> None:
