@@ -1,4 +1,4 @@
-"""Traps in a dnsmasq configuration: what costs people days, with the line and what to write."""
+"""Check a dnsmasq configuration for mistakes that cost days to find."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,10 +17,10 @@ def check(
     interfaces: Sequence[InterfaceAddresses] | None,
     is_served: Callable[[str], bool] | None,
 ) -> list[Finding]:
-    """Every trap, in the order of files and lines.
+    """Every finding, in the order of files and lines.
 
-    `interfaces` are those of the machine that is to serve; None when it is another one than this.
-    `is_served` tells whether a file is under the TFTP root; None asks nothing.
+    interfaces: those of the server; None if it is another machine than this one. is_served: whether
+    a file is under the TFTP root; with None no file is checked.
     """
     swept = sweep(config, interfaces)
     findings = [

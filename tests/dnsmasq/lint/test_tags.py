@@ -59,7 +59,7 @@ def test_a_tag_that_is_set_and_tested_is_no_trap(line: str) -> None:
      "dhcp-host=52:54:00:00:00:01,set:x", "tag-if=set:x", "dhcp-range=set:x,10.0.0.1,proxy",
      "dhcp-name-match=set:x,lab", "dhcp-remoteid=set:x,r"],
 )  # fmt: skip
-def test_a_tag_that_nobody_tests_is_told_once(line: str) -> None:
+def test_a_tag_that_nobody_tests_is_reported_once(line: str) -> None:
     (found,) = findings(f"{line}\ndhcp-match=set:x,93,7\n")
     assert found.name == "tag-never-tested"
     assert found.where in ("f.conf:1", "f.conf:2")
@@ -86,24 +86,24 @@ def test_an_option_that_no_proxy_sends_tests_nothing() -> None:
 # --- never set ----------------------------------------------------------------------------------
 
 
-def test_a_tag_that_nobody_sets_is_told_once() -> None:
+def test_a_tag_that_nobody_sets_is_reported_once() -> None:
     (found,) = findings("dhcp-boot=tag:x,a\ndhcp-boot=tag:x,b\n")
     assert found.name == "tag-never-set"
     assert found.where == "f.conf:1"
-    assert found.effect.endswith("this line never counts")
+    assert found.effect.endswith("this line never applies")
     assert "dhcp-match=set:x,OPTION,VALUE" in found.advice
 
 
-def test_a_not_of_a_tag_that_nobody_sets_holds_for_everybody() -> None:
+def test_a_not_of_a_tag_that_nobody_sets_applies_to_every_client() -> None:
     (found,) = findings("dhcp-boot=tag:!x,a\n")
-    assert found.effect.endswith("this line holds for everybody")
+    assert found.effect.endswith("this line applies to every client")
 
 
 @pytest.mark.parametrize("tag", ["UEFI", "uefi64", " efi64"])
 def test_the_tag_that_is_meant_is_named(tag: str) -> None:
     found = findings(f"dhcp-match=set:efi64,93,7\ndhcp-boot=tag:efi64,b\ndhcp-boot=tag:{tag},a\n")
     advice = found[0].advice
-    assert ("is tag:efi64 meant?" in advice) == (tag != "UEFI")
+    assert ("did you mean tag:efi64?" in advice) == (tag != "UEFI")
 
 
 @pytest.mark.parametrize(
