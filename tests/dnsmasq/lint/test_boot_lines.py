@@ -1,4 +1,4 @@
-"""The traps in lines that say what a client gets: each in a line that has it, and in one not."""
+"""Findings about the lines of the reply: each in a configuration with it, and in one without."""
 
 from ipaddress import IPv4Address
 

@@ -1,4 +1,4 @@
-"""The traps that show in what clients get: each in a configuration that has it, and in one not."""
+"""Findings about the replies: each in a configuration with it, and in one without."""
 
 import pytest
 from dnsmasq_text import read

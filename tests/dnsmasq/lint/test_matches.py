@@ -1,4 +1,4 @@
-"""The traps in values that are compared: each in a line that has it, and in lines that haven't."""
+"""Findings about compared values: each in a line with it, and in lines without."""
 
 import pytest
 from dnsmasq_text import read

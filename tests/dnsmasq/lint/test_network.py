@@ -1,4 +1,4 @@
-"""The traps in where a configuration serves: each where it is, and where it isn't."""
+"""Findings about ranges and TFTP: each in a configuration with it, and in one without."""
 
 from ipaddress import IPv4Interface
 
