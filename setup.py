@@ -27,12 +27,15 @@ if kind := os.environ.get("FASTPXE_SANITIZE"):
 MODULES = {
     "fastpxe.dnsmasq.engine._answer_cache": "fastpxe/dnsmasq/engine/_answer_cache.pyx",
     "fastpxe.policy._respond": "fastpxe/policy/_respond.pyx",
+    "fastpxe.dhcp._template": "fastpxe/dhcp/_template.pyx",
+    "fastpxe.dhcp._responder": "fastpxe/dhcp/_responder.pyx",
     "fastpxe.dhcp._request": "fastpxe/dhcp/_request.pyx",
     "fastpxe._codec": "fastpxe/_codec.pyx",
     "fastpxe.policy._host_table": "fastpxe/policy/_host_table.pyx",
     "fastpxe.tftp._transfer": "fastpxe/tftp/_transfer.pyx",
     "fastpxe.serve.tftp._block_sender": "fastpxe/serve/tftp/_block_sender.pyx",
     "fastpxe.serve.tftp._transfers": "fastpxe/serve/tftp/_transfers.pyx",
+    "fastpxe.serve.ipc._event_ring": "fastpxe/serve/ipc/_event_ring.pyx",
     "fastpxe.serve.dhcp._port": "fastpxe/serve/dhcp/_port.pyx",
     "fastpxe.probe._storm": "fastpxe/probe/_storm.pyx",
 }

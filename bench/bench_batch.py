@@ -15,6 +15,7 @@ import pytest
 from bench_codec import discover
 from netns import CLONE_NEWNET, Namespace, check, in_a_thread, libc
 
+from fastpxe.dhcp._responder import Responder
 from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
 from fastpxe.dnsmasq.syntax.disk import Disk
 from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
@@ -22,8 +23,8 @@ from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.net.interfaces import Interface, all_interfaces, select_interfaces
 from fastpxe.net.sockets import open_port
 from fastpxe.policy import compiler, config
-from fastpxe.policy._respond import Responder
-from fastpxe.serve.dhcp._port import Board, DhcpPort
+from fastpxe.serve.dhcp._port import DhcpPort
+from fastpxe.serve.ipc._event_ring import EventRing
 
 BATCH = 64
 ADDRESS = IPv4Interface("10.66.0.1/24")
@@ -84,7 +85,7 @@ def cable() -> Iterator[Cable]:
 def port_of(cable: Cable, responder: Responder) -> DhcpPort:
     return DhcpPort(
         cable.sock.fileno(), cable.interface.index, int(ADDRESS.ip), 0xFFFFFF00, 67, responder,
-        Board(1, 1 << 12),
+        EventRing(1, 1 << 12),
     )  # fmt: skip
 
 

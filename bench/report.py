@@ -106,7 +106,7 @@ def downloads(results: Results) -> str:
             failed = int(max(run[f"failed {load}"] for run in runs))
             repeated = int(max(run[f"repeated {load}"] for run in runs))
             extra = f"; {failed:,} failed" if failed else ""
-            extra += f"; {repeated:,} asked again" if repeated else ""
+            extra += f"; {repeated:,} repeated requests" if repeated else ""
             cells.append(f"{spread(runs, prefix + load)}; {ratio:.2f}{extra}")
         lines.append(cells)
     return table(lines)

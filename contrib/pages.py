@@ -1,4 +1,4 @@
-"""Write what tells of the command elsewhere: its man page, and completion for bash, zsh and fish.
+"""Write the man page of the command, and its completions for bash, zsh and fish.
 
 pages.py FOLDER    as it goes below /usr. All of it comes from the parser of the command line.
 """
@@ -60,7 +60,7 @@ def man_page() -> str:
             *("--format", "single-commands-section", "--include", str(SECTIONS)),
             *("--project-name", "fastpxe", "--version", __version__),
             *("--manual-title", "Network boot"),
-            *("--description", "network boot beside a DHCP server that you don't own"),
+            *("--description", "network boot beside an existing DHCP server"),
         ),
         check=True,
         capture_output=True,

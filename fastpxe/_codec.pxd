@@ -40,12 +40,15 @@ cdef enum:
 cdef enum:
     RELAY_LINK = 5, RELAY_OVERRIDE = 11, PXE_BOOT_ITEM = 71
 
-cdef enum Reason:             # why a datagram got no answer; names in _codec.REASONS
+cpdef enum Reason:            # why a datagram got no answer; its words are REASONS
     ANSWERED, SHORT, BAD_MAGIC, NOT_A_REQUEST, BAD_HLEN, BAD_HOPS, OPTION_TOO_LONG
     NOT_PXE, WRONG_TYPE, BAD_GIADDR, BAD_CIADDR, BAD_SOURCE, OWN_PACKET
     FOR_OTHER_SERVER, CHOSE_US, OTHER_SERVER_ID, HTTP_ON_4011, TOO_EARLY
-    CREDENTIALS, UNSERVED_ITEM, NO_RULE, UNKNOWN_ARCH, DENIED_BY_RULE, NO_DESTINATION
-    TOO_LONG, MAC_LIMIT, RELAY_LIMIT, REASON_COUNT
+    CREDENTIALS, UNSERVED_ITEM, NO_RULE, NO_RANGE, NO_ARCH, UNKNOWN_ARCH, DENIED, NO_DESTINATION
+    ENGINE_ERROR, TOO_LONG, MAC_LIMIT, RELAY_LIMIT
+
+cdef enum:
+    REASON_COUNT = RELAY_LIMIT + 1
 
 cdef enum Family:             # of option 60
     FAMILY_NONE, FAMILY_PXE, FAMILY_HTTP
@@ -55,7 +58,7 @@ cdef enum Kind:               # what a client can use; a rule has one reply for 
 
 cdef enum:                    # instead of a reply
     NOT_SERVED = -1           # the rule has nothing for this kind of client: look further
-    DENIED = -2               # the rule says: no answer
+    NO_REPLY = -2             # the rule says: no answer
 
 cdef struct Message:
     const uint8_t *at         # the datagram
@@ -70,6 +73,7 @@ cdef struct Message:
     uint16_t arches[ARCH_LIST_MAX]
     const uint8_t *uuid       # 16 bytes in the wire's order, or NULL
     bint has_boot_item        # option 43.71
+    const uint8_t *boot_item  # its type and layer, 4 bytes
     uint16_t boot_item_type
     uint16_t boot_item_layer
     uint32_t server_id        # option 54; 0 = absent
@@ -167,6 +171,8 @@ cdef inline Tlv tlv_over(const uint8_t *at, uint32_t size) noexcept nogil:
 
 cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogil
 cdef const uint8_t *option(const Message *message, int code, uint32_t *size) noexcept nogil
+cdef const uint8_t *first_instance(const Message *message, int code, uint32_t least,
+                                   uint32_t *size) noexcept nogil
 cdef int kind_of(const Message *message, int32_t arch) noexcept nogil
 cdef bint is_user_class_list(const uint8_t *at, uint32_t size) noexcept nogil
 cdef void *allocate(size_t count, size_t size) except NULL

@@ -1,7 +1,7 @@
 """DHCP requests at the speed of memory: index the options in place, find the rule.
 
 PARSE turns a datagram into a Message that points into it; MATCH finds the first Rule that holds
-for it. Neither allocates, neither knows of sockets or time. policy/_respond.pyx decides and renders.
+for it. Neither allocates, neither knows of sockets or time. The backends go on from there.
 
 Sources:
   RFC 2131 and 2132 (header, options), RFC 3396 (long options), RFC 3004 (user class),
@@ -16,15 +16,9 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpxe.errors import MalformedPacket
 
-# Why a datagram got no answer, by Outcome.reason.
-REASONS = (
-    "answered", "short", "bad_magic", "not_a_request", "bad_hlen", "bad_hops",
-    "option_too_long", "not_pxe", "wrong_type", "bad_giaddr", "bad_ciaddr", "bad_source",
-    "own_packet",
-    "for_other_server", "chose_us", "other_server_id", "http_on_4011", "too_early",
-    "credentials", "unserved_item", "no_rule", "unknown_arch", "denied", "no_destination",
-    "too_long", "mac_limit", "relay_limit",
-)
+# Words for Reason, by number: in counters, in the log, in the journal.
+REASONS = tuple(reason.name.lower() for reason in Reason)
+assert [int(reason) for reason in Reason] == list(range(REASON_COUNT))
 
 cdef enum:                    # kinds of Test; those of one rule come sorted by kind
     TEST_MAC, TEST_UUID, TEST_SUBNET, TEST_VENDOR_CLASS, TEST_USER_CLASS
@@ -50,6 +44,29 @@ cdef const uint8_t *option(const Message *message, int code, uint32_t *size) noe
     if message.is_joined[code >> 6] >> (code & 63) & 1:
         return message.joined + (where >> 16)
     return message.at + (where >> 16)
+
+
+cdef const uint8_t *first_instance(const Message *message, int code, uint32_t least,
+                                   uint32_t *size) noexcept nogil:
+    """The first instance of an option with `least` bytes in the options field, or NULL.
+
+    dnsmasq reads options so: it doesn't join them (RFC 3396).
+    """
+    cdef Tlv tlv
+    cdef uint32_t where = message.where[code]
+    cdef bint is_joined = message.is_joined[code >> 6] >> (code & 63) & 1
+    if where >> 16 >= AT_OPTIONS and not is_joined and where & 0xFFFF >= least:
+        size[0] = where & 0xFFFF
+        return message.at + (where >> 16)
+    if where and message.area_count:
+        tlv = tlv_over(message.at + message.areas[0][0],
+                       message.areas[0][1] - message.areas[0][0])
+        while next_tlv(&tlv) == STEP_VALUE:
+            if tlv.code == code and tlv.size >= least:
+                size[0] = tlv.size
+                return tlv.value
+    size[0] = 0
+    return NULL
 
 
 cdef bint index_area(Message *message, uint32_t area) noexcept nogil:
@@ -118,31 +135,27 @@ cdef bint join_repeated(Message *message) noexcept nogil:
 cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogil:
     """Read a datagram into `message`; the reason when it is not a DHCP request, else 0.
 
-    `message` points into the datagram, which must outlive it.
+    `message` points into the datagram, which must outlive it. Its options can be looked up
+    whatever the reason is: dnsmasq answers some datagrams that are refused here.
     """
     cdef uint32_t overload, length
     cdef const uint8_t *value
     cdef bint repeats
-    if size < AT_OPTIONS or size > DHCP_MAX:
-        return SHORT if size < AT_OPTIONS else TOO_LONG
-    if memcmp(at + AT_MAGIC, COOKIE, 4) != 0:
-        return BAD_MAGIC
-    if at[AT_OP] != BOOTREQUEST:
-        return NOT_A_REQUEST
-    if at[AT_HLEN] > CHADDR_SIZE:
-        return BAD_HLEN
-    if at[AT_HOPS] > HOPS_MAX:    # RFC 1542 section 4.1.1: a loop of relays
-        return BAD_HOPS
-
+    cdef int reason = refuse_header(at, size)
     message.at = at
     message.size = size
     message.truncated = False
     memset(message.where, 0, sizeof(message.where))
     memset(message.is_joined, 0, sizeof(message.is_joined))
+    message.area_count = 0
+    if size < AT_OPTIONS or size > DHCP_MAX:
+        return reason
     message.areas[0][0] = AT_OPTIONS
     message.areas[0][1] = size
     message.area_count = 1
     repeats = index_area(message, 0)
+    if reason:
+        return reason
 
     # RFC 3396 section 5: options field, then file, then sname. A 52 that came twice is no 52.
     value = option(message, OPT_OVERLOAD, &length)
@@ -155,6 +168,21 @@ cdef int parse(Message *message, const uint8_t *at, uint32_t size) noexcept nogi
     if repeats and not join_repeated(message):
         return OPTION_TOO_LONG
     interpret(message)
+    return ANSWERED
+
+
+cdef int refuse_header(const uint8_t *at, uint32_t size) noexcept nogil:
+    """Why a header is not that of a DHCP request, or 0."""
+    if size < AT_OPTIONS or size > DHCP_MAX:
+        return SHORT if size < AT_OPTIONS else TOO_LONG
+    if memcmp(at + AT_MAGIC, COOKIE, 4) != 0:
+        return BAD_MAGIC
+    if at[AT_OP] != BOOTREQUEST:
+        return NOT_A_REQUEST
+    if at[AT_HLEN] > CHADDR_SIZE:
+        return BAD_HLEN
+    if at[AT_HOPS] > HOPS_MAX:    # RFC 1542 section 4.1.1: a loop of relays
+        return BAD_HOPS
     return ANSWERED
 
 
@@ -327,11 +355,13 @@ cdef void read_boot_item(Message *message) noexcept nogil:
     cdef const uint8_t *value = option(message, OPT_VENDOR, &size)
     cdef Tlv tlv = tlv_over(value, size)
     message.has_boot_item = False
+    message.boot_item = NULL
     message.boot_item_type = 0
     message.boot_item_layer = 0
     while size and message.family == FAMILY_PXE and next_tlv(&tlv) == STEP_VALUE:
         if tlv.code == PXE_BOOT_ITEM and tlv.size >= 4:
             message.has_boot_item = True
+            message.boot_item = tlv.value
             message.boot_item_type = get16(tlv.value)
             message.boot_item_layer = get16(tlv.value + 2)
             return
@@ -506,7 +536,7 @@ cdef class Matcher:
     rules: for each, in file order, (arches, ipxe, features, tests, replies, boot, hosts_only):
       option 93 numbers (none = any), -1 / 0 / 1, bits of Message.ipxe_features, tests as (kind,
       how, value, mask) sorted by kind, for each Kind of client an index of a reply, or NOT_SERVED,
-      or DENIED; the number of the boot that it belongs to (0 = none), and whether it is for hosts
+      or NO_REPLY; the number of the boot that it belongs to (0 = none), and whether it is for hosts
       alone that are to get that boot.
     reply_count: what those indexes stay below.
     hosts: who is to get which boot: the rules of that one come first for them.
@@ -569,7 +599,7 @@ cdef class Matcher:
                 self.tests[test_at].mask = pooled(pool, mask)
                 test_at += 1
             for kind in range(KIND_COUNT):
-                if replies[kind] >= reply_count or replies[kind] < DENIED:
+                if replies[kind] >= reply_count or replies[kind] < NO_REPLY:
                     raise ValueError(f"rule {i}: no reply {replies[kind]}")
                 rule.replies[kind] = replies[kind]
 

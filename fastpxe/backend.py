@@ -3,60 +3,53 @@
 Two make it: a fastpxe.toml (NativeAnswers) and dnsmasq's syntax (fastpxe.dnsmasq.engine.backend).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fastpxe._codec import REASONS
+from fastpxe.dhcp._responder import Responder
 from fastpxe.dhcp.constants import MessageType
-from fastpxe.events import Decision, Labelled
+from fastpxe.events import Decision
 from fastpxe.firmware.next_step import NextStep, next_step
 from fastpxe.firmware.offers import Offer, firmware_of
 from fastpxe.firmware.requests import Client
-from fastpxe.policy._respond import Responder
-from fastpxe.policy.compiler import HTTP, Compiled
+from fastpxe.policy.compiler import Compiled
+from fastpxe.policy.replies import HTTP
 
 
-class Names(Protocol):
-    """What the numbers in one worker's decisions mean, as its parent knows it."""
+class Description(NamedTuple):
+    """What people are told of a decision.
 
-    def learn(self, label: Labelled) -> None:
-        """Take in what the worker said of its numbers."""
+    rule: the rule or line that an answer came from. next_step: what firmware does that takes an
+    offer. reason: a word why there was no answer. details: further lines for the log.
+    """
 
-    def rule_of(self, decision: Decision) -> str:
-        """The rule or line that an answer came from."""
-
-    def file_of(self, decision: Decision) -> str:
-        """The boot file of an answer."""
-
-    def next_step(self, decision: Decision) -> NextStep:
-        """What firmware does that takes an offer."""
-
-    def reason_of(self, decision: Decision) -> str:
-        """A word why there was no answer."""
-
-    def details(self, decision: Decision) -> Iterable[str]:
-        """Further lines for the log."""
+    rule: str
+    file: str
+    next_step: NextStep
+    reason: str
+    details: tuple[str, ...] = ()
 
 
 class Answers(Protocol):
-    """A configuration, compiled: what a worker answers by."""
+    """A configuration, compiled: what a worker answers by, and what its decisions mean."""
 
     def responder(self, interface: str) -> Responder:
         """What answers on that interface."""
 
-    def announce_to(self, send: Callable[[Labelled], None], known: Iterable[Labelled] = ()) -> None:
-        """From now on, say what new numbers in decisions mean; those `known` are said already."""
+    def report_errors_to(self, report: Callable[[Exception], None]) -> None:
+        """Call this from now on with errors of ours in a decision, which then isn't answered."""
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:
         """The boot of a client's own, and the rule that it is answered by; "" for none."""
 
-    def names(self) -> Names:
-        """Names for the decisions of one worker; each worker has numbers of its own."""
+    def describe(self, decision: Decision, interface: str, *, wants_details: bool) -> Description:
+        """What people are told of a worker's decision; the details only where they are wanted."""
 
 
 class NativeAnswers:
-    """A compiled fastpxe.toml, and its own Names: the same on every interface but for URLs.
+    """A compiled fastpxe.toml: the same on every interface but for URLs.
 
     `addresses` has ours on each interface.
     """
@@ -68,8 +61,8 @@ class NativeAnswers:
     def responder(self, interface: str) -> Responder:
         return self.compiled.native_for(self._addresses[interface])
 
-    def announce_to(self, send: Callable[[Labelled], None], known: Iterable[Labelled] = ()) -> None:
-        """Nothing is to say: numbers of rules and replies mean the same in every worker."""
+    def report_errors_to(self, report: Callable[[Exception], None]) -> None:
+        """There is nothing to report: no Python runs in a decision."""
 
     def decide(self, client: Client, interface: str) -> tuple[str, str]:
         compiled, ours = self.compiled, self._addresses[interface]
@@ -78,35 +71,29 @@ class NativeAnswers:
         boot = next((name for name, one in compiled.boots.items() if one == number), "")
         return boot, compiled.rules[found].name if found >= 0 else ""
 
-    def names(self) -> Names:
-        return self
+    def describe(self, decision: Decision, interface: str, *, wants_details: bool) -> Description:  # noqa: ARG002 - a line says it all, wherever the request came in
+        answered = decision.reason == 0
+        return Description(
+            rule=self.compiled.rules[decision.rule].name if answered else "",
+            file=self._file_of(decision) if answered else "",
+            next_step=self._next_step(decision) if answered else "fetch",
+            reason=REASONS[decision.reason],
+        )
 
-    def learn(self, label: Labelled) -> None:
-        """There is nothing to learn."""
-
-    def rule_of(self, decision: Decision) -> str:
-        return self.compiled.rules[decision.rule].name
-
-    def file_of(self, decision: Decision) -> str:
+    def _file_of(self, decision: Decision) -> str:
         reply = self.compiled.replies[decision.reply]
         name = (reply.file or reply.bootfile.rstrip(b"\0")).decode("ascii")
         return name.replace("{server}", str(IPv4Address(decision.siaddr)))
 
-    def next_step(self, decision: Decision) -> NextStep:
+    def _next_step(self, decision: Decision) -> NextStep:
         reply = self.compiled.replies[decision.reply]
         if reply.family == HTTP or decision.message_type != MessageType.DISCOVER:
             return "fetch"
         offer = Offer(
             vendor_class="PXEClient",
             siaddr=IPv4Address(decision.siaddr),
-            file=self.file_of(decision),
+            file=self._file_of(decision),
             vendor=reply.offer_vendor,
         )
         arch = None if decision.arch < 0 else decision.arch
         return next_step(firmware_of(arch, is_ipxe=decision.ipxe), offer)
-
-    def reason_of(self, decision: Decision) -> str:
-        return REASONS[decision.reason]
-
-    def details(self, decision: Decision) -> Iterable[str]:  # noqa: ARG002 - the line says it all
-        return ()

@@ -12,14 +12,15 @@ from fastpxe.firmware.next_step import NextStep
 Outcome = Literal["done", "probe", "timeout", "client-error", "truncated", "replaced", "stopped"]
 
 
-class Decision(NamedTuple):
-    """What the packet path decided on one DHCP datagram, as serve.dhcp._port.Board hands it out.
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the packet path decided on one DHCP datagram, as serve.ipc.EventRing hands it out.
 
     Addresses are integers; arch, rule and reply are -1 for none; `reason` is an index into
     _codec.REASONS, 0 for answered; `interface` is the interface's index; `at_ns` is when the kernel
     had the datagram, in nanoseconds since 1970; `error` is the errno with which it refused to send
-    the reply, 0 if it didn't; `ciaddr` and `requested` (option 50) are what the client said, and
-    `relay` is how option 82 begins, one byte more of it than logs show.
+    the reply, 0 if it didn't. `request` is the datagram, which came from `source` and
+    `source_port` and found us under `address`; xid, htype, chaddr, identity (option 97), ciaddr
+    and requested (option 50) are what it says.
     """
 
     reason: int
@@ -31,17 +32,20 @@ class Decision(NamedTuple):
     to: int
     to_port: int
     siaddr: int
-    xid: int
     interface: int
     port: int
+    at_ns: int
+    error: int = 0
+    request: bytes = b""
+    source: int = 0
+    source_port: int = 0
+    address: int = 0
+    xid: int
     htype: int
     chaddr: bytes
     identity: bytes
-    at_ns: int
-    error: int = 0
     ciaddr: int = 0
     requested: int = 0
-    relay: bytes = b""
 
 
 class Delayed(NamedTuple):
@@ -176,31 +180,19 @@ class HttpServed(Event, frozen=True, kw_only=True):
     is_question: bool = False
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log needs of a decision.
-
-    `lines` are dnsmasq's, with marks for what the board tells of each client; its classes and the
-    host name that it gives are in them as they are.
-    """
-
-    rule: str = ""
-    file: str = ""
-    next_step: NextStep = "fetch"
-    reason: str = ""
-    lines: tuple[str, ...] = ()
-
-
-class Labelled(msgspec.Struct, frozen=True, kw_only=True):
-    """What a number in a worker's decisions means: told once, before the first that has it."""
-
-    number: int
-    label: Label
-
-
 class Notice(Event, frozen=True, kw_only=True):
     """Something that the operator should know, in plain words."""
 
     text: str
+
+
+class Fault(Event, frozen=True, kw_only=True):
+    """An error in fastpxe itself, at `place`; `count` of that kind since it was logged last."""
+
+    place: str
+    text: str
+    traceback: tuple[str, ...]
+    count: int = 1
 
 
 def is_routine(event: TransferRefused | HttpServed) -> bool:

@@ -4,9 +4,10 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fastpxe._codec import REASONS
-from fastpxe.backend import NativeAnswers
+from fastpxe.backend import Description, NativeAnswers
 from fastpxe.dhcp.constants import MessageType
 from fastpxe.events import Decision
 from fastpxe.firmware.requests import Client
@@ -30,16 +31,19 @@ def decision(*, rule: int, reply: int, reason: int = 0) -> Decision:
     )  # fmt: skip
 
 
+def described(made: NativeAnswers, told: Decision) -> Description:
+    return made.describe(told, "eth0", wants_details=True)
+
+
 def test_a_decision_is_named_by_rule_and_file() -> None:
     made = answers()
     reply = made.compiled.kinds[0][0]
-    assert made.rule_of(decision(rule=0, reply=reply)) == "short"
-    assert made.file_of(decision(rule=0, reply=reply)) == "a"
+    assert described(made, decision(rule=0, reply=reply))[:2] == ("short", "a")
 
 
 def test_a_file_too_long_for_the_header_is_named_from_option_67() -> None:
     made = answers()
-    assert made.file_of(decision(rule=1, reply=made.compiled.kinds[1][0])) == "b" * 200
+    assert described(made, decision(rule=1, reply=made.compiled.kinds[1][0])).file == "b" * 200
 
 
 @pytest.mark.parametrize(
@@ -62,18 +66,19 @@ def test_what_firmware_does_next_depends_on_the_offer_it_got(
     client = Client(**who)
     found = made.responder("eth0").decide(client.discover(), source=0, source_port=68)
     assert found[0] == 0
-    told = decision(rule=found[4], reply=found[5])._replace(
-        arch=client.arch, ipxe=client.ipxe, siaddr=1
-    )
-    assert made.next_step(told) == step
-    assert made.next_step(told._replace(message_type=MessageType.REQUEST)) == "fetch"
+    told = decision(rule=found.rule, reply=found.reply_index)
+    told = replace(told, arch=client.arch, ipxe=client.ipxe, siaddr=1)
+    assert described(made, told).next_step == step
+    told = replace(told, message_type=MessageType.REQUEST)
+    assert described(made, told).next_step == "fetch"
 
 
 def test_every_reason_has_its_word_and_no_detail() -> None:
     made = answers()
     for number, word in enumerate(REASONS):
-        assert made.reason_of(decision(rule=-1, reply=-1, reason=number)) == word
-    assert list(made.details(decision(rule=0, reply=0))) == []
+        rule = -1 if number else 0
+        told = described(made, decision(rule=rule, reply=rule, reason=number))
+        assert (told.reason, told.details) == (word, ())
 
 
 def test_all_interfaces_are_answered_alike() -> None:
@@ -85,5 +90,5 @@ def test_urls_that_name_our_address_differ_by_interface() -> None:
     text = '[[boot]]\nurl = "http://{server}/a.efi"'
     made = NativeAnswers(compiler.build(config.parse(text, "test"), []), ADDRESSES)
     assert made.responder("eth0") is not made.responder("eth1")
-    asked = decision(rule=0, reply=0)._replace(siaddr=int(ADDRESSES["eth1"]))
-    assert made.file_of(asked) == "http://10.0.1.1/a.efi"
+    asked = replace(decision(rule=0, reply=0), siaddr=int(ADDRESSES["eth1"]))
+    assert described(made, asked).file == "http://10.0.1.1/a.efi"

@@ -31,7 +31,6 @@ from fastpxe.dhcp._request import Request
 from fastpxe.dhcp.constants import MAGIC_COOKIE
 from fastpxe.dhcp.identity import format_uuid, microsoft_order
 from fastpxe.errors import MalformedPacket
-from fastpxe.policy._respond import Policy
 
 EVERY = Responder(EVERY_KIND)
 
@@ -489,12 +488,6 @@ def test_C33_an_emitted_43_ends_and_has_253_bytes_at_most(style: str, arch: int)
     value = Responder(rule).hear(discover(arch)).reply.options.get(43, b"\xff")
     assert value.endswith(b"\xff")
     assert len(value) <= 253
-
-
-def test_C33_a_longer_43_is_refused_when_the_policy_is_built() -> None:
-    reply = (1, False, 0, 0, b"f", bytes(254), b"", b"", 0, 0, 0)
-    with pytest.raises(ValueError, match="253"):
-        Policy([], [reply])
 
 
 @pytest.mark.parametrize("code", range(1, 6))

@@ -24,6 +24,8 @@ CORE = [path for path in SOURCES if not str(path.relative_to(PACKAGE)).startswit
 
 # Modules with functions but without a test file of their own, and why.
 TESTED_ELSEWHERE = {
+    "dhcp/_responder": "policy/test_respond and dnsmasq/engine/test_answer_cache ask through it",
+    "dhcp/_template": "policy/test_respond and dnsmasq/engine/test_render read what it fills in",
     "policy/_host_table": "policy/test_hosts fills and reads it",
     "cli/__init__": "cli/test_main runs the whole command line",
     "cli/check": "cli/test_main runs it",

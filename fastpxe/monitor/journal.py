@@ -32,7 +32,7 @@ from fastpxe.events import (
 )
 from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.next_step import NextStep
-from fastpxe.monitor.problems import Problem, problem
+from fastpxe.monitor.problems import PROBLEM_OF_SILENCE, Problem, problem
 
 _DOCTOR = DOCTOR_MAC.hex(":")
 
@@ -200,22 +200,16 @@ class Journal:
 
     def _ignored(self, event: Ignored) -> None:
         boot = self._heard(event)
-        match event.reason:
-            case "for_other_server":  # it takes the address that a DHCP server offered
-                if event.requested:
-                    self._has_address(boot, event.requested)
-                if boot.stage == "offer":
-                    self._step(boot, event.at, "address", "takes an address")
-            case "unknown_arch":
-                self._is_stuck(boot, problem("unknown-arch", _written(event)), event.at)
-            case "no_rule":
-                self._is_stuck(boot, problem("no-rule"), event.at)
-            case "chose_us":
-                self._is_stuck(boot, problem("chose-us"), event.at)
-            case "other_server_id":
-                self._is_stuck(boot, problem("two-proxies"), event.at)
-            case _:
-                self._step(boot, event.at, boot.stage, f"ignored: {event.reason}")
+        if event.reason == "for_other_server":  # it takes the address that a DHCP server offered
+            if event.requested:
+                self._has_address(boot, event.requested)
+            if boot.stage == "offer":
+                self._step(boot, event.at, "address", "takes an address")
+        elif event.reason in PROBLEM_OF_SILENCE:
+            found = problem(PROBLEM_OF_SILENCE[event.reason], _written(event))
+            self._is_stuck(boot, found, event.at)
+        else:
+            self._step(boot, event.at, boot.stage, f"ignored: {event.reason}")
 
     def _heard(self, event: DhcpEvent) -> Boot:
         """Return the boot that a DHCP message belongs to."""

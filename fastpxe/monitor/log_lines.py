@@ -15,6 +15,7 @@ from fastpxe.dhcp.identity import format_uuid, microsoft_order
 from fastpxe.events import (
     Answered,
     Event,
+    Fault,
     HttpServed,
     Ignored,
     Notice,
@@ -28,6 +29,9 @@ from fastpxe.events import (
 
 # What to do about a client that gets no answer.
 _ADVICE = {
+    "no_range": "no dhcp-range serves where it asks; `fastpxe explain` says which there are",
+    "no_arch": "it names no architecture (option 93): a rule without `arch` answers it",
+    "engine_error": "an error of fastpxe itself: see the line that begins with fault",
     "unknown_arch": "no rule names this architecture; add a [[boot]] with arch = {arch}",
     "no_rule": "no rule matches this client; `fastpxe explain` says why each doesn't",
     "chose_us": "the firmware took our offer for an address offer: look for a second DHCP server, "
@@ -56,6 +60,8 @@ def describe(event: Event) -> tuple[int, str]:
             )
         case HttpServed():
             return _http_served(event)
+        case Fault():
+            return logging.ERROR, _fault(event)
         case Notice():
             where = f"interface={event.interface} " if event.interface else ""
             return logging.WARNING, f"{where}{event.text}"
@@ -65,7 +71,7 @@ def describe(event: Event) -> tuple[int, str]:
 def _level_of_silence(reason: str) -> int:
     if reason == "for_other_server":  # every boot has such a request: that for an address
         return logging.DEBUG
-    is_asked_for = reason in ("denied", "ignored")  # the operator's own wish
+    is_asked_for = reason == "denied"  # the operator's own wish
     return logging.INFO if is_asked_for else logging.WARNING
 
 
@@ -103,6 +109,11 @@ def _answered(event: Reply) -> str:
         to=f"{event.to[0]}:{event.to[1]}",
         interface=event.interface,
     )
+
+
+def _fault(event: Fault) -> str:
+    times = f" ({event.count} times since the last such line)" if event.count > 1 else ""
+    return f"fault in {event.place}{times}: {event.text}; please report it, with the lines below"
 
 
 def _ignored(event: Ignored) -> str:

@@ -107,6 +107,22 @@ PROBLEMS: dict[str, Problem] = dict(
             "`fastpxe explain` says why each rule doesn't",
         ),
         _problem(
+            "no-range", "PXE-E53",
+            "no dhcp-range serves the network that it asks from",
+            "add dhcp-range=SUBNET,proxy for it; `fastpxe explain` says which there are",
+        ),
+        _problem(
+            "no-arch", "PXE-E53",
+            "it names no architecture (option 93), and every rule asks for one",
+            "add a [[boot]] without arch for such machines, below the others",
+        ),
+        _problem(
+            "engine-error", "PXE-E53",
+            "fastpxe failed to decide on its request",
+            "this is a fault of fastpxe: please report the line of the log that begins with "
+            "fault, and the lines below it",
+        ),
+        _problem(
             "chose-us", "PXE-E51",
             "it took our offer for one of an address",
             "look for a second DHCP server, or one whose option 67 is the last of its offer",
@@ -133,6 +149,18 @@ PROBLEMS: dict[str, Problem] = dict(
         ),
     ]
 )  # fmt: skip
+
+
+# By the word of _codec.Reason. What isn't here is nobody's problem, or passes.
+PROBLEM_OF_SILENCE = {
+    "chose_us": "chose-us",
+    "engine_error": "engine-error",
+    "no_arch": "no-arch",
+    "no_range": "no-range",
+    "no_rule": "no-rule",
+    "other_server_id": "two-proxies",
+    "unknown_arch": "unknown-arch",
+}
 
 
 def problem(name: str, detail: object = "") -> Problem:

@@ -16,20 +16,18 @@ from fastpxe.policy._host_table import Hosts
 from fastpxe.policy._respond import Policy
 from fastpxe.policy.config import Config
 from fastpxe.policy.hosts import entries
+from fastpxe.policy.replies import FILE_MAX, HTTP, PXE, Reply, rows
 from fastpxe.policy.rules import Boot, Match, Rule, Text
 from fastpxe.policy.schema import HttpSettings
 
 KINDS = ("bios", "uefi", "ipxe", "http", "rpi")  # as in _codec.pxd
-NOT_SERVED, DENIED = -1, -2
-PXE, HTTP = 1, 2  # families of replies, as in _codec.pxd
+NOT_SERVED, NO_REPLY = -1, -2
 FIRST_FEATURE = 0x10  # the sub-option of option 175 that is bit 0, as in _codec.pxd
 
 SERVER = b"{server}"
 """Stands in a URL for the address by which the client reaches us."""
 
 HOSTS_ROOM = 16384  # hosts that can get a boot of their own at any time, 1.5 MiB
-
-FILE_FIELD_MAX = 127  # the header field is 128 bytes with its NUL
 
 # 43.6 = 8: "if a boot file name came with this offer, download it": no prompt, no 4011.
 DIRECT = bytes.fromhex("060108ff")
@@ -47,30 +45,11 @@ _HOW = {"exact": 0, "prefix": 1, "contains": 2}
 Test = tuple[int, int, bytes, bytes]
 
 
-Row = tuple[int, bool, int, int, bytes, bytes, bytes, bytes, int, int, int]
-
-
-class Reply(NamedTuple):
-    """One reply as Policy takes it. `items`: those to the choice of each file of a menu."""
-
-    family: int
-    names_server: bool
-    offer_siaddr: int
-    ack_siaddr: int
-    file: bytes
-    offer_vendor: bytes
-    ack_vendor: bytes
-    bootfile: bytes
-    delay_ms: int = 0
-    menu: Menu | None = None
-    items: tuple["Reply", ...] = ()
-
-
 class Compiled(NamedTuple):
     """A policy, and what its indexes mean: for log lines and explanations.
 
     `kinds` holds for each rule what each of KINDS gets: an index into `replies`, NOT_SERVED or
-    DENIED. `native` answers as on a machine whose address is {server}; `native_for` gives a policy
+    NO_REPLY. `native` answers as on a machine whose address is {server}; `native_for` is a policy
     whose URLs have a real one: the same object, where no URL asks for that. `boots` are the numbers
     by which `hosts` asks for the rules of a name.
     """
@@ -91,7 +70,7 @@ def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None
     filled with the hosts of the configuration.
     """
     replies: dict[Reply, int] = {}
-    rules = []
+    matched = []
     addresses = [int(address) for address in own]
     serves_4011 = 4011 in config.dhcp.ports
     boots = {name: i for i, name in enumerate(dict.fromkeys(r.name for r in config.rules), start=1)}
@@ -107,7 +86,7 @@ def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None
         )
         ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
         features = sum(1 << code - FIRST_FEATURE for code in set(rule.match.ipxe_features))
-        rules.append(
+        matched.append(
             (
                 rule.match.arches, ipxe, features, _tests(rule.match), indexes,
                 boots[rule.name], rule.hosts_only,
@@ -116,12 +95,11 @@ def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None
 
     def policy_of(filled: Iterable[Reply]) -> Policy:
         return Policy(
-            rules,
-            _rows(list(filled)),
+            matched,
+            rows(list(filled), echo_client_id=config.dhcp.echo_client_id),
             own=addresses,
             honour_override=config.dhcp.server_id_override,
             accept_foreign=config.dhcp.accept_foreign_server_id,
-            echo_client_id=config.dhcp.echo_client_id,
             min_secs=config.dhcp.min_secs,
             mac_limit=config.dhcp.max_per_mac or 0,
             relay_limit=config.dhcp.max_per_relay or 0,
@@ -138,7 +116,7 @@ def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None
         reply.menu or SERVER in reply.file + reply.bootfile for reply in replies
     )
     native_for = _always(native) if is_same_everywhere else filled_for
-    kinds = tuple(rule[4] for rule in rules)
+    kinds = tuple(rule[4] for rule in matched)
     named = (*replies, *(item for reply in replies for item in reply.items))
     return Compiled(native, native_for, config.rules, named, kinds, boots, hosts)
 
@@ -152,16 +130,6 @@ def table_for(config: Config) -> Hosts:
     """A table of hosts in this process's own memory."""
     keys = sum(len(host.keys) for host in config.hosts)
     return Hosts(bytearray(Hosts.size_for(keys)), keys)
-
-
-def _rows(replies: list[Reply]) -> list[Row]:
-    """As Policy takes them: after all others those to choices of menus, which say where."""
-    rows: list[Row] = []
-    choices: list[Row] = []
-    for reply in replies:
-        rows.append((*reply[:9], len(replies) + len(choices), len(reply.items)))
-        choices += [(*item[:9], 0, 0) for item in reply.items]
-    return rows + choices
 
 
 def _always(native: Policy) -> Callable[[IPv4Address], Policy]:
@@ -178,13 +146,13 @@ def at(reply: Reply, server: IPv4Address) -> Reply:
 
 
 def reply_for(kind: str, rule: Rule, *, serves_4011: bool, http: HttpSettings) -> Reply | int:
-    """What a rule says to one kind of client: a Reply, NOT_SERVED or DENIED.
+    """What a rule says to one kind of client: a Reply, NOT_SERVED or NO_REPLY.
 
     Where `http` is on, a file without a URL is offered to UEFI HTTP Boot too.
     """
     boot = rule.boot
     if boot.ignore:
-        return DENIED
+        return NO_REPLY
     if kind == "http":
         url = boot.url or http.url_of(boot)
         return _http(boot, url) if url else NOT_SERVED
@@ -248,14 +216,14 @@ def _menu(boot: Boot, menu: Menu) -> Reply:
 
 def _file_fields(name: bytes) -> tuple[bytes, bytes]:
     """The header field and option 67."""
-    if len(name) <= FILE_FIELD_MAX:
+    if len(name) <= FILE_MAX:
         return name, b""
     # The NUL is part of it: EDK2 writes one past an open end, over the next option.
     return b"", name + b"\0"
 
 
 def _url_fields(url: bytes) -> tuple[bytes, bytes]:
-    return url if len(url) <= FILE_FIELD_MAX else b"", url + b"\0"
+    return url if len(url) <= FILE_MAX else b"", url + b"\0"
 
 
 def _http(boot: Boot, url: str) -> Reply:

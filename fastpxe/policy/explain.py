@@ -138,7 +138,7 @@ def explain_step(
     )  # fmt: skip
     request = Request(datagram)
     word = REASONS[reason]
-    is_decided_by_rules = word in ("answered", "no_rule", "unknown_arch", "denied")
+    is_decided_by_rules = word in ("answered", "no_rule", "no_arch", "unknown_arch", "denied")
     own = _own_boot(compiled, request) if is_decided_by_rules else ""
     candidates = _candidates(compiled, request, place, rule, own) if is_decided_by_rules else ()
     return Step(
@@ -164,6 +164,7 @@ _SILENCE = {
     "too_early": "its secs field is below dhcp.min_secs",
     "no_rule": "no rule matches",
     "unknown_arch": "no rule names this architecture",
+    "no_arch": "it names no architecture, and every rule asks for one",
     "denied": "the rule says ignore = true",
     "unserved_item": "it looks for a boot server of a type that is not served",
     "credentials": "it asks for signed boot items, which are not served",

@@ -9,7 +9,7 @@ from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.findings import Finding
 from fastpxe.firmware.binaries import is_bios_file, is_ipxe_binary
-from fastpxe.policy.compiler import DENIED, KINDS, NOT_SERVED, Compiled
+from fastpxe.policy.compiler import KINDS, NO_REPLY, NOT_SERVED, Compiled
 from fastpxe.policy.config import Config
 from fastpxe.policy.rules import Match, Rule, Text
 
@@ -68,7 +68,7 @@ def _unreachable(compiled: Compiled, asked_for: set[str]) -> Iterator[Finding]:
             takes = all(compiled.kinds[earlier][k] != NOT_SERVED for k in served)
             takes &= _comes_before(other, rule, asked_for)
             if takes and _covers(other.match, rule.match):
-                denied = compiled.kinds[earlier][served[0]] == DENIED
+                denied = compiled.kinds[earlier][served[0]] == NO_REPLY
                 yield _never(rule, f"{'ignored by' if denied else 'taken by'} rule {other.name!r}")
                 break
 

@@ -200,11 +200,16 @@ class Supervisor:
 
     def _fork_recorder(self) -> int:
         """Start what tells of all workers; it waits for the one before, if there is one."""
-        observer = Observer(self._now.front, Lines())
+        lines = Lines()
+        observer = Observer(self._now.front, lines)
         return recorder.start(
             Recording(
                 observer=observer,
-                tellers=[one for each in self._living for one in each.tellers(observer.hear)],
+                tellers=[
+                    teller
+                    for each in self._living
+                    for teller in each.tellers(observer.hear, lines.has_room)
+                ],
                 notebook=self._notebook,
                 counts=self.counts,
                 beside=self._beside(self._living),

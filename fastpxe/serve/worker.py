@@ -5,14 +5,16 @@ SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish what was be
 
 import asyncio
 import signal
+from functools import partial
 from typing import NamedTuple
 
 import uvloop
 
-from fastpxe.serve.dhcp._port import Board
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
+from fastpxe.serve.faults import FaultReporter
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventPipe
 from fastpxe.serve.ipc.heartbeat import Pulse
 from fastpxe.serve.system.fork import fork, take_signals
@@ -32,7 +34,7 @@ class Tools(NamedTuple):
     roots: Roots
     dhcp: list[DhcpSocket]
     tftp: list[DhcpSocket]
-    board: Board
+    ring: EventRing
     pipe: EventPipe
     scripts: ScriptMaker | None
     pulse: Pulse
@@ -49,9 +51,10 @@ async def _work(tools: Tools) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, retired.set)
     take_signals()
-    known, _ = tools.pipe.labels()  # of a worker before this one, whose decisions may still wait
-    tools.front.answers.announce_to(tools.pipe.label, known)
-    dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.board)
+    faults = FaultReporter(tools.pipe.send)
+    loop.set_exception_handler(faults.handle)
+    tools.front.answers.report_errors_to(partial(faults.report, "the dnsmasq engine"))
+    dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.ring)
     tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
     give_up_all()  # before the loop reads the first packet
     waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]

@@ -10,24 +10,24 @@ from fastpxe.events import Event
 from fastpxe.monitor.histogram import Histogram
 from fastpxe.serve import worker
 from fastpxe.serve.child import Child
-from fastpxe.serve.dhcp._port import Board
 from fastpxe.serve.files.client_roots import Shares
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.http import process as http_process
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventPipe, Teller
 from fastpxe.serve.ipc.heartbeat import Pulse
 from fastpxe.serve.listeners import Listening
 from fastpxe.service import Front
 
-BOARD_SIZE = 1 << 15  # decisions that can wait to be logged, 12 MB
+RING_SIZE = 1 << 24  # bytes for decisions that wait to be logged: some 30,000
 
 
 class HttpTools(msgspec.Struct, kw_only=True):
-    """What the HTTP server works with; its board stays empty, for it decides on no datagram."""
+    """What the HTTP server works with; its ring stays empty, for it decides on no datagram."""
 
     sockets: list[http_process.HttpSocket]
-    board: Board
+    ring: EventRing
     pipe: EventPipe
     pulse: Pulse
 
@@ -55,7 +55,7 @@ class Generation:
                         roots=self.roots,
                         dhcp=dhcp,
                         tftp=tftp if front.tftp.enabled else [],
-                        board=Board(max(len(dhcp), 1), BOARD_SIZE),
+                        ring=EventRing(max(len(dhcp), 1), RING_SIZE),
                         pipe=stack.enter_context(closing(EventPipe())),
                         scripts=scripts,
                         pulse=Pulse(f"worker {index}", beat_s),
@@ -63,7 +63,7 @@ class Generation:
                 )
             self._http = HttpTools(
                 sockets=_http_sockets(front, listening, self.roots, scripts),
-                board=Board(1, 1),
+                ring=EventRing(1, 1),
                 pipe=stack.enter_context(closing(EventPipe())),
                 pulse=Pulse("the HTTP server", beat_s),
             )
@@ -100,27 +100,32 @@ class Generation:
         pairs = zip(self.pulses, self.children, strict=True)
         return [pulse for pulse, child in pairs if child.pid]
 
-    def tellers(self, saw: Callable[[Event], None]) -> Iterator[Teller]:
+    def tellers(
+        self, saw: Callable[[Event], None], wants_details: Callable[[], bool]
+    ) -> Iterator[Teller]:
         """What reads the events of its processes."""
+        answers = self.front.answers
         for tools in self._tools:
             names = {socket.interface.index: socket.interface.name for socket in tools.dhcp}
-            yield Teller(tools.board, tools.pipe, names, self.front.answers.names(), saw)
-        yield Teller(self._http.board, self._http.pipe, {}, self.front.answers.names(), saw)
+            yield Teller(tools.ring, tools.pipe, names, answers, saw, wants_details=wants_details)
+        yield Teller(
+            self._http.ring, self._http.pipe, {}, answers, saw, wants_details=wants_details
+        )
 
     def counts(self) -> Counter[str]:
         """How many datagrams ended how, and how many events were lost."""
         total: Counter[str] = Counter()
         for tools in self._tools:
             for port in range(len(tools.dhcp)):
-                total.update(tools.board.counts(port))
-            total["unlogged"] += tools.board.lost + tools.pipe.lost
+                total.update(tools.ring.counts(port))
+            total["unlogged"] += tools.ring.lost + tools.pipe.lost
         total["unlogged"] += self._http.pipe.lost
         return total
 
     def latencies(self) -> list[Histogram]:
         """That of each socket."""
         return [
-            tools.board.latency(port) for tools in self._tools for port in range(len(tools.dhcp))
+            tools.ring.latency(port) for tools in self._tools for port in range(len(tools.dhcp))
         ]
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shutil
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from project import TOP
+from project import TESTS, TOP
 
 from fastpxe import cli
 from fastpxe._codec import REASONS
@@ -32,7 +33,10 @@ from fastpxe.policy.schema import (
 from fastpxe.tftp.packets import TftpSettings
 
 DOCS = TOP / "docs"
-OTHER_PAGES = ["README.md", "SECURITY.md", "CHANGELOG.md", "bench/README.md"]
+OTHER_PAGES = [
+    "README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md",
+    "tests/README.md",
+]  # fmt: skip
 PAGES = [*(TOP / name for name in OTHER_PAGES), *DOCS.rglob("*.md")]
 CONFIGURATION = (DOCS / "reference" / "configuration.md").read_text()
 
@@ -200,6 +204,19 @@ def test_every_command_and_option_is_described() -> None:
         options = set(re.findall(r"^  (?:-\w,? ?\S*,? ?)?(--[\w-]+)", printed, re.MULTILINE))
         missing = {o for o in options - {"--help"} if not re.search(rf"`[^`]*{o}\b", described)}
         assert not missing, name
+
+
+def test_the_explanation_in_the_readme_is_what_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fences = FENCE.findall((TOP / "README.md").read_text())
+    number = next(n for n, (_, text) in enumerate(fences) if text.startswith("fastpxe explain "))
+    (_, command), (_, shown) = fences[number : number + 2]
+    shutil.copy(TESTS / "e2e" / "configs" / "fog-uuid.conf", tmp_path / "ltsp.conf")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command.split()[1:]) == 0
+    printed = iter(capsys.readouterr().out.splitlines())
+    assert [line for line in shown.splitlines() if line not in printed] == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page)

@@ -84,11 +84,13 @@ def test_an_overload_is_counted_and_holds_up_no_boot(tmp_path: Path) -> None:
             wait_until(server, is_told)
         worker.cpu_affinity([0])
         worker.nice(19)
-        # What is filled once doesn't count: the journal, then in an overload the whole board.
+        # What is filled once doesn't count: the journal, then in an overload the whole ring, which
+        # the worker writes and the process that logs reads afterwards.
         end = time.monotonic() + WARM_UP_S
         while time.monotonic() < end:
             shoot(lan)
             shots += 1
+        wait_until(server, is_told)
         before, most = memory_of(process), Counter[str]()
         booting = InBoot(lan)
         booting.start()

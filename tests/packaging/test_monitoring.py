@@ -17,7 +17,7 @@ from fastpxe.monitor.counters import Tally
 from fastpxe.monitor.journal import STUCK_S, Boot, Stage
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.monitor.problems import PROBLEMS
-from fastpxe.serve.dhcp._port import Board
+from fastpxe.serve.ipc._event_ring import EventRing
 
 CLIENT = (IPv4Address("10.0.0.100"), 2000)
 METRIC = re.compile(r"\bfastpxe_\w+")
@@ -42,7 +42,7 @@ def figures() -> Figures:
         )
     )  # fmt: skip
     return Figures(
-        counts=Counter({**Board().counts(0), "dropped_by_kernel": 1, "unlogged": 1}),
+        counts=Counter({**EventRing().counts(0), "dropped_by_kernel": 1, "unlogged": 1}),
         latency=[(1000, 1)],
         hits={"one": 1},
         problems=dict.fromkeys(PROBLEMS, 1),

@@ -2,14 +2,15 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpxe._codec cimport Tlv
-from fastpxe.policy._respond cimport Arrival, Outcome, Responder
+from fastpxe._codec cimport Message, Tlv
+from fastpxe.dhcp._responder cimport Arrival, Outcome, Responder
+from fastpxe.dhcp._template cimport Template
 
 cdef enum:
     KEY_MAX = 2048
     PATTERNS_MAX = 64         # more of one kind, and the bytes themselves go into the key
 
-cdef enum Target:             # how the destination follows from the request
+cpdef enum Target:            # how the destination follows from the request
     TO_FIXED, TO_GIADDR, TO_CIADDR, TO_SOURCE
 
 cdef struct Key:              # everything that an answer depends on
@@ -22,12 +23,10 @@ cdef struct Answer:
     uint32_t key_size
     uint32_t reply_size       # 0 = silence
     uint8_t *key              # key and reply in one block
-    uint8_t *reply
-    uint32_t identity_at      # where option 97's value is in the reply, 0 = nowhere
-    uint32_t relay_at         # the same of option 82
+    uint8_t *reply            # the pool of the template
+    Template template
+    bint takes_ciaddr         # the client's address counts
     uint8_t target
-    bint copies_ciaddr
-    bint gives_ciaddr         # yiaddr is the request's ciaddr (boot-server ACK)
     Outcome outcome
 
 cdef struct Mask:             # bytes to compare, as dhcp-mac and dhcp-match have them
@@ -38,7 +37,7 @@ cdef struct Mask:             # bytes to compare, as dhcp-mac and dhcp-match hav
 
 cdef class AnswerCache(Responder):
     cdef object ask
-    cdef object known_macs
+    cdef object on_error
     cdef Answer *answers
     cdef uint32_t slots
     cdef uint32_t count
@@ -57,19 +56,18 @@ cdef class AnswerCache(Responder):
     cdef Key key
     cdef readonly uint64_t hits
     cdef readonly uint64_t misses
-    cdef readonly uint64_t faults
 
     cdef bint build_key(self, const uint8_t *at, uint32_t size,
                         const Arrival *arrival) noexcept nogil
-    cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef void add_end(self, const uint8_t *at, const Tlv *tlv) noexcept nogil
     cdef void add_mac(self, const uint8_t *at) noexcept nogil
     cdef bint is_known_mac(self, const uint8_t *at, uint32_t size) noexcept nogil
     cdef void load_macs(self, known) except *
     cdef Answer *find(self) noexcept nogil
-    cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
+    cdef uint32_t ask_and_remember(self, const Message *message, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil
-    cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
-                       uint8_t target, uint32_t identity_at, uint32_t relay_at) noexcept nogil
+    cdef void report(self, error) noexcept
+    cdef int remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
+                      object decided) except -1
     cdef void forget(self) noexcept nogil

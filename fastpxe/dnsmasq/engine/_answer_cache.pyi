@@ -1,18 +1,23 @@
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeAlias, final
+from enum import IntEnum
+from typing import final
 
-from fastpxe.policy._respond import Responder
+from fastpxe.dhcp._responder import Responder
+from fastpxe.dnsmasq.engine.cached_reply import CachedReply
 
-_Decided: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, bool, int, int, int, int]
-
-TARGETS: tuple[str, ...]
+class Target(IntEnum):
+    TO_FIXED = 0
+    TO_GIADDR = 1
+    TO_CIADDR = 2
+    TO_SOURCE = 3
 
 @final
 class AnswerCache(Responder):
     def __init__(
         self,
-        ask: Callable[[bytes, int, int, int, int], _Decided],
+        ask: Callable[[bytes, int, int, int, int], CachedReply],
         *,
+        on_error: Callable[[Exception], None],
         blanked: Collection[int],
         macs: Sequence[tuple[int, bytes, bytes]],
         identities: Sequence[tuple[int, bytes, bytes]],
@@ -27,5 +32,3 @@ class AnswerCache(Responder):
     def hits(self) -> int: ...
     @property
     def misses(self) -> int: ...
-    @property
-    def faults(self) -> int: ...

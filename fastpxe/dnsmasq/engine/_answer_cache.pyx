@@ -19,14 +19,14 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from fastpxe._codec cimport (
-    AT_CHADDR, AT_CIADDR, AT_FLAGS, AT_GIADDR, AT_HLEN, AT_HTYPE, AT_MAGIC, AT_OP,
-    AT_OPTIONS, AT_SECS, AT_XID, AT_YIADDR, CHADDR_SIZE, COOKIE, OPT_END, OPT_OVERLOAD, OPT_RELAY,
-    OPT_REQUESTED, OPT_UUID, RELAY_LINK, Message, Step, Tlv, STEP_END, STEP_VALUE, TOO_LONG, get32,
-    next_tlv, tlv_over,
+    AT_CHADDR, AT_CIADDR, AT_FILE, AT_FLAGS, AT_GIADDR, AT_HLEN, AT_HTYPE, AT_MAGIC, AT_OP,
+    AT_OPTIONS, AT_SIADDR, AT_SNAME, CHADDR_SIZE, COOKIE, OPT_END, OPT_OVERLOAD, OPT_RELAY,
+    OPT_UUID, RELAY_LINK, Message, Span, Step, Tlv, ENGINE_ERROR, STEP_END, STEP_VALUE, TOO_LONG,
+    first_instance,
+    get32, next_tlv, tlv_over,
 )
-from fastpxe.policy._respond cimport REPLY_MAX, Arrival, Outcome, Responder, clear_outcome
-
-TARGETS = ("fixed", "giaddr", "ciaddr", "source")   # by the numbers of Target
+from fastpxe.dhcp._responder cimport Arrival, Outcome, Responder, clear_outcome
+from fastpxe.dhcp._template cimport REPLY_MAX, Echo, Template, fill, load
 
 cdef enum:
     SLOTS = 8192              # answers are forgotten, all at once, when half of these are used
@@ -37,12 +37,8 @@ cdef enum:
 cdef class AnswerCache(Responder):
     """Answers for the requests that reach one interface.
 
-    ask(datagram, port, source, source_port, address) decides: it returns
-      (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-      delay_ms, target, identity_at, relay_at): reason 0 for an answer, addresses as integers,
-      reply b"" for silence. The last three say what is the request's own, since values may agree
-      by chance: target, an index into TARGETS, is what `to` is; identity_at and relay_at are where
-      the values of options 97 and 82 are echoed, 0 = nowhere.
+    ask(datagram, port, source, source_port, address) decides: it returns an engine.CachedReply.
+    on_error(exception) is called when that fails: the request counts as ENGINE_ERROR.
     blanked: codes of options whose value no test of the configuration reads.
     macs, identities: masks over chaddr and option 97 as (htype or -1, value, mask): tests whose
       outcome stands in for the bytes. known_macs: MAC addresses that are told apart one by one.
@@ -51,11 +47,12 @@ cdef class AnswerCache(Responder):
     seed: random, so that nobody outside can make keys collide.
     """
 
-    def __init__(self, ask, *, blanked, macs, identities, known_macs, networks, keeps_mac,
+    def __init__(self, ask, *, on_error, blanked, macs, identities, known_macs, networks, keeps_mac,
                  keeps_ciaddr, seed):
         if self.answers != NULL:
             raise TypeError("an AnswerCache is made once")
         self.ask = ask
+        self.on_error = on_error
         self.seed = seed
         self.keeps_mac = keeps_mac or len(macs) > PATTERNS_MAX
         self.keeps_ciaddr = keeps_ciaddr
@@ -166,31 +163,6 @@ cdef class AnswerCache(Responder):
         self.key.hashed = hash_key(&self.key, self.seed)
         return True
 
-    cdef void index_names(self, const uint8_t *at, uint32_t size) noexcept nogil:
-        """Note in `scratch` where what names the machine stands in this datagram, plain or not.
-
-        dnsmasq takes the first instance that is long enough.
-        """
-        cdef Tlv tlv
-        cdef uint32_t *where = self.scratch.where
-        self.scratch.at = at
-        self.scratch.size = size
-        where[<int>OPT_UUID] = 0
-        where[<int>OPT_RELAY] = 0
-        where[<int>OPT_REQUESTED] = 0
-        self.scratch.is_joined[<int>OPT_UUID >> 6] = 0
-        self.scratch.is_joined[<int>OPT_RELAY >> 6] = 0
-        self.scratch.is_joined[<int>OPT_REQUESTED >> 6] = 0
-        if size < AT_OPTIONS:
-            return
-        tlv = tlv_over(at + AT_OPTIONS, size - AT_OPTIONS)
-        while next_tlv(&tlv) == STEP_VALUE:
-            if tlv.code == OPT_UUID and tlv.size >= UUID_SIZE \
-                    or tlv.code == OPT_RELAY and tlv.size \
-                    or tlv.code == OPT_REQUESTED and tlv.size >= 4:
-                if not where[tlv.code]:
-                    where[tlv.code] = <uint32_t>(tlv.value - at) << 16 | tlv.size
-
     cdef bint add_options(self, const uint8_t *at, uint32_t size) noexcept nogil:
         cdef Tlv tlv = tlv_over(at, size)
         cdef Step step
@@ -247,66 +219,79 @@ cdef class AnswerCache(Responder):
                 return answer
             at = (at + 1) & (self.slots - 1)
 
-    cdef uint32_t answer(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
+    cdef uint32_t answer(self, const Message *message, int fault, const Arrival *arrival,
                          uint8_t *out, Outcome *outcome) noexcept nogil:
+        """Answer as dnsmasq does, which reads even what is a fault to others."""
         cdef bint is_plain
         cdef Answer *found
         clear_outcome(outcome)
-        self.index_names(at, size)
-        is_plain = self.build_key(at, size, arrival)
+        is_plain = self.build_key(message.at, message.size, arrival)
         if is_plain:
             found = self.find()
             if found.hashed:
                 self.hits += 1
                 outcome[0] = found.outcome
-                set_target(found.target, at, arrival, outcome)
-                fill(found, &self.scratch, out)
-                return found.reply_size
+                set_target(found.target, message.at, arrival, outcome)
+                return render(found, message, out)
         self.misses += 1
-        return self.ask_and_remember(at, size, arrival, out, outcome, is_plain)
+        return self.ask_and_remember(message, arrival, out, outcome, is_plain)
 
-    cdef uint32_t ask_and_remember(self, const uint8_t *at, uint32_t size, const Arrival *arrival,
+    cdef uint32_t ask_and_remember(self, const Message *message, const Arrival *arrival,
                                    uint8_t *out, Outcome *outcome, bint is_plain) noexcept nogil:
-        cdef uint32_t reply_size = 0, identity_at = 0, relay_at = 0
-        cdef uint8_t target = TO_FIXED
+        cdef uint32_t reply_size = 0
         with gil:
             try:
-                (reason, reply, to, to_port, rule, reply_index, siaddr, arch, message_type, is_ipxe,
-                 delay_ms, target, identity_at, relay_at) = self.ask(
-                    PyBytes_FromStringAndSize(<const char *>at, size), arrival.port,
-                    arrival.source, arrival.source_port, arrival.address)
-                outcome.reason = reason
-                outcome.to = to
-                outcome.to_port = to_port
-                outcome.rule = rule
-                outcome.reply = reply_index
-                outcome.siaddr = siaddr
-                outcome.arch = arch
-                outcome.message_type = message_type
-                outcome.is_ipxe = is_ipxe
-                outcome.delay_ms = delay_ms
-                reply_size = <uint32_t>len(<bytes>reply)
+                decided = self.ask(
+                    PyBytes_FromStringAndSize(<const char *>message.at, message.size),
+                    arrival.port, arrival.source, arrival.source_port, arrival.address)
+                outcome.reason = decided.reason
+                outcome.to = decided.to
+                outcome.to_port = decided.to_port
+                outcome.rule = decided.label
+                outcome.siaddr = decided.siaddr
+                outcome.arch = decided.arch
+                outcome.message_type = decided.message_type
+                outcome.is_ipxe = decided.is_ipxe
+                outcome.delay_ms = decided.delay_ms
+                reply = <bytes?>decided.reply
+                reply_size = <uint32_t>len(reply)
                 if reply_size > REPLY_MAX:
                     outcome.reason = TOO_LONG
                     reply_size = 0
-                memcpy(out, PyBytes_AS_STRING(<bytes>reply), reply_size)
-            except Exception:     # the datagram boundary: counted, and nothing is answered
-                self.faults += 1
-                outcome.reason = TOO_LONG
+                memcpy(out, PyBytes_AS_STRING(reply), reply_size)
+                if is_plain:
+                    self.remember(out, reply_size, outcome, decided)
+            except Exception as error:    # the datagram boundary: counted, logged, not answered
+                outcome.reason = ENGINE_ERROR
+                self.report(error)
                 return 0
-        if is_plain:
-            self.remember(out, reply_size, outcome, target, identity_at, relay_at)
         return reply_size
 
-    cdef void remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
-                       uint8_t target, uint32_t identity_at, uint32_t relay_at) noexcept nogil:
+    cdef void report(self, error) noexcept:
+        """Hand an error of ours on; one of whom it is handed to ends here."""
+        try:
+            self.on_error(error)
+        except Exception:
+            pass
+
+    cdef int remember(self, const uint8_t *reply, uint32_t reply_size, const Outcome *outcome,
+                      object decided) except -1:
         cdef Answer *answer
         cdef uint8_t *block
+        cdef Template template
+        memset(&template, 0, sizeof(template))
+        if reply_size:            # everything that the key fixes is in the reply as it is
+            load(&template, decided.template, bytearray())
+            template.siaddr = get32(reply + AT_SIADDR)
+            template.sname = span(AT_SNAME, AT_FILE)
+            template.file = span(AT_FILE, AT_MAGIC)
+            template.options = span(AT_OPTIONS, reply_size)
+            template.boot_item_at = 0
         if self.count >= self.slots // 2:
             self.forget()
         block = <uint8_t *>malloc(self.key.size + reply_size)
         if block == NULL:
-            return
+            raise MemoryError
         answer = self.find()
         answer.hashed = self.key.hashed
         answer.key_size = self.key.size
@@ -315,16 +300,12 @@ cdef class AnswerCache(Responder):
         answer.reply_size = reply_size
         memcpy(answer.key, self.key.bytes, self.key.size)
         memcpy(answer.reply, reply, reply_size)
+        answer.template = template
         answer.outcome = outcome[0]
-        answer.target = target
-        answer.identity_at = identity_at
-        answer.relay_at = relay_at
-        answer.copies_ciaddr = False
-        answer.gives_ciaddr = False
-        if reply_size:
-            answer.copies_ciaddr = get32(reply + AT_CIADDR) != 0
-            answer.gives_ciaddr = get32(reply + AT_YIADDR) != 0
+        answer.target = decided.target
+        answer.takes_ciaddr = template.ciaddr_at and get32(reply + template.ciaddr_at) != 0
         self.count += 1
+        return 0
 
     cdef void forget(self) noexcept nogil:
         cdef uint32_t i
@@ -406,21 +387,22 @@ cdef uint32_t link_of(const uint8_t *relay, uint32_t size) noexcept nogil:
     return 0
 
 
-cdef void fill(const Answer *answer, const Message *message, uint8_t *out) noexcept nogil:
-    """The remembered reply with this request's own names in it."""
-    cdef const uint8_t *at = message.at
-    cdef uint32_t relay = message.where[<int>OPT_RELAY]
+cdef inline Span span(uint32_t start, uint32_t end) noexcept nogil:
+    cdef Span span
+    span.at = start
+    span.size = end - start
+    return span
+
+
+cdef uint32_t render(const Answer *answer, const Message *message, uint8_t *out) noexcept nogil:
+    """The remembered reply with what names this machine in it; its size."""
+    cdef Echo echo
     if answer.reply_size == 0:
-        return
-    memcpy(out, answer.reply, answer.reply_size)
-    memcpy(out + AT_XID, at + AT_XID, 4)
-    memcpy(out + AT_SECS, at + AT_SECS, 2)
-    memcpy(out + AT_CHADDR, at + AT_CHADDR, CHADDR_SIZE)
-    if answer.copies_ciaddr:
-        memcpy(out + AT_CIADDR, at + AT_CIADDR, 4)
-    if answer.gives_ciaddr:
-        memcpy(out + AT_YIADDR, at + AT_CIADDR, 4)
-    if answer.identity_at:
-        memcpy(out + answer.identity_at, at + (message.where[<int>OPT_UUID] >> 16), UUID_SIZE)
-    if answer.relay_at:           # as long as the one remembered, whose length is in the key
-        memcpy(out + answer.relay_at, at + (relay >> 16), relay & 0xFFFF)
+        return 0
+    memset(&echo, 0, sizeof(echo))
+    echo.header = message.at
+    echo.ciaddr = get32(message.at + AT_CIADDR) if answer.takes_ciaddr else 0
+    echo.uuid.at = first_instance(message, OPT_UUID, UUID_SIZE, &echo.uuid.size)
+    if answer.template.relay_at:  # as long as the one remembered, whose length is in the key
+        echo.relay.at = first_instance(message, OPT_RELAY, 1, &echo.relay.size)
+    return fill(&answer.template, answer.reply, &echo, out)

@@ -75,8 +75,10 @@ def decide_pxe(
     if facts.arch is None:
         return refuse(silence, "no-arch", "option 93 (the architecture) is missing or too short")
     if facts.message_type == MessageType.REQUEST and not facts.is_pxe_port:
+        if facts.chose_us:
+            return refuse(silence, "chose-us", "it takes our offer for one of an address")
         why = "this REQUEST is for the DHCP server that gives the address"
-        return refuse(silence, "for_other_server", why)
+        return refuse(silence, "for-other-server", why)
     if facts.message_type not in (MessageType.DISCOVER, MessageType.REQUEST):
         return refuse(silence, "message-type", f"message type {facts.message_type} is not for us")
     return decide_offer(config, facts, silence, by_request, vendor=facts.vendor, arch=facts.arch)

@@ -20,7 +20,7 @@ from fastpxe.dnsmasq.engine.decision import Decision, Reply, To
 from fastpxe.dnsmasq.engine.facts import Facts, Tests
 from fastpxe.dnsmasq.engine.message import NO_ADDRESS, Message, read
 from fastpxe.dnsmasq.engine.ranges import Place, Ranges
-from fastpxe.dnsmasq.engine.render import fill, template
+from fastpxe.dnsmasq.engine.render import fill, lay_out
 from fastpxe.dnsmasq.engine.tags import TagList
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import MalformedPacket
@@ -55,6 +55,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     own: IPv4Address
     hardware: bytes
     delay_s: int
+    message: Message
     decision: Decision
     reply: Reply
 
@@ -76,6 +77,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     why: str
     is_logged: bool = False
+    message: Message | None = None
     decision: Decision | None = None
 
     @property
@@ -91,7 +93,7 @@ class Engine:
         self.ranges = Ranges(config, interfaces)
         self.tests = Tests(config)
         self.decide = lru_cache(REMEMBERED)(self.decide_anew)
-        self.template = lru_cache(REMEMBERED)(template)
+        self.layout = lru_cache(REMEMBERED)(lay_out)
 
     def answer(self, datagram: bytes, arrival: Arrival) -> Answer | Silence:
         """What dnsmasq would send. Never raises for what a datagram holds."""
@@ -105,6 +107,7 @@ class Engine:
                 reason=decision.reason,
                 why=decision.why,
                 is_logged=decision.reason in LOGGED,
+                message=message,
                 decision=decision,
             )
         to, to_port = self.destination(decision.reply.to, message, arrival)
@@ -115,6 +118,7 @@ class Engine:
             own=decision.reply.own,
             hardware=message.hardware if decision.reply.to is To.HARDWARE else b"",
             delay_s=decision.delay_s,
+            message=message,
             decision=decision,
             reply=decision.reply,
         )
@@ -150,7 +154,7 @@ class Engine:
         """The reply that was decided on; empty for silence."""
         if decision.reply is None:
             return b""
-        return fill(self.template(decision.reply), decision.reply, message)
+        return fill(self.layout(decision.reply).template, message)
 
     def destination(self, to: To, message: Message, arrival: Arrival) -> tuple[IPv4Address, int]:
         """The address and port behind a kind of destination."""

@@ -65,6 +65,7 @@ class Facts(NamedTuple):
     ciaddr_in: the positions in place.candidates whose subnet holds ciaddr; ciaddr_hosts: the
       indices of the ranges where it may be a host's.
     relay_size: that of the option 82 that will be sent back, 0 for none.
+    chose_us: it asks us for an address, having taken our offer for one of an address.
     """
 
     place: Place
@@ -85,6 +86,18 @@ class Facts(NamedTuple):
     limit: int
     has_uuid: bool
     relay_size: int
+    chose_us: bool
+
+
+def chose_us(message: Message, place: Place) -> bool:
+    """Whether it names us as the server of its address (EDK2 falls back to the last offer)."""
+    server = message.option(Option.SERVER_ID, 4)
+    return (
+        server is not None
+        and message.option(Option.REQUESTED_ADDRESS, 4) is None
+        and message.data[12:16] == bytes(4)
+        and any(server[:4] == candidate.own.packed for candidate in place.candidates)
+    )
 
 
 def fits(pattern: Pattern, data: bytes) -> bool:
@@ -273,4 +286,5 @@ class Tests:
             limit=message.limit,
             has_uuid=message.uuid is not None,
             relay_size=0 if relay is None else len(relay),
+            chose_us=chose_us(message, place),
         )

@@ -1,20 +1,17 @@
 """The lines that dnsmasq would log for an exchange with log-dhcp, for those who know them.
 
-One thing is better: a UUID (option 97) is never cut. What differs between clients of one kind may
-be shown as marks, for a log that puts in each client's own.
+One thing is better: a UUID (option 97) is never cut.
 
 Sources: dnsmasq 2.90's log.
 """
 
-from collections.abc import Iterator, Mapping
-
-import msgspec
+from collections.abc import Iterator
 
 from fastpxe.dhcp.constants import Option
 from fastpxe.dhcp.options import walk
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.message import FILE, OPTIONS_AT, SNAME, Message
-from fastpxe.dnsmasq.engine.render import Template, fill, template
+from fastpxe.dnsmasq.engine.render import fill, lay_out
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.dnsmasq.syntax.option_names import IPV4, by_code
 
@@ -24,48 +21,29 @@ HEX_MAX = 14  # bytes of a value; more are cut
 WARNED = frozenset({"no-range", "no-address", "bridge"})  # the warning is all there is
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """How lines show what names the client. `uuid`, `relay` None: as the bytes that are sent."""
-
-    xid: str
-    mac: str
-    ciaddr: str
-    uuid: str | None = None
-    relay: str | None = None
-
-
-def shown(message: Message) -> Shown:
-    """As dnsmasq shows it."""
-    mac = mac_text(shown_hardware(message))
-    return Shown(xid=str(message.xid), mac=mac, ciaddr=str(message.ciaddr))
-
-
-def lines(
-    config: DnsmasqConfig, message: Message, decision: Decision, names: Shown | None = None
-) -> Iterator[str]:
+def lines(config: DnsmasqConfig, message: Message, decision: Decision) -> Iterator[str]:
     """All lines, without syslog's prefix."""
-    names = names or shown(message)
     if decision.reason in WARNED:
         yield decision.why
         return
     if not decision.candidates:  # dropped before anything was looked at
         return
-    xid = names.xid
+    xid = message.xid
     yield from (f"{xid} {line}" for line in request_lines(config, message, decision))
     if decision.reason == "bis":
         yield decision.why
     if decision.reply is None:
         return
-    layout = template(decision.reply)
-    reply = fill(layout, decision.reply, message)
+    layout = lay_out(decision.reply)
+    reply = fill(layout.template, message)
     yield from (*decision.warnings, *layout.warnings)
-    yield f"{xid} PXE({decision.interface}) {client(names, decision, reply)}"
+    yield f"{xid} PXE({decision.interface}) {client(message, decision, reply)}"
     yield f"{xid} tags: {', '.join(newest_first(decision))}"
     if decision.reason == "ignored":
         return
     if decision.delay is not None and decision.delay.winner is not None:
         yield f"{xid} reply delay: {decision.delay_s}"
-    yield from (f"{xid} {line}" for line in reply_lines(reply, own_values(layout, names)))
+    yield from (f"{xid} {line}" for line in reply_lines(reply))
 
 
 def request_lines(config: DnsmasqConfig, message: Message, decision: Decision) -> Iterator[str]:
@@ -84,11 +62,12 @@ def request_lines(config: DnsmasqConfig, message: Message, decision: Decision) -
         yield f"client provides name: {message.client_name.decode('utf-8', 'replace')}"
 
 
-def client(names: Shown, decision: Decision, reply: bytes) -> str:
+def client(message: Message, decision: Decision, reply: bytes) -> str:
     """Who gets what, as PXE(…) says it."""
+    mac = mac_text(shown_hardware(message))
     if decision.item is not None:
-        return f"{names.ciaddr} {names.mac} {text(reply[FILE])}"
-    return f"{names.mac} {'proxy-ignored' if decision.reason == 'ignored' else 'proxy'}"
+        return f"{message.ciaddr} {mac} {text(reply[FILE])}"
+    return f"{mac} {'proxy-ignored' if decision.reason == 'ignored' else 'proxy'}"
 
 
 def shown_hardware(message: Message) -> bytes:
@@ -107,36 +86,29 @@ def newest_first(decision: Decision) -> list[str]:
     return list(reversed(dict.fromkeys(tag.name for tag in decision.tags)))
 
 
-def own_values(layout: Template, names: Shown) -> dict[int, str]:
-    """How values in the reply are shown that are the client's own, by where they stand."""
-    shown_at = {layout.uuid_at: names.uuid, layout.relay_at + 2: names.relay}
-    return {at: how for at, how in shown_at.items() if how is not None}
-
-
-def reply_lines(reply: bytes, own: Mapping[int, str]) -> Iterator[str]:
-    """The fields that are not empty, and a line for each option; `own` has values by offset."""
+def reply_lines(reply: bytes) -> Iterator[str]:
+    """The fields that are not empty, and a line for each option."""
     main = reply[OPTIONS_AT:]
     overload = next((value[0] for code, value, _ in walk(main) if code == Option.OVERLOAD), 0)
     for bit, area, name in (1, FILE, "bootfile name"), (2, SNAME, "server name"):
         if overload & bit:
-            yield from option_lines(reply, area.start, area.stop, own)
+            yield from option_lines(reply[area])
         elif text(reply[area]):
             yield f"{name}: {text(reply[area])}"
     if any(reply[20:24]):
         yield f"next server: {dotted(reply[20:24])}"
     if reply[10] & 0x80 and not any(reply[12:16]):
         yield "broadcast response"
-    yield from option_lines(reply, OPTIONS_AT, len(reply), own)
+    yield from option_lines(main)
 
 
-def option_lines(reply: bytes, start: int, stop: int, own: Mapping[int, str]) -> Iterator[str]:
-    for code, value, at in walk(reply[start:stop]):
+def option_lines(area: bytes) -> Iterator[str]:
+    for code, value, _ in walk(area):
         if code == Option.END:
             return
         known = by_code(IPV4, code)
         name = next((name for name, option in IPV4.items() if option is known), "")
-        told = own.get(start + at + 2) or value_text(code, value)
-        yield f"sent size:{len(value):3} option:{code:3} {name}  {told}"
+        yield f"sent size:{len(value):3} option:{code:3} {name}  {value_text(code, value)}"
 
 
 def value_text(code: int, value: bytes) -> str:

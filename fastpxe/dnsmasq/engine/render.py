@@ -1,15 +1,16 @@
-"""The bytes of a reply: a template from the decision, with holes for what the request says.
+"""A reply laid out as dnsmasq does it: a template from the decision, for dhcp._template to fill in.
 
 Sources: RFC 2131 section 2 (fields), RFC 2132 section 9.3 (overload), RFC 3046 section 2.1 (82
 comes last), PXE 2.1 section 2.2 (43). Order of options, limits and padding are dnsmasq 2.90's.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-import msgspec
-
-from fastpxe.dhcp.constants import MAGIC_COOKIE, Option
+from fastpxe.dhcp._template import filled
+from fastpxe.dhcp.constants import Option
 from fastpxe.dhcp.pxe_options import SubOption
+from fastpxe.dhcp.template import Template
 from fastpxe.dnsmasq.engine.choose import SUB_OPTION_MAX, Pairs
 from fastpxe.dnsmasq.engine.decision import Reply
 from fastpxe.dnsmasq.engine.message import FILE, OPTIONS_AT, SNAME, Message
@@ -19,27 +20,15 @@ FILE_SIZE = 128
 SNAME_SIZE = 64
 END = b"\xff"
 UUID_SIZE = 17
-ITEM_SIZE = 4
 OVERLOAD_SIZE = 3
-BROADCAST_FLAG = 0x80
-
-CIADDR = slice(12, 16)
-YIADDR = slice(16, 20)
-SIADDR = slice(20, 24)
+CIADDR_AT, YIADDR_AT = 12, 16
 
 
-class Template(msgspec.Struct, frozen=True):
-    """A reply with zeros where the request's bytes go.
+class Layout(NamedTuple):
+    """A template, and what dnsmasq logs when it lays that out."""
 
-    Offsets are from the start of the datagram, 0 for what the reply doesn't have: `uuid_at` and
-    `item_at` point at the values of option 97 and of 43.71, `relay_at` at option 82 itself.
-    """
-
-    base: bytes
-    uuid_at: int = 0
-    item_at: int = 0
-    relay_at: int = 0
-    warnings: tuple[str, ...] = ()
+    template: Template
+    warnings: tuple[str, ...]
 
 
 class Areas:
@@ -141,8 +130,8 @@ def fill_field(text: bytes, size: int) -> bytes:
     return text.split(b"\0")[0][: size - 1]
 
 
-def template(reply: Reply) -> Template:
-    """Lay the reply out. What the request fills in is zero, but for the broadcast flag."""
+def lay_out(reply: Reply) -> Layout:
+    """Lay the reply out."""
     relay_size = reply.relay_size + 2 if reply.relay_size else 0
     areas = Areas(
         fill_field(reply.file, FILE_SIZE),
@@ -157,50 +146,29 @@ def template(reply: Reply) -> Template:
     for code, value in reply.extra:
         areas.put(code, value)
     areas.finish()
-    header = bytearray(44)
-    header[0] = 2
-    header[10] = BROADCAST_FLAG if reply.forces_broadcast else 0
-    header[SIADDR] = reply.siaddr.packed
-    relay_at = OPTIONS_AT + len(areas.main) if relay_size else 0
-    base = b"".join(
-        (
-            header,
-            areas.sname.ljust(SNAME_SIZE, b"\0"),
-            areas.file.ljust(FILE_SIZE, b"\0"),
-            MAGIC_COOKIE,
-            areas.main,
-            bytes(relay_size),
-            END,
-        )
-    )
-    return Template(
-        base.ljust(SIZE_MIN, b"\0"),
+    options = bytes(areas.main) + bytes(relay_size) + END
+    template = Template(
+        siaddr=int(reply.siaddr),
+        sname=bytes(areas.sname),
+        file=bytes(areas.file),
+        options=options.ljust(SIZE_MIN - OPTIONS_AT, b"\0"),
+        copies_header=True,
+        forces_broadcast=reply.forces_broadcast,
+        ciaddr_at=YIADDR_AT if reply.is_item else CIADDR_AT,
         uuid_at=uuid_at,
-        item_at=item_at if reply.is_item else 0,
-        relay_at=relay_at,
-        warnings=tuple(areas.warnings),
+        boot_item_at=item_at if reply.is_item else 0,
+        relay_at=OPTIONS_AT + len(areas.main) if relay_size else 0,
     )
+    return Layout(template, tuple(areas.warnings))
 
 
-def fill(template: Template, reply: Reply, message: Message) -> bytes:
-    """Write what the request says into the template's holes."""
-    data = message.data
-    out = bytearray(template.base)
-    out[1:12] = data[1:12]  # htype, hlen, hops, xid, secs, flags
-    out[10] |= template.base[10]
-    out[YIADDR if reply.is_item else CIADDR] = message.ciaddr.packed
-    out[24:44] = data[24:44]  # giaddr, chaddr
-    if template.uuid_at:
-        out[template.uuid_at : template.uuid_at + UUID_SIZE] = message.uuid or bytes(UUID_SIZE)
-    if template.item_at:
-        out[template.item_at : template.item_at + ITEM_SIZE] = message.boot_item or bytes(4)
-    relay = message.echoed_relay
-    if template.relay_at and relay is not None:
-        option = bytes([Option.RELAY_AGENT, len(relay)]) + relay
-        out[template.relay_at : template.relay_at + len(option)] = option
-    return bytes(out)
-
-
-def render(reply: Reply, message: Message) -> bytes:
-    """The reply to one request."""
-    return fill(template(reply), reply, message)
+def fill(template: Template, message: Message) -> bytes:
+    """The reply to a request."""
+    return filled(
+        template,
+        header=message.data,
+        ciaddr=int(message.ciaddr),
+        uuid=message.uuid,
+        boot_item=message.boot_item,
+        relay=message.echoed_relay,
+    )

@@ -284,7 +284,7 @@ def _menus(sweep: Sweep) -> Iterator[Finding]:
 
 
 def _unsent(sweep: Sweep, decision: Decision) -> tuple[str, ...]:
-    return () if decision.reply is None else sweep.engine.template(decision.reply).warnings
+    return () if decision.reply is None else sweep.engine.layout(decision.reply).warnings
 
 
 def _prompts(config: DnsmasqConfig, results: Iterable[ClientResult]) -> Iterator[Finding]:

@@ -1,20 +1,8 @@
 from typing import final
 
-from fastpxe._codec import REASONS as REASONS
-from fastpxe.events import Decision, Delayed
-from fastpxe.policy._respond import Responder
-
-@final
-class Board:
-    def __init__(self, ports: int = 1, size: int = 8192) -> None: ...
-    def __len__(self) -> int: ...
-    @property
-    def lost(self) -> int: ...
-    @property
-    def pushed(self) -> int: ...
-    def take(self, most: int) -> list[Decision]: ...
-    def counts(self, port: int) -> dict[str, int]: ...
-    def latency(self, port: int) -> list[tuple[int, int]]: ...
+from fastpxe.dhcp._responder import Responder
+from fastpxe.events import Delayed
+from fastpxe.serve.ipc._event_ring import EventRing
 
 @final
 class DhcpPort:
@@ -31,7 +19,7 @@ class DhcpPort:
         netmask: int,
         port: int,
         policy: Responder,
-        board: Board,
+        ring: EventRing,
         index: int = 0,
         *,
         first: tuple[DhcpPort, ...] = (),

@@ -1,8 +1,7 @@
-"""Drain a DHCP socket in batches: recvmmsg, Policy.answer for each datagram, sendmmsg.
+"""Drain a DHCP socket in batches: recvmmsg, parse and answer each datagram, sendmmsg.
 
 The only C code of the packet path that makes system calls. No Python object is made per packet;
-what people want to know goes onto a Board in memory that is shared with the parent process, which
-reads it later.
+what people want to know goes onto an EventRing, which another process reads later.
 
 Sources: recvmmsg(2), sendmmsg(2), ip(7) for IP_PKTINFO, socket(7) for SO_TIMESTAMPNS.
 """
@@ -12,47 +11,32 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from fastpxe._codec cimport (
-    AT_CHADDR, AT_CIADDR, AT_HLEN, AT_HTYPE, AT_SNAME, AT_XID, CHOSE_US, FOR_OTHER_SERVER,
-    HTTP_ON_4011, OPT_RELAY, OPT_REQUESTED, OPT_UUID, OTHER_SERVER_ID, TOO_LONG, Message, get32,
-    option,
+    CHOSE_US, FOR_OTHER_SERVER, HTTP_ON_4011, OTHER_SERVER_ID, TOO_LONG, Message, parse,
 )
-from fastpxe.policy._respond cimport REPLY_MAX, Arrival, Outcome, Responder
+from fastpxe.dhcp._responder cimport Arrival, Outcome, Responder
+from fastpxe.dhcp._template cimport REPLY_MAX
 from fastpxe.net._socket cimport (
     AF_INET, CLOCK_REALTIME, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, CMSG_SPACE,
     IPPROTO_IP, IP_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, SOL_SOCKET, SO_TIMESTAMPNS, clock_gettime,
     cmsghdr, has_room_soon, htonl, htons, in_pktinfo, iovec, mmsghdr, msghdr, ntohl, ntohs,
     recvmmsg, sendmmsg, sockaddr_in, timespec,
 )
+from fastpxe.serve.ipc._event_ring cimport LATENCY_STEPS, EventRing, PortCounts
 
-from fastpxe._codec import REASONS
-from fastpxe.events import Decision, Delayed
-
-cdef extern from "<sys/mman.h>" nogil:
-    void *mmap(void *, size_t, int, int, int, long)
-    int munmap(void *, size_t)
-    int PROT_READ, PROT_WRITE, MAP_SHARED, MAP_ANONYMOUS
-    void *MAP_FAILED
+from fastpxe.events import Delayed
 
 cdef extern from *:
     """
-    /* One process writes, another reads: the record must be whole before the number says so. */
-    #define read_shared(at) __atomic_load_n((at), __ATOMIC_ACQUIRE)
-    #define write_shared(at, value) __atomic_store_n((at), (value), __ATOMIC_RELEASE)
     #define highest_bit(value) (63 - __builtin_clzll(value))
     """
-    uint64_t read_shared(const uint64_t *at) noexcept nogil
-    void write_shared(uint64_t *at, uint64_t value) noexcept nogil
     int highest_bit(uint64_t value) noexcept nogil
 
 cdef enum:
     CONTROL_SIZE = 128        # room for in_pktinfo and timespec, checked in DhcpPort.__init__
     ROUNDS_MAX = 16           # batches a wake-up, so that TFTP and signals get their turn
-
-cdef uint64_t NOT_TOLD = <uint64_t>-1
-cdef uint8_t[AT_SNAME] NOTHING    # a header that says nothing
 
 cdef struct Slot:
     sockaddr_in peer
@@ -62,151 +46,10 @@ cdef struct Slot:
 cdef struct Buffers:
     mmsghdr received[BATCH]
     mmsghdr replies[BATCH]
-    Slot came[BATCH]
-    Slot goes[BATCH]
+    Slot rx[BATCH]
+    Slot tx[BATCH]
     uint8_t requests[BATCH][DATAGRAM_MAX]
     uint8_t rendered[BATCH][REPLY_MAX]
-
-
-@cython.final
-cdef class Board:
-    """What a worker tells: its decisions one by one, and counts for each of its sockets.
-
-    The memory is shared with processes forked later. One of them pushes (by a DhcpPort), one
-    takes. When `size` decisions (rounded up to a power of two) wait, new ones are counted as lost.
-    """
-
-    def __init__(self, uint32_t ports=1, uint32_t size=8192):
-        cdef uint32_t slots = 1
-        if self.memory != NULL:
-            raise TypeError("a Board is made once")
-        while slots < size:
-            slots *= 2
-        self.memory_size = (sizeof(Shared) + ports * sizeof(PortCounts) + slots * sizeof(Record))
-        self.memory = mmap(NULL, self.memory_size, PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0)
-        if self.memory == MAP_FAILED:
-            self.memory = NULL
-            raise MemoryError
-        self.shared = <Shared *>self.memory
-        self.ports = <PortCounts *>(self.shared + 1)
-        self.records = <Record *>(self.ports + ports)
-        self.port_count = ports
-        self.mask = slots - 1
-
-    def __dealloc__(self):
-        if self.memory != NULL:
-            munmap(self.memory, self.memory_size)
-
-    def __len__(self):
-        return read_shared(&self.shared.head) - self.shared.tail
-
-    @property
-    def lost(self):
-        return self.shared.lost
-
-    @property
-    def pushed(self):
-        """Decisions so far, those that were lost aside."""
-        return read_shared(&self.shared.head)
-
-    cdef uint64_t push(self, Responder policy, const Outcome *outcome, uint64_t at_ns,
-                       uint32_t interface, uint16_t port) noexcept nogil:
-        """Write a record, to be published; its number, NOT_TOLD where there was no room."""
-        cdef const Message *message = &policy.scratch
-        cdef uint64_t head = self.shared.head + self.pending
-        cdef Record *record
-        cdef const uint8_t *header = message.at
-        cdef const uint8_t *identity
-        cdef const uint8_t *relay
-        cdef const uint8_t *requested
-        cdef uint32_t size
-        if message.size < AT_SNAME:       # behind its end lies what came before it
-            header = NOTHING
-        if head - read_shared(&self.shared.tail) > self.mask:
-            self.shared.lost += 1
-            return NOT_TOLD
-        record = &self.records[head & self.mask]
-        record.outcome = outcome[0]
-        record.at_ns = at_ns
-        record.xid = get32(header + AT_XID)
-        record.ciaddr = get32(header + AT_CIADDR)
-        record.interface = interface
-        record.port = port
-        record.error = 0
-        record.htype = header[AT_HTYPE]
-        record.hlen = header[AT_HLEN]
-        memcpy(record.chaddr, header + AT_CHADDR, 16)
-        identity = option(message, OPT_UUID, &size)
-        record.identity_size = <uint8_t>min(size, <uint32_t>IDENTITY_MAX)
-        memcpy(record.identity, identity, record.identity_size)
-        requested = option(message, OPT_REQUESTED, &size)
-        record.requested = get32(requested) if size >= 4 else 0
-        relay = option(message, OPT_RELAY, &size)
-        record.relay_size = <uint8_t>min(size, <uint32_t>RELAY_MAX)
-        memcpy(record.relay, relay, record.relay_size)
-        self.pending += 1
-        return head
-
-    cdef void refused(self, uint64_t number, int error) noexcept nogil:
-        """Say of a record that isn't published yet that its reply couldn't be sent."""
-        if number != NOT_TOLD:
-            self.records[number & self.mask].error = error
-
-    cdef void publish(self) noexcept nogil:
-        """Let the other process have what was written."""
-        write_shared(&self.shared.head, self.shared.head + self.pending)
-        self.pending = 0
-
-    def take(self, int most):
-        """Up to `most` of the oldest decisions."""
-        cdef uint64_t head = read_shared(&self.shared.head)
-        cdef uint64_t tail = self.shared.tail
-        cdef Record *record
-        cdef list taken = []
-        while tail < head and len(taken) < most:
-            record = &self.records[tail & self.mask]
-            tail += 1
-            taken.append(Decision(
-                record.outcome.reason, record.outcome.message_type, record.outcome.is_ipxe != 0,
-                record.outcome.arch, record.outcome.rule, record.outcome.reply,
-                record.outcome.to, record.outcome.to_port, record.outcome.siaddr, record.xid,
-                record.interface, record.port, record.htype,
-                PyBytes_FromStringAndSize(<char *>record.chaddr, min(<int>record.hlen, 16)),
-                PyBytes_FromStringAndSize(<char *>record.identity, record.identity_size),
-                record.at_ns, record.error, record.ciaddr, record.requested,
-                PyBytes_FromStringAndSize(<char *>record.relay, record.relay_size),
-            ))
-        write_shared(&self.shared.tail, tail)
-        return taken
-
-    def counts(self, uint32_t port):
-        """How many datagrams of a socket ended with each reason, and how many couldn't be sent."""
-        cdef PortCounts *counts
-        if port >= self.port_count:
-            raise IndexError("no such port on this board")
-        counts = &self.ports[port]
-        found = {name: counts.reasons[i] for i, name in enumerate(REASONS)}
-        found["unsent"] = counts.unsent
-        return found
-
-    def latency(self, uint32_t port):
-        """The histogram of a socket: (nanoseconds up to which, count) for each bucket that counts.
-
-        From the kernel's receive time to the send; a bucket is a sixteenth of a power of two.
-        """
-        cdef uint64_t steps, shift
-        cdef int i
-        if port >= self.port_count:
-            raise IndexError("no such port on this board")
-        found = []
-        for i in range(LATENCY_BUCKETS):
-            if self.ports[port].latency[i]:
-                steps = i % LATENCY_STEPS
-                shift = i // LATENCY_STEPS
-                top = steps + 1 if shift == 0 else (LATENCY_STEPS + steps + 1) << (shift - 1)
-                found.append((top, self.ports[port].latency[i]))
-        return found
 
 
 cdef inline uint32_t latency_bucket(uint64_t ns) noexcept nogil:
@@ -218,7 +61,7 @@ cdef inline uint32_t latency_bucket(uint64_t ns) noexcept nogil:
     return <uint32_t>(((shift + 1) << 4) + ((ns >> shift) & (LATENCY_STEPS - 1)))
 
 
-cdef inline bint is_worth_telling(int reason) noexcept nogil:
+cdef inline bint is_logged(int reason) noexcept nogil:
     """Answers, refusals of PXE clients that an operator can act on, and that one takes an address;
     the rest is counted.
     """
@@ -232,8 +75,8 @@ cdef class DhcpPort:
 
     fd: a non-blocking UDP socket with IP_PKTINFO on; it stays the caller's to close.
     interface: the interface's index. address, netmask: ours on it, as integers.
-    policy: what answers; assign a new one to reload. board: where decisions are told, and
-    counted as those of its port number `index`.
+    policy: what answers; assign a new one to reload. ring: where decisions go, and are counted as
+    those of its port number `index`.
     delayed: replies that the caller must take out, and send when their time has come.
     first: ports whose requests go before this one's, however many wait here.
     """
@@ -243,52 +86,53 @@ cdef class DhcpPort:
     cdef uint32_t address
     cdef uint32_t netmask
     cdef uint16_t port
-    cdef Board board
+    cdef EventRing ring
     cdef PortCounts *counted
     cdef uint32_t index
     cdef Buffers *buffers
+    cdef Message message                 # the datagram that is answered
     cdef uint64_t received_at[BATCH]
-    cdef uint64_t told_at[BATCH]
+    cdef uint64_t kept_at[BATCH]
     cdef double waits_from               # when a full send queue is waited for again
     cdef readonly list delayed
     cdef readonly tuple first
     cdef public Responder policy
 
     def __init__(self, int fd, uint32_t interface, uint32_t address, uint32_t netmask,
-                 uint16_t port, Responder policy not None, Board board not None, uint32_t index=0,
-                 *, tuple first=()):
+                 uint16_t port, Responder policy not None, EventRing ring not None,
+                 uint32_t index=0, *, tuple first=()):
         cdef int i
         if self.buffers != NULL:
             raise TypeError("a DhcpPort is made once")
         if CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(timespec)) > CONTROL_SIZE:
             raise SystemError("in_pktinfo and timespec are larger here than expected")
-        if index >= board.port_count:
-            raise IndexError("no such port on this board")
+        if index >= ring.port_count:
+            raise IndexError("no such port on this ring")
         self.fd = fd
         self.interface = interface
         self.address = address
         self.netmask = netmask
         self.port = port
         self.policy = policy
-        self.board = board
+        self.ring = ring
         self.index = index
-        self.counted = &board.ports[index]
+        self.counted = &ring.ports[index]
         self.delayed = []
         self.first = first
         self.buffers = <Buffers *>calloc(1, sizeof(Buffers))
         if self.buffers == NULL:
             raise MemoryError
         for i in range(BATCH):
-            attach(&self.buffers.received[i], &self.buffers.came[i], self.buffers.requests[i],
+            attach(&self.buffers.received[i], &self.buffers.rx[i], self.buffers.requests[i],
                    DATAGRAM_MAX)
-            attach(&self.buffers.replies[i], &self.buffers.goes[i], self.buffers.rendered[i], 0)
+            attach(&self.buffers.replies[i], &self.buffers.tx[i], self.buffers.rendered[i], 0)
 
     def __dealloc__(self):
         free(self.buffers)
 
     def counts(self):
         """How many datagrams ended with each reason; "answered" are the replies rendered."""
-        return self.board.counts(self.index)
+        return self.ring.counts(self.index)
 
     @property
     def received(self):
@@ -325,7 +169,7 @@ cdef class DhcpPort:
             return 0
         replies = self.answer_batch(self.policy, got)
         self.send(replies)
-        self.board.publish()      # when it is known what became of the replies
+        self.ring.publish()      # when it is known what became of the replies
         self.time_replies(replies)
         return got
 
@@ -338,7 +182,7 @@ cdef class DhcpPort:
 
     cdef int answer_batch(self, Responder policy, int got) except -1:
         """Render the replies to a batch; their number."""
-        cdef int i, count = 0
+        cdef int i, fault, count = 0
         cdef uint32_t size
         cdef Arrival arrival
         cdef Outcome outcome
@@ -348,14 +192,16 @@ cdef class DhcpPort:
                 self.counted.reasons[<int>TOO_LONG] += 1
                 continue
             self.received_at[count] = self.read_arrival(
-                &self.buffers.received[i].msg_hdr, &self.buffers.came[i], &arrival)
+                &self.buffers.received[i].msg_hdr, &self.buffers.rx[i], &arrival)
             arrival.now_ms = <uint32_t>(self.received_at[count] // 1000000)
-            size = policy.answer(self.buffers.requests[i], self.buffers.received[i].msg_len,
-                                 &arrival, self.buffers.rendered[count], &outcome)
+            fault = parse(&self.message, self.buffers.requests[i],
+                          self.buffers.received[i].msg_len)
+            size = policy.answer(&self.message, fault, &arrival, self.buffers.rendered[count],
+                                 &outcome)
             self.counted.reasons[outcome.reason] += 1
-            if is_worth_telling(outcome.reason):  # answers all are
-                self.told_at[count] = self.board.push(
-                    policy, &outcome, self.received_at[count], self.interface, self.port)
+            if is_logged(outcome.reason):         # answers all are
+                self.kept_at[count] = self.ring.push(
+                    &self.message, &arrival, &outcome, self.received_at[count], self.interface)
             if size and outcome.delay_ms:
                 self.delayed.append(Delayed(
                     outcome.delay_ms / 1000.0,  # C divides whole numbers
@@ -391,7 +237,7 @@ cdef class DhcpPort:
     cdef void address_reply(self, int index, uint32_t size, const Outcome *outcome,
                             uint32_t source) noexcept:
         """Fill in where reply `index` goes, and from which of our addresses."""
-        cdef Slot *slot = &self.buffers.goes[index]
+        cdef Slot *slot = &self.buffers.tx[index]
         cdef msghdr *header = &self.buffers.replies[index].msg_hdr
         cdef cmsghdr *control
         cdef in_pktinfo *info
@@ -435,7 +281,7 @@ cdef class DhcpPort:
             if error == EAGAIN and has_room_soon(self.fd, &self.waits_from):
                 continue
             self.counted.unsent += 1
-            self.board.refused(self.told_at[done], error)
+            self.ring.set_send_error(self.kept_at[done], error)
             done += 1
 
 

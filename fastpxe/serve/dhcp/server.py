@@ -1,7 +1,7 @@
 """The proxyDHCP service of one worker: its sockets for 67 and 4011 on every interface.
 
 Packets never pass through Python: the event loop says that a socket is readable, and
-DhcpPort.drain answers what waits. What was decided stands on the board afterwards.
+DhcpPort.drain answers what waits. What was decided stands on the ring afterwards.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from fastpxe.dhcp.constants import PXE_PORT
 from fastpxe.events import Delayed
 from fastpxe.net.interfaces import Interface
 from fastpxe.net.sockets import IP_PKTINFO
-from fastpxe.serve.dhcp._port import Board, DhcpPort
+from fastpxe.serve.dhcp._port import DhcpPort
+from fastpxe.serve.ipc._event_ring import EventRing
 
 HELD_MAX = 20_000  # replies that wait for their time
 
@@ -31,7 +32,7 @@ class DhcpSocket(NamedTuple):
 class DhcpServer:
     """Answers PXE clients on the sockets given, which stay the caller's to close.
 
-    Socket number i of the list is port i of the board. `held` is how many replies wait for their
+    Socket number i of the list is port i of the ring. `held` is how many replies wait for their
     time.
     """
 
@@ -40,7 +41,7 @@ class DhcpServer:
         loop: asyncio.AbstractEventLoop,
         sockets: list[DhcpSocket],
         answers: Answers,
-        board: Board,
+        ring: EventRing,
     ) -> None:
         self.held = 0
         self._loop = loop
@@ -51,7 +52,7 @@ class DhcpServer:
             # Overload: a client on 4011 has had our OFFER and is in the middle of its boot, so it
             # goes before those that may ask again, and may not be PXE clients at all.
             first = in_boot.get(one.interface.name)
-            port = _port(one, answers, board, index, first=(first,) if first else ())
+            port = _port(one, answers, ring, index, first=(first,) if first else ())
             if one.port == PXE_PORT:
                 in_boot[one.interface.name] = port
             self._sockets[port] = one.sock
@@ -90,7 +91,7 @@ class DhcpServer:
 
 
 def _port(
-    one: DhcpSocket, answers: Answers, board: Board, index: int, *, first: tuple[DhcpPort, ...]
+    one: DhcpSocket, answers: Answers, ring: EventRing, index: int, *, first: tuple[DhcpPort, ...]
 ) -> DhcpPort:
     network = one.interface.networks[0]
     return DhcpPort(
@@ -100,7 +101,7 @@ def _port(
         int(network.netmask),
         one.port,
         answers.responder(one.interface.name),
-        board,
+        ring,
         index,
         first=first,
     )

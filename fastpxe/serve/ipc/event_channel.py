@@ -1,4 +1,4 @@
-"""From a worker to its parent: decisions on a board, events and labels through a pipe.
+"""From a worker to its parent: decisions on a ring, events through a pipe.
 
 A worker never waits for its parent: what doesn't fit is counted as lost.
 """
@@ -14,15 +14,15 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from fastpxe.backend import Names
+from fastpxe.backend import Answers
 from fastpxe.dhcp.identity import format_mac
 from fastpxe.events import (
     Answered,
     Decision,
     Event,
+    Fault,
     HttpServed,
     Ignored,
-    Labelled,
     Notice,
     Progress,
     Sender,
@@ -31,14 +31,14 @@ from fastpxe.events import (
     Unsent,
 )
 from fastpxe.net.sockets import enlarge
-from fastpxe.serve.dhcp._port import Board
+from fastpxe.serve.ipc._event_ring import EventRing
 
 LOST_EVERY_S = 1
 
 _PIPE_BUFFER = 16 << 20  # some 40,000 events, which wait while a storm is on
 _LARGEST = 1 << 16
 
-Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice
+Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice | Fault
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 
@@ -50,7 +50,6 @@ def _decode_hook(kind: type, value: object) -> object:
 
 
 _decoder = msgspec.msgpack.Decoder(Sent, dec_hook=_decode_hook)
-_label_decoder = msgspec.msgpack.Decoder(Labelled)
 _COUNT = struct.Struct("=Q")
 _COUNTS = struct.Struct("=QQQ")
 
@@ -58,8 +57,7 @@ _COUNTS = struct.Struct("=QQQ")
 class EventPipe:
     """A pair of sockets: the worker sends events, the parent receives them.
 
-    Labels are kept beside, for whoever receives next to know them too. `lost` counts the events
-    that found no room, and is the same in every process.
+    `lost` counts the events that found no room, and is the same in every process.
     """
 
     def __init__(self) -> None:
@@ -71,8 +69,6 @@ class EventPipe:
             stack.callback(self._reader.close)
             enlarge(self._writer, _PIPE_BUFFER)
             self._counts = mmap.mmap(-1, _COUNTS.size)
-            self._labels = os.memfd_create("labels")
-            stack.callback(os.close, self._labels)
             self._stack = stack.pop_all()
 
     @property
@@ -92,31 +88,11 @@ class EventPipe:
         return int(count)
 
     def send(self, event: Event) -> None:
-        """Tell the parent, unless it is too far behind; DHCP's events go over the board."""
+        """Tell the parent, unless it is too far behind; DHCP's events go over the ring."""
         try:
             self._writer.send(_encoder.encode(event))
         except OSError:
             _COUNT.pack_into(self._counts, 0, self.lost + 1)
-
-    def label(self, label: Labelled) -> None:
-        """Say what a number means, before the first decision that has it."""
-        content, end = _encoder.encode(label), self._end_of_labels()
-        os.pwrite(self._labels, _COUNT.pack(len(content)) + content, end)
-        # Whole before the end says so: this process may be killed in between.
-        os.pwrite(self._labels, _COUNT.pack(end + _COUNT.size + len(content)), 0)
-
-    def labels(self, start: int = 0) -> tuple[list[Labelled], int]:
-        """What was said of numbers from `start` on, 0 for all of it; and where to go on."""
-        found, at, end = [], start or _COUNT.size, self._end_of_labels()
-        while at < end:
-            (size,) = _COUNT.unpack(os.pread(self._labels, _COUNT.size, at))
-            found.append(_label_decoder.decode(os.pread(self._labels, size, at + _COUNT.size)))
-            at += _COUNT.size + size
-        return found, at
-
-    def _end_of_labels(self) -> int:
-        head = os.pread(self._labels, _COUNT.size, 0)
-        return _COUNT.unpack(head)[0] if head else _COUNT.size
 
     def receive(self) -> Sent | None:
         """The next event, or None when none waits."""
@@ -132,36 +108,37 @@ class EventPipe:
 
 
 class Teller:
-    """Reads what one worker tells, and calls `saw` with an Event for each thing."""
+    """Reads what one worker tells, and calls `saw` with an Event for each thing.
+
+    wants_details: whether further lines for the log would be written now.
+    """
 
     def __init__(
         self,
-        board: Board,
+        ring: EventRing,
         pipe: EventPipe,
         interfaces: dict[int, str],
-        names: Names,
+        answers: Answers,
         saw: Callable[[Event], None],
+        *,
+        wants_details: Callable[[], bool],
     ) -> None:
-        self._board = board
+        self._ring = ring
         self._pipe = pipe
         self._interfaces = interfaces
-        self._names = names
+        self._answers = answers
         self._saw = saw
-        self._labels_end = 0
+        self._wants_details = wants_details
         self._lost_told_at = 0.0
 
     @property
     def pushed(self) -> int:
         """Decisions of the worker so far, told or not, or lost."""
-        return self._board.pushed + self._board.lost
+        return self._ring.pushed + self._ring.lost
 
     def tell(self, most: int) -> int:
         """Tell up to `most` decisions, and as many events; how many there were."""
-        decisions = self._board.take(most)
-        # Labels come before the decisions that refer to them.
-        labels, self._labels_end = self._pipe.labels(self._labels_end)
-        for label in labels:
-            self._names.learn(label)
+        decisions = self._ring.take(most)
         told = 0
         while told < most and (event := self._pipe.receive()) is not None:
             told += 1
@@ -176,7 +153,7 @@ class Teller:
         now = time.monotonic()
         if now <= self._lost_told_at + LOST_EVERY_S:
             return
-        lost = ((self._board.lost, "answers"), (self._pipe.lost, "events of files"))
+        lost = ((self._ring.lost, "answers"), (self._pipe.lost, "events of files"))
         for place, (total, what) in enumerate(lost, start=1):
             count = total - self._pipe.told_lost(place)
             if count:
@@ -195,27 +172,27 @@ class Teller:
             ipxe=decision.ipxe,
             uuid=decision.identity,
         )
-        details = tuple(self._names.details(decision))
+        told = self._answers.describe(decision, interface, wants_details=self._wants_details())
         at = decision.at_ns / 1e9
         if decision.reason:
             return Ignored(
                 interface=interface,
                 at=at,
                 sender=sender,
-                details=details,
-                reason=self._names.reason_of(decision),
+                details=told.details,
+                reason=told.reason,
                 requested=IPv4Address(decision.requested) if decision.requested else None,
             )
         answered = Answered(
             interface=interface,
             at=at,
             sender=sender,
-            details=details,
-            rule=self._names.rule_of(decision),
-            file=self._names.file_of(decision),
+            details=told.details,
+            rule=told.rule,
+            file=told.file,
             server=IPv4Address(decision.siaddr),
             to=(IPv4Address(decision.to), decision.to_port),
-            next_step=self._names.next_step(decision),
+            next_step=told.next_step,
         )
         if decision.error:
             return Unsent(**msgspec.structs.asdict(answered), why=os.strerror(decision.error))

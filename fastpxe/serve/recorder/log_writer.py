@@ -27,6 +27,10 @@ class Lines:
         self._written = 0
         self._left_out: Counter[str] = Counter()
 
+    def has_room(self) -> bool:
+        """Whether a line that is no warning would be written now."""
+        return self._written < self._per_s and log.isEnabledFor(logging.INFO)
+
     def tell(self, level: int, text: str, event: Event) -> None:
         """Write a line, unless there were too many."""
         if not log.isEnabledFor(level):

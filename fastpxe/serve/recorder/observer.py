@@ -11,6 +11,7 @@ from fastpxe.events import (
     Answered,
     DhcpEvent,
     Event,
+    Fault,
     HttpServed,
     Notice,
     Progress,
@@ -152,6 +153,8 @@ class Observer:
         self._lines.tell(level, text, event)
         for detail in event.details if isinstance(event, DhcpEvent) else ():
             self._lines.tell(logging.INFO, detail, event)
+        for line in event.traceback if isinstance(event, Fault) else ():
+            self._lines.tell(logging.ERROR, line, event)
 
     def _mac_of(self, event: Download) -> str:
         """The hardware address of a client of files: its neighbour entry, else what DHCP told.

@@ -1,5 +1,6 @@
 """The cache against the engine: random configurations and requests, other machines' names."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface
 from random import Random
 
@@ -7,12 +8,13 @@ import pytest
 from dnsmasq_live import INTERFACES, Datagram
 from dnsmasq_random import RandomConfig, request
 
-from fastpxe._codec import REASONS
+from fastpxe._codec import REASONS, Reason
 from fastpxe.dhcp.constants import PXE_PORT
 from fastpxe.dnsmasq.engine._answer_cache import AnswerCache
-from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers, Remembered
+from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
+from fastpxe.dnsmasq.engine.cached_reply import CachedReply
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
-from fastpxe.dnsmasq.engine.log_labels import DnsmasqNames
+from fastpxe.dnsmasq.engine.log_labels import rule_of
 from fastpxe.dnsmasq.engine.log_lines import lines
 from fastpxe.dnsmasq.engine.message import read
 from fastpxe.dnsmasq.syntax.disk import Disk
@@ -78,27 +80,27 @@ def test_the_cache_says_what_the_engine_says(seed: int) -> None:
             )  # fmt: skip
 
 
-def check_log(
-    answers: DnsmasqAnswers, names: DnsmasqNames, engine: Engine, asked: Datagram
-) -> None:
+def check_log(answers: DnsmasqAnswers, engine: Engine, asked: Datagram) -> None:
     """The lines of an answer; those of silence are of the same make."""
-    reason, _, to, to_port, rule, _ = answers.responder("dqs0").decide(
+    reason, _, to, to_port, _, _ = answers.responder("dqs0").decide(
         asked.data, port=asked.to_port, source=int(asked.source), source_port=asked.source_port
     )
     if reason:
         return
-    message = read(asked.data)
-    told = Decision(
-        reason=0, message_type=1, ipxe=False, arch=0, rule=rule, reply=0, to=to, to_port=to_port,
-        siaddr=0, xid=message.xid, interface=1, port=asked.to_port, htype=message.htype,
-        chaddr=message.hardware, identity=message.uuid or b"", at_ns=0,
-        ciaddr=int.from_bytes(asked.data[12:16]), relay=(message.relay or b"")[:15],
+    decision = Decision(
+        reason=0, message_type=1, ipxe=False, arch=0, rule=0, reply=0, to=to, to_port=to_port,
+        siaddr=0, xid=0, interface=1, port=asked.to_port, htype=1, chaddr=b"", identity=b"",
+        at_ns=0, request=asked.data, source=int(asked.source), source_port=asked.source_port,
     )  # fmt: skip
     arrival = Arrival(
         interface="dqs0", port=asked.to_port, source=asked.source, source_port=asked.source_port
     )
+    message = read(asked.data)
     decided = engine.decide(engine.signature(message, arrival))
-    assert list(names.details(told)) == list(lines(answers.config, message, decided))
+    described = answers.describe(decision, "dqs0", wants_details=True)
+    assert described.details == tuple(lines(answers.config, message, decided))
+    assert described.rule == rule_of(decided)
+    assert answers.describe(decision, "dqs0", wants_details=False).details == ()
 
 
 TWO_MASKS = (
@@ -177,13 +179,11 @@ def test_a_warm_cache_says_of_related_requests_what_the_engine_says(seed: int) -
     parsed = read_config(["dnsmasq.conf"], arguments=["--no-hosts"], disk=disk)
     answers = DnsmasqAnswers(parsed, TWO_MASKS, seed=1)
     engine = Engine(parsed, TWO_MASKS)
-    names = answers.names()
-    answers.announce_to(names.learn)
     kinds = [Kind(random) for _ in range(4)]
     for _ in range(400):
         asked = random.choice(kinds).request()
         check(answers, engine, "dqs0", asked)
-        check_log(answers, names, engine, asked)
+        check_log(answers, engine, asked)
 
 
 def plain(options: bytes, fields: bytes = b"") -> Datagram:
@@ -228,22 +228,35 @@ def test_a_ciaddr_is_judged_by_the_netmask_of_the_range_s_own_interface_address(
         check(answers, engine, "dqs0", Datagram(source, 4011, own, PXE_PORT, client.request(own)))
 
 
-def broken(*_: object) -> Remembered:
+def broken(*_: object) -> CachedReply:
     raise ValueError("a fault of ours")
 
 
 def cache(**changes: object) -> AnswerCache:
     rules: dict[str, object] = {
         "blanked": (), "macs": (), "identities": (), "known_macs": (), "networks": (),
-        "keeps_mac": False, "keeps_ciaddr": False, "seed": 1,
+        "keeps_mac": False, "keeps_ciaddr": False, "seed": 1, "on_error": lambda _: None,
+        "ask": broken,
     }  # fmt: skip
-    return AnswerCache(broken, **(rules | changes))  # type: ignore[arg-type] - of many types
+    return AnswerCache(**(rules | changes))  # type: ignore[arg-type] - of many types
 
 
-def test_a_fault_of_the_engine_is_counted_and_nothing_is_answered() -> None:
-    made = cache()
-    reason, reply, *_ = made.decide(bytes(300))
-    assert (reason != 0, reply, made.faults) == (True, b"", 1)
+@pytest.mark.parametrize("ask", [broken, lambda *_: None, lambda *_: CachedReply(reason=999)])
+def test_an_error_of_the_engine_has_its_own_reason_and_is_reported(
+    ask: Callable[..., CachedReply],
+) -> None:
+    """Whether it comes from the engine, or from what the engine returned."""
+    errors: list[Exception] = []
+    made = cache(ask=ask, on_error=errors.append)
+    for _ in range(2):
+        reason, reply, *_ = made.decide(bytes(300))
+        assert (Reason(reason), reply) == (Reason.ENGINE_ERROR, b"")
+    assert len(errors) == 2
+
+
+def test_an_error_that_cannot_be_reported_ends_there() -> None:
+    made = cache(on_error=broken)
+    assert made.decide(bytes(300)).reason == Reason.ENGINE_ERROR
 
 
 def test_a_cache_is_made_once() -> None:

@@ -7,13 +7,14 @@ import pytest
 from dnsmasq_golden import DISK, Exchange, config, interfaces, recorded
 
 from fastpxe._codec import REASONS
+from fastpxe.backend import Description
 from fastpxe.dhcp.constants import PXE_PORT, Option
 from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.engine.log_lines import lines
 from fastpxe.dnsmasq.engine.message import read
 from fastpxe.dnsmasq.syntax.reader import read_config
-from fastpxe.events import Decision, Labelled
+from fastpxe.events import Decision
 from fastpxe.firmware.requests import Client
 
 SEED = 1
@@ -174,31 +175,27 @@ def test_more_answers_than_there_is_room_for_are_forgotten_together() -> None:
     assert 0 < len(answers.responder("dqs0")) < 4097  # type: ignore[arg-type] - see above
 
 
-def decision(answers: DnsmasqAnswers, datagram: bytes) -> Decision:
-    """As the ring tells it, with this client's names."""
-    message = read(datagram)
+def described(answers: DnsmasqAnswers, datagram: bytes) -> Description:
+    """What the process that logs says of a decision on a request, which is all that it has."""
     reason, _, to, to_port, rule, reply = answers.responder("dqs0").decide(datagram)
-    return Decision(
+    told = Decision(
         reason=reason, message_type=1, ipxe=False, arch=0, rule=rule, reply=reply, to=to,
-        to_port=to_port, siaddr=0, xid=int.from_bytes(datagram[4:8]), interface=1, port=67,
-        htype=1, chaddr=datagram[28:34], identity=message.uuid or b"", at_ns=0,
-        ciaddr=int.from_bytes(datagram[12:16]), relay=(message.relay or b"")[:15],
+        to_port=to_port, siaddr=0, xid=0, interface=1, port=67, htype=1, chaddr=b"", identity=b"",
+        at_ns=0, request=datagram, source_port=68,
     )  # fmt: skip
+    return DnsmasqAnswers(answers.config, interfaces(), seed=2).describe(
+        told, "dqs0", wants_details=True
+    )
 
 
 def test_the_log_names_the_line_and_has_dnsmasq_s_lines_for_each_client() -> None:
-    answers = fog()
-    names = answers.names()
-    answers.announce_to(names.learn)
-    decision(answers, DISCOVER.datagram)
     other = renamed(DISCOVER.datagram, 7)
-    told = decision(answers, other)
-    assert names.rule_of(told) == "fog.conf:4"
-    assert names.file_of(told) == "b"
-    lines = list(names.details(told))
-    assert f"{told.xid} PXE(dqs0) {told.chaddr.hex(':')} proxy" in lines
-    assert any(told.identity.hex(":") in line for line in lines)
-    assert not any("\0" in line for line in lines)
+    message = read(other)
+    told = described(fog(), other)
+    assert (told.rule, told.file) == ("fog.conf:4", "b")
+    assert f"{message.xid} PXE(dqs0) {message.hardware.hex(':')} proxy" in told.details
+    assert message.uuid is not None
+    assert any(message.uuid.hex(":") in line for line in told.details)
 
 
 def fresh_lines(answers: DnsmasqAnswers, datagram: bytes) -> list[str]:
@@ -237,68 +234,32 @@ MACS = [bytes([2, 0, 0, 0, 0, number]) for number in (0x11, 0x22, 0x33)]
 @pytest.mark.parametrize("line", ["", STATIC_UUID])
 def test_each_client_has_its_own_names_in_the_log(clients: list[Client], line: str) -> None:
     answers = fog(line)
-    names = answers.names()
-    answers.announce_to(names.learn)
     for number, client in enumerate([*clients, *clients]):
         asked = client.discover()
         asked = asked[:4] + number.to_bytes(4) + asked[8:]
-        assert list(names.details(decision(answers, asked))) == fresh_lines(answers, asked)
+        assert list(described(answers, asked).details) == fresh_lines(answers, asked)
 
 
 def test_each_client_s_address_is_in_the_line_of_what_it_chose() -> None:
     answers = fog("pxe-service=x86PC,A,a\n")
-    names = answers.names()
-    answers.announce_to(names.learn)
     for address in "10.88.0.50", "10.88.0.51":
         client = Client(arch=0, ciaddr=IPv4Address(address)).choosing(0x8000)
-        told = decision(answers, client.request(IPv4Address("10.88.0.1")))
-        said = [line for line in names.details(told) if "PXE(" in line]
-        assert said == [f"{told.xid} PXE(dqs0) {address} 52:54:00:12:34:56 a.0"]
+        asked = client.request(IPv4Address("10.88.0.1"))
+        said = [line for line in described(answers, asked).details if "PXE(" in line]
+        assert said == [f"{read(asked).xid} PXE(dqs0) {address} 52:54:00:12:34:56 a.0"]
 
 
-def test_labels_are_as_many_as_kinds_of_clients_and_what_is_only_counted_has_none() -> None:
-    answers, said = fog(), list[Labelled]()
-    answers.announce_to(said.append)
+def test_what_is_only_counted_has_no_lines() -> None:
+    asked = Client(arch=0, vendor_class="MSFT 5.0").discover()
+    assert described(fog(), asked).details == ()
+
+
+def test_a_label_is_kept_once_however_many_machines_have_it() -> None:
+    answers = fog()
     for number in range(50):
-        decision(answers, behind_a_relay(number))
-    for number in range(50):
-        vendor_class = f"MSFT {number}"
-        decision(answers, Client(arch=0, vendor_class=vendor_class).discover())
-    assert len(said) == 2
-
-
-def test_more_kinds_than_there_are_labels_are_told_by_rule_and_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("fastpxe.dnsmasq.engine.log_labels.LABELS_MAX", 3)
-    answers, said = fog("pxe-service=x86PC,A,a\n"), list[Labelled]()
-    names = answers.names()
-    answers.announce_to(said.append)
-    classes = [Client(arch=0, vendor_class=f"PXEClient {number}") for number in range(20)]
-    told = [decision(answers, client.discover()) for client in classes]
-    again = [decision(answers, client.discover()) for client in classes]
-    for label in said:
-        names.learn(label)
-    assert {(names.rule_of(one), names.file_of(one)) for one in told} == {("fog.conf:4", "b")}
-    assert [bool(list(names.details(one))) for one in told] == [True] * 3 + [False] * 17
-    assert [one.rule for one in again] == [one.rule for one in told]
-    assert len(said) == 4
-
-
-def test_files_that_clients_think_of_leave_their_rule_a_name(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("fastpxe.dnsmasq.engine.log_labels.LABELS_MAX", 3)
-    answers = fog("pxe-service=x86PC,A,a\n")
-    names = answers.names()
-    answers.announce_to(names.learn)
-    told = []
-    for layer in range(20):
-        item = b"\x47\4\x80\0" + layer.to_bytes(2)
-        client = Client(arch=0, ciaddr=IPv4Address("10.88.0.50"), extra={43: item})
-        told.append(decision(answers, client.request(IPv4Address("10.88.0.1"))))
-    assert {names.rule_of(one) for one in told} == {"fog.conf:6"}
-    assert [names.file_of(one) for one in told] == [*(f"a.{n}" for n in range(6)), *[""] * 14]
+        answers.responder("dqs0").decide(behind_a_relay(number))
+        answers.responder("dqs0").decide(Client(vendor_class=f"MSFT {number}").discover())
+    assert len(answers.labels) == 3
 
 
 @pytest.mark.parametrize(
@@ -312,47 +273,36 @@ def test_files_that_clients_think_of_leave_their_rule_a_name(
     ],
 )
 def test_the_log_knows_what_firmware_does_next(lines: str, arch: int, step: str) -> None:
-    answers = fog(lines)
-    names = answers.names()
-    answers.announce_to(names.learn)
-    assert names.next_step(decision(answers, Client(arch=arch).discover())) == step
+    assert described(fog(lines), Client(arch=arch).discover()).next_step == step
 
 
-def test_that_a_client_takes_an_address_is_told_and_which_differs() -> None:
-    """It is no answer to anybody; yet what became of a boot can't be told without."""
+def test_files_that_clients_think_of_leave_their_rule_a_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fastpxe.dnsmasq.engine.log_labels.FILES_MAX", 7)
+    answers = fog("pxe-service=x86PC,A,a\n")
+    for layer in range(20):
+        item = b"\x47\4\x80\0" + layer.to_bytes(2)
+        client = Client(arch=0, ciaddr=IPv4Address("10.88.0.50"), extra={43: item})
+        answers.responder("dqs0").decide(client.request(IPv4Address("10.88.0.1")))
+    labels = [answers.labels[number] for number in range(1, len(answers.labels))]
+    assert {label.rule for label in labels} == {"fog.conf:6"}
+    assert [label.file for label in labels] == [*(f"a.{n}" for n in range(6)), ""]
+
+
+def test_a_request_for_an_address_is_for_another_server_and_decided_once() -> None:
+    """It gets no answer; yet the journal needs it to know what became of a boot."""
     answers = fog()
-    names = answers.names()
-    answers.announce_to(names.learn)
     for number in range(3):
         own = IPv4Address(f"10.88.0.{100 + number}")
         extra = {50: own.packed, 54: bytes([10, 88, 0, 9])}
         client = Client(mac=bytes([2, 0, 0, 0, 0, number]), ciaddr=IPv4Address(0), extra=extra)
-        told = decision(answers, client.request(IPv4Address(0)))
-        assert REASONS[told.reason] == names.reason_of(told) == "for_other_server"
-    assert answers.responder("dqs0").hits == 2  # type: ignore[attr-defined] - see above
+        asked = client.request(IPv4Address(0))
+        assert described(answers, asked).reason == "for_other_server"
+        verdict = answers.responder("dqs0").decide(asked)
+        assert REASONS[verdict.reason] == "for_other_server"
+    assert answers.responder("dqs0").hits == 5  # type: ignore[attr-defined] - see above
 
 
-def test_a_worker_in_the_place_of_another_goes_on_with_its_numbers() -> None:
-    said: list[Labelled] = []
-    before, after = fog(), fog()
-    before.announce_to(said.append)
-    first = decision(before, DISCOVER.datagram)
-    after.announce_to(said.append, tuple(said))
-    assert decision(after, DISCOVER.datagram).rule == first.rule
-    assert len(said) == 1
-
-
-def test_silence_has_dnsmasq_s_reason() -> None:
-    answers = fog("dhcp-ignore=tag:dqs0\n")
-    names = answers.names()
-    answers.announce_to(names.learn)
-    told = decision(answers, DISCOVER.datagram)
-    assert REASONS[told.reason] == "denied"
-    assert names.reason_of(told) == "ignored"
-
-
-def test_a_decision_of_unknown_number_is_told_by_its_reason_alone() -> None:
-    told = decision(fog("dhcp-ignore=tag:dqs0\n"), DISCOVER.datagram)
-    names = fog().names()
-    assert names.reason_of(told) == "denied"
-    assert (names.rule_of(told), names.file_of(told), list(names.details(told))) == ("", "", [])
+def test_silence_has_the_reason_that_both_configurations_share() -> None:
+    assert described(fog("dhcp-ignore=tag:dqs0\n"), DISCOVER.datagram).reason == "denied"

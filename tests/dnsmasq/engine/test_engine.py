@@ -49,7 +49,7 @@ def asked_4011(source: str = SOURCE, ciaddr: str = SOURCE) -> Answer:
         (discover(options={60: None}), 67, "not-pxe"),
         (discover(options={93: None}), 67, "no-arch"),
         (discover(options={93: b"\0"}), 67, "no-arch"),
-        (request_4011(), 67, "for_other_server"),
+        (request_4011(), 67, "for-other-server"),
         (request_4011(options={53: b"\x08"}), 67, "message-type"),
         (request_4011(options={53: b"\x08"}), 4011, "message-type"),
         (discover(), 68, "port"),

@@ -18,7 +18,7 @@ from fastpxe.dnsmasq.engine.decision import Reply, To
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine, Silence
 from fastpxe.dnsmasq.engine.log_lines import lines
 from fastpxe.dnsmasq.engine.message import read
-from fastpxe.dnsmasq.engine.render import segments, template
+from fastpxe.dnsmasq.engine.render import OPTIONS_AT, lay_out, segments
 from fastpxe.dnsmasq.engine.tags import names
 from fastpxe.dnsmasq.syntax.disk import Disk
 from fastpxe.dnsmasq.syntax.reader import read_config
@@ -124,8 +124,8 @@ def is_broken(reply: Reply) -> bool:
     spread = list(segments(reply.sub_options))
     if spread and sum(len(value) + 2 for _, value in spread[-1]) == 255:
         return True
-    layout = template(reply)
-    end_at = len(layout.base.rstrip(b"\0")) - 1
+    layout = lay_out(reply)
+    end_at = OPTIONS_AT + len(layout.template.options.rstrip(b"\0")) - 1
     return layout.warnings != () and reply.limit - end_at <= 3
 
 

@@ -11,7 +11,15 @@ from packets import GUID, discover, message, request_4011, tlv
 from fastpxe.dhcp.constants import MessageType
 from fastpxe.dnsmasq.engine.decision import Reply, To
 from fastpxe.dnsmasq.engine.message import read
-from fastpxe.dnsmasq.engine.render import fill, segments, template
+from fastpxe.dnsmasq.engine.render import (
+    FILE_SIZE,
+    OPTIONS_AT,
+    SNAME_SIZE,
+    Layout,
+    fill,
+    lay_out,
+    segments,
+)
 
 OWN = IPv4Address("10.77.0.2")
 
@@ -28,6 +36,10 @@ def reply(**changes: object) -> Reply:
         "to": To.BROADCAST,
     }
     return Reply(**(fields | changes))  # type: ignore[arg-type]
+
+
+def size_of(layout: Layout) -> int:
+    return OPTIONS_AT + len(layout.template.options)
 
 
 def test_options_stand_in_dnsmasqs_order() -> None:
@@ -68,28 +80,31 @@ def test_a_file_is_cut_so_that_a_nul_ends_it() -> None:
 
 
 def test_a_full_main_area_overflows_into_file_and_then_sname() -> None:
-    layout = template(reply(sub_options=((1, bytes(250)), (2, bytes(100)), (3, bytes(150)))))
+    layout = lay_out(reply(sub_options=((1, bytes(250)), (2, bytes(100)), (3, bytes(150)))))
     assert layout.warnings == ("cannot send DHCP/BOOTP option 43: no space left in packet",)
-    main = dict(options(layout.base[240:]))
+    main = dict(options(layout.template.options))
     assert main[52] == b"\3"
-    layout = template(reply(sub_options=((1, bytes(250)), (2, bytes(100)))))
-    assert dict(options(layout.base[240:]))[52] == b"\1"
-    assert options(layout.base[108:236]) == [(43, tlv(2, bytes(100)) + b"\xff")]
-    layout = template(reply(file=b"f", sub_options=((1, bytes(250)), (2, bytes(50)))))
-    assert dict(options(layout.base[240:]))[52] == b"\2"
-    assert options(layout.base[44:108]) == [(43, tlv(2, bytes(50)) + b"\xff")]
+    layout = lay_out(reply(sub_options=((1, bytes(250)), (2, bytes(100)))))
+    assert dict(options(layout.template.options))[52] == b"\1"
+    assert options(layout.template.file) == [(43, tlv(2, bytes(100)) + b"\xff")]
+    layout = lay_out(reply(file=b"f", sub_options=((1, bytes(250)), (2, bytes(50)))))
+    assert dict(options(layout.template.options))[52] == b"\2"
+    assert options(layout.template.sname) == [(43, tlv(2, bytes(50)) + b"\xff")]
 
 
 def test_nothing_overflows_where_both_fields_are_taken() -> None:
     crowded = ((1, bytes(250)), (2, bytes(50)))
-    layout = template(reply(file=b"f", sname=b"s", sub_options=crowded))
-    assert 52 not in dict(options(layout.base[240:]))
+    layout = lay_out(reply(file=b"f", sname=b"s", sub_options=crowded))
+    assert 52 not in dict(options(layout.template.options))
     assert len(layout.warnings) == 1
 
 
 def test_a_larger_limit_leaves_room() -> None:
-    layout = template(reply(limit=1472, sub_options=((1, bytes(250)), (2, bytes(250)))))
-    assert [len(value) for code, value in options(layout.base[240:]) if code == 43] == [252, 253]
+    layout = lay_out(reply(limit=1472, sub_options=((1, bytes(250)), (2, bytes(250)))))
+    assert [len(value) for code, value in options(layout.template.options) if code == 43] == [
+        252,
+        253,
+    ]
 
 
 def test_sub_options_are_never_cut_in_two() -> None:
@@ -98,12 +113,12 @@ def test_sub_options_are_never_cut_in_two() -> None:
 
 
 def test_255_bytes_of_sub_options_do_without_their_end() -> None:
-    layout = template(reply(sub_options=((1, bytes(253)),)))
-    assert options(layout.base[240:])[-1] == (43, tlv(1, bytes(253)))
+    layout = lay_out(reply(sub_options=((1, bytes(253)),)))
+    assert options(layout.template.options)[-1] == (43, tlv(1, bytes(253)))
 
 
 def test_a_prompt_that_is_too_long_is_cut() -> None:
-    ((_, vendor),) = options(template(reply(sub_options=((10, b"p" * 300),))).base[240:])[3:]
+    ((_, vendor),) = options(lay_out(reply(sub_options=((10, b"p" * 300),))).template.options)[3:]
     assert vendor == tlv(10, b"p" * 253)
 
 
@@ -117,11 +132,11 @@ def test_option_82_has_room_kept_for_it() -> None:
 
 @pytest.mark.parametrize(("size", "overload"), [(248, b"\1"), (249, None), (250, None)])
 def test_option_52_is_not_written_beyond_the_limit(size: int, overload: bytes | None) -> None:
-    layout = template(
+    layout = lay_out(
         reply(has_uuid=True, sub_options=((1, bytes(9)), (2, bytes(size)), (3, bytes(9))))
     )
-    assert len(layout.base) <= 548
-    assert dict(options(layout.base[240:])).get(52) == overload
+    assert size_of(layout) <= 548
+    assert dict(options(layout.template.options)).get(52) == overload
 
 
 def test_a_limit_below_548_counts_for_nothing() -> None:
@@ -129,11 +144,10 @@ def test_a_limit_below_548_counts_for_nothing() -> None:
 
 
 def test_a_template_serves_all_requests_of_its_kind() -> None:
-    sent = reply(has_uuid=True, relay_size=6)
-    layout = template(sent)
+    layout = lay_out(reply(has_uuid=True, relay_size=6))
     for number in range(3):
         relay, uuid = tlv(1, bytes([number] * 4)), bytes([number] * 17)
-        data = fill(layout, sent, read(discover(options={82: relay, 97: uuid}, xid=number)))
+        data = fill(layout.template, read(discover(options={82: relay, 97: uuid}, xid=number)))
         found = dict(options(data[240:]))
         assert (data[4:8], found[82], found[97]) == (number.to_bytes(4), relay, uuid)
 
@@ -148,8 +162,11 @@ def test_any_reply_keeps_its_limit_and_can_be_read(
     sub_options: list[tuple[int, bytes]], file: bytes, limit: int, relay_size: int
 ) -> None:
     sent = reply(sub_options=tuple(sub_options), file=file, limit=limit, relay_size=relay_size)
-    base = template(sent).base
-    assert 300 <= len(base) <= limit
-    assert [code for code, _ in options(base[240:])[:3]] == [53, 54, 60]
-    spread = [value for code, value in options(base[240:]) if code == 43]
+    layout = lay_out(sent)
+    assert 300 <= size_of(layout) <= limit
+    assert len(layout.template.file) <= FILE_SIZE
+    assert len(layout.template.sname) <= SNAME_SIZE
+    found = options(layout.template.options)
+    assert [code for code, _ in found[:3]] == [53, 54, 60]
+    spread = [value for code, value in found if code == 43]
     assert all(options(value) or not value for value in spread)

@@ -1,6 +1,5 @@
 """The batch path over real sockets on loopback: nothing lost, nothing answered twice."""
 
-import os
 import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -10,13 +9,14 @@ from packets import OUR_ADDRESS, discover
 
 from fastpxe._codec import REASONS
 from fastpxe.dnsmasq.engine._answer_cache import AnswerCache
-from fastpxe.dnsmasq.engine.backend import Remembered
+from fastpxe.dnsmasq.engine.cached_reply import CachedReply
 from fastpxe.firmware.requests import Client
 from fastpxe.net.interfaces import all_interfaces, select_interfaces
 from fastpxe.net.sockets import open_port
 from fastpxe.policy import compiler, config
 from fastpxe.policy._respond import Policy
-from fastpxe.serve.dhcp._port import Board, DhcpPort
+from fastpxe.serve.dhcp._port import DhcpPort
+from fastpxe.serve.ipc._event_ring import EventRing
 
 LOCALHOST = 0x7F000001
 TEXT = '[[boot]]\narch = "uefi-x64"\nfile = "x64.efi"\n'
@@ -39,10 +39,10 @@ class Wire:
         self.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.client.bind(("127.0.0.2", 0))
         self.number = number
-        self.board = Board(1, 256)
+        self.ring = EventRing(1)
         # Loopback sources are never answered: replies are for tests/serve/dhcp/test_server.py.
         self.port = DhcpPort(
-            self.server.fileno(), loopback.index, LOCALHOST, 0xFF000000, 4011, native(), self.board
+            self.server.fileno(), loopback.index, LOCALHOST, 0xFF000000, 4011, native(), self.ring
         )
 
     def send(self, *datagrams: bytes) -> None:
@@ -101,8 +101,9 @@ def asked_once() -> AnswerCache:
     """A cache in front of something that tells of every datagram, and answers none."""
     reason = REASONS.index("no_rule")
     return AnswerCache(
-        lambda *_: Remembered(reason), blanked=[50, 97], macs=[], identities=[], known_macs=[],
-        networks=[], keeps_mac=False, keeps_ciaddr=False, seed=1,
+        lambda *_: CachedReply(reason=reason), on_error=lambda _: None, blanked=[50, 97],
+        macs=[], identities=[], known_macs=[], networks=[], keeps_mac=False, keeps_ciaddr=False,
+        seed=1,
     )  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def test_a_decision_has_nothing_of_the_datagram_before(
     for each in machine("A"), datagram:
         wire.send(each)
         wire.port.drain()
-    before, told = wire.board.take(9)
+    before, told = wire.ring.take(9)
     assert before.chaddr == b"A" * 6
     assert (told.chaddr, told.identity) == (chaddr, identity)
     assert (told.xid, told.htype) == (before.xid if chaddr else 0, 1 if chaddr else 0)
@@ -144,59 +145,32 @@ def test_a_decision_has_the_address_that_a_machine_takes(wire: Wire) -> None:
         client = Client(ciaddr=IPv4Address(0), extra=extra)
         wire.send(client.request(IPv4Address(0)))
     wire.port.drain()
-    told = [decision.requested for decision in wire.board.take(9)]
+    told = [decision.requested for decision in wire.ring.take(9)]
     assert told == [int(address or 0) for address in addresses]
 
 
-@pytest.mark.parametrize(
-    ("value", "told"), [(b"", b""), (b"\1\2ab", b"\1\2ab"), (bytes(200), bytes(15))]
-)
-def test_a_decision_has_its_ciaddr_and_what_a_log_shows_of_option_82(
-    wire: Wire, value: bytes, told: bytes
-) -> None:
+def test_a_decision_has_its_request_and_how_that_came_in(wire: Wire) -> None:
     wire.port.policy = asked_once()
     address = IPv4Address("10.0.0.5")
-    client = Client(arch=0, ciaddr=address, extra={82: value or None})
-    wire.send(client.request(IPv4Address("10.0.0.1")))
+    request = Client(arch=0, ciaddr=address, extra={82: bytes(200)}).request(address)
+    wire.send(request)
     wire.port.drain()
-    (decision,) = wire.board.take(9)
-    assert (IPv4Address(decision.ciaddr), decision.relay) == (address, told)
+    (decision,) = wire.ring.take(9)
+    assert (IPv4Address(decision.ciaddr), decision.request) == (address, request)
+    came = (IPv4Address(decision.source), decision.source_port, decision.port, decision.address)
+    assert came == (*peer_of(wire), 4011, LOCALHOST)
+
+
+def peer_of(wire: Wire) -> tuple[IPv4Address, int]:
+    host, port = wire.client.getsockname()
+    return IPv4Address(host), port
 
 
 def test_a_port_is_made_once(wire: Wire) -> None:
     with pytest.raises(TypeError):
-        wire.port.__init__(0, 1, 0, 0, 67, native(), wire.board)  # type: ignore[misc] - the point is that a second call is refused
+        wire.port.__init__(0, 1, 0, 0, 67, native(), wire.ring)  # type: ignore[misc] - the point is that a second call is refused
 
 
-def test_a_port_needs_its_place_on_the_board(wire: Wire) -> None:
+def test_a_port_needs_its_place_on_the_ring(wire: Wire) -> None:
     with pytest.raises(IndexError):
-        DhcpPort(wire.server.fileno(), 1, LOCALHOST, 0, 67, native(), wire.board, 1)
-
-
-def test_a_board_is_made_once() -> None:
-    board = Board()
-    with pytest.raises(TypeError):
-        board.__init__()  # type: ignore[misc] - see above
-
-
-def test_an_empty_board_has_nothing_to_take() -> None:
-    assert Board(1, 8).take(10) == []
-
-
-def test_a_board_has_only_the_ports_it_was_made_for() -> None:
-    with pytest.raises(IndexError):
-        Board(2).counts(2)
-    with pytest.raises(IndexError):
-        Board(2).latency(2)
-
-
-def test_a_board_is_shared_with_a_child() -> None:
-    wire = Wire()
-    wire.send(b"short")
-    pid = os.fork()
-    if pid == 0:
-        wire.port.drain()
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert wire.board.counts(0)["short"] == 1
-    wire.close()
+        DhcpPort(wire.server.fileno(), 1, LOCALHOST, 0, 67, native(), wire.ring, 1)

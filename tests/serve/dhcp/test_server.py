@@ -26,8 +26,9 @@ from fastpxe.events import Answered, Event, Ignored
 from fastpxe.net.interfaces import Interface
 from fastpxe.net.sockets import join_group, open_port
 from fastpxe.policy import compiler, config
-from fastpxe.serve.dhcp._port import Board, DhcpPort
+from fastpxe.serve.dhcp._port import DhcpPort
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventPipe, Teller
 
 pytestmark = pytest.mark.netns
@@ -146,18 +147,20 @@ class Wire:
                 if one.port == 4011:
                     join_group(one.sock, one.interface, group)
         answers = compiled(text)
-        self.board = Board(len(self.sockets))
+        self.ring = EventRing(len(self.sockets))
         names = {s.interface.index: s.interface.name for s in self.sockets}
         self.pipes.append(EventPipe())
-        self.teller = Teller(self.board, self.pipes[-1], names, answers, self.told.append)
-        self.running = DhcpServer(self.loop, self.sockets, answers, self.board)
+        self.teller = Teller(
+            self.ring, self.pipes[-1], names, answers, self.told.append, wants_details=lambda: True
+        )
+        self.running = DhcpServer(self.loop, self.sockets, answers, self.ring)
         return self.running
 
     def counts(self) -> Counter[str]:
         """Of all sockets together."""
         total: Counter[str] = Counter()
         for port in range(len(self.sockets)):
-            total.update(self.board.counts(port))
+            total.update(self.ring.counts(port))
         return total
 
     def socket(self, cable: str = "eth0", port: int = 68) -> Client:
@@ -326,7 +329,7 @@ def test_the_address_that_a_machine_takes_is_told(wire: Wire) -> None:
     client.send(request_4011(options={54: OTHER_CLIENT.packed}, ciaddr=IPv4Address(0)))
     client.send(discover(xid=1))
     assert client.hear_up_to(1) == [1]
-    told = [(one.reason, one.requested) for one in wire.board.take(9)]
+    told = [(one.reason, one.requested) for one in wire.ring.take(9)]
     takes_one = REASONS.index("for_other_server")
     assert told == [(takes_one, int(CLIENT)), (takes_one, 0), (0, 0)]
 
@@ -341,7 +344,7 @@ def test_a_delayed_reply_keeps_nobody_waiting(wire: Wire) -> None:
 def test_a_reply_is_held_back_for_a_part_of_a_second(wire: Wire) -> None:
     wire.serve()
     wire.stop()
-    port = port_of(wire, '[[boot]]\nfile = "late"\nreply_delay_s = 0.25\n', Board())
+    port = port_of(wire, '[[boot]]\nfile = "late"\nreply_delay_s = 0.25\n', EventRing())
     wire.socket().send(discover(xid=1))
     port.drain()
     assert [held.delay_s for held in port.delayed] == [0.25]
@@ -384,7 +387,7 @@ def test_a_client_in_the_middle_of_its_boot_goes_before_a_storm(wire: Wire) -> N
     asking.send(*[discover(xid=number) for number in range(1, 641)])
     booting.send(request_4011(ciaddr=CLIENT), to=SERVER, port=4011)
     asking.hear_up_to(640)
-    decided = [decision.port for decision in wire.board.take(1000)]
+    decided = [decision.port for decision in wire.ring.take(1000)]
     assert decided == [67, 4011, *[67] * 640]
 
 
@@ -402,7 +405,7 @@ def test_a_reply_that_cannot_be_sent_is_counted_and_the_rest_still_goes(wire: Wi
     finally:
         wire.server.ip(f"addr add {SECOND}/24 dev eth0")
     assert +wire.counts() == {"answered": 3, "unsent": 1}
-    told = {decision.xid: decision.error for decision in wire.board.take(10)}
+    told = {decision.xid: decision.error for decision in wire.ring.take(10)}
     assert told == {1: 0, 2: errno.ENETUNREACH, 3: 0}
 
 
@@ -472,7 +475,7 @@ def test_other_peoples_traffic_is_not_told(wire: Wire) -> None:
     assert [type(event) for event in wire.told] == [Answered]
 
 
-def port_of(wire: Wire, text: str, board: Board) -> DhcpPort:
+def port_of(wire: Wire, text: str, ring: EventRing) -> DhcpPort:
     """Return port 67 of eth0, to be drained by hand."""
     one = next(s for s in wire.sockets if (s.interface.name, s.port) == ("eth0", 67))
     network = one.interface.networks[0]
@@ -483,19 +486,21 @@ def port_of(wire: Wire, text: str, board: Board) -> DhcpPort:
         int(network.netmask),
         67,
         compiled(text).responder("eth0"),
-        board,
+        ring,
     )
 
 
-def test_a_full_board_keeps_the_oldest_and_counts_what_is_lost(wire: Wire) -> None:
+def test_a_full_ring_keeps_the_oldest_and_counts_what_is_lost(wire: Wire) -> None:
     wire.serve()
     wire.stop()
-    board = Board(1, 4)
-    port = port_of(wire, TEXT, board)
-    wire.socket().send(*(discover(xid=xid) for xid in range(10)))
+    ring = EventRing(1, 4096)
+    port = port_of(wire, TEXT, ring)
+    wire.socket().send(*(discover(xid=xid) for xid in range(30)))
     port.drain()
-    assert (len(board), board.lost) == (4, 6)
-    assert [decision.xid for decision in board.take(99)] == [0, 1, 2, 3]
+    assert len(ring) + ring.lost == 30
+    kept = [decision.xid for decision in ring.take(99)]
+    assert kept == list(range(30 - ring.lost))
+    assert 0 < len(kept) < 30
 
 
 # --- close ----------------------------------------------------------------------------
@@ -505,7 +510,7 @@ def test_a_closed_server_listens_no_more(wire: Wire) -> None:
     wire.serve()
     wire.stop()
     on_67, on_4011 = (one for one in wire.sockets if one.interface.name == "eth0")
-    wire.running = DhcpServer(wire.loop, [on_4011], compiled(TEXT), wire.board)
+    wire.running = DhcpServer(wire.loop, [on_4011], compiled(TEXT), wire.ring)
     client = wire.socket(port=4011)
     client.send(discover())
     client.send(request_4011(ciaddr=CLIENT), to=SERVER, port=4011)

@@ -4,13 +4,12 @@ import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-import msgspec
 import pytest
 
 from fastpxe.backend import NativeAnswers
-from fastpxe.events import Event, Label, Labelled, Notice, TransferDone, TransferRefused
+from fastpxe.events import Event, Notice, TransferDone, TransferRefused
 from fastpxe.policy import compiler, config
-from fastpxe.serve.dhcp._port import Board
+from fastpxe.serve.ipc._event_ring import EventRing
 from fastpxe.serve.ipc.event_channel import EventPipe, Teller
 
 DONE = TransferDone(
@@ -27,7 +26,6 @@ REFUSED = TransferRefused(
     interface="eth0", client=(IPv4Address("10.0.0.9"), 2070), file="a", code=1, why="no such file"
 )
 NOTICE = Notice(interface="eth0", text="look")
-LABEL = Labelled(number=1, label=Label(rule="f:1", file="a", lines=("x",)))
 
 
 @pytest.fixture
@@ -58,8 +56,7 @@ def test_what_a_worker_lost_is_counted_and_told_by_its_parent(pipe: EventPipe) -
         os._exit(0)
     os.wait()
     told: list[Event] = []
-    answers = NativeAnswers(compiler.build(config.parse("", "test"), []), {})
-    Teller(Board(), pipe, {}, answers, told.append).tell(100_000)
+    teller_of(pipe, told).tell(100_000)
     lost = told.pop()
     assert lost == Notice(interface="", text=f"{pipe.lost} events of files were too many to log")
     assert len(told) + pipe.lost == 100_000
@@ -77,19 +74,9 @@ def test_what_was_lost_is_told_once_though_another_tells_on(pipe: EventPipe) -> 
     ]
 
 
-class Learned(NativeAnswers):
-    """Names that keep what they are told."""
-
-    def __init__(self) -> None:
-        super().__init__(compiler.build(config.parse("", "test"), []), {})
-        self.labels: list[Labelled] = []
-
-    def learn(self, label: Labelled) -> None:
-        self.labels.append(label)
-
-
-def teller_of(pipe: EventPipe, told: list[Event], names: Learned | None = None) -> Teller:
-    return Teller(Board(), pipe, {1: "eth0"}, names or Learned(), told.append)
+def teller_of(pipe: EventPipe, told: list[Event]) -> Teller:
+    answers = NativeAnswers(compiler.build(config.parse("", "test"), []), {})
+    return Teller(EventRing(), pipe, {1: "eth0"}, answers, told.append, wants_details=lambda: True)
 
 
 def test_events_are_told_so_many_at_a_time(pipe: EventPipe) -> None:
@@ -101,19 +88,3 @@ def test_events_are_told_so_many_at_a_time(pipe: EventPipe) -> None:
     assert told == [DONE, NOTICE]
     assert teller.tell(2) == 1
     assert teller.tell(2) == 0
-
-
-def test_labels_are_learned_once_by_each_who_tells_however_full_the_pipe_is(
-    pipe: EventPipe,
-) -> None:
-    for _ in range(100_000):
-        pipe.send(DONE)
-    later = msgspec.structs.replace(LABEL, number=2)
-    first, second = Learned(), Learned()
-    teller = teller_of(pipe, [], first)
-    pipe.label(LABEL)
-    teller.tell(1)
-    pipe.label(later)
-    teller.tell(1)
-    teller_of(pipe, [], second).tell(1)
-    assert first.labels == second.labels == [LABEL, later]
