@@ -22,13 +22,13 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     command = commands.add_parser(
         "import",
-        help="write a dnsmasq configuration as a fastpxe.toml, and prove that it does the same",
+        help="translate a dnsmasq configuration to a fastpxe.toml, and verify it",
         description=(
-            "Write a dnsmasq configuration as a fastpxe.toml. Then ask both for every kind of\n"
-            "client, and name each that would get another file, or from another server.\n"
-            "What a fastpxe.toml can't say is a comment in it that begins with TRAP.\n"
-            "Exit status: 0 when all get the same, 1 with differences, 2 when the configuration\n"
-            "is refused."
+            "Translate a dnsmasq configuration to a fastpxe.toml. Then compare both for every\n"
+            "kind of client, and report each that gets another file or another server.\n"
+            "A line that a fastpxe.toml can't express becomes a comment that starts with TRAP.\n"
+            "Exit status: 0 without differences, 1 with differences, 2 if the configuration is\n"
+            "refused."
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(

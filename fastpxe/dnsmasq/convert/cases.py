@@ -1,7 +1,7 @@
-"""What a dnsmasq configuration gives its clients, as cases of which the first that holds decides.
+"""The outcomes of a dnsmasq configuration as cases, of which the first that matches decides.
 
-The choices are those of fastpxe.dnsmasq.engine.decide: the last dhcp-boot whose tags hold, the one
-service that UEFI gets, menus, dhcp-ignore, ranges.
+The choices are those of fastpxe.dnsmasq.engine.decide: the last dhcp-boot whose tags match, the
+only service of a UEFI architecture, menus, dhcp-ignore, ranges.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ Kind = Literal["file", "silent", "nothing", "local", "elsewhere"]
 
 @dataclass(frozen=True)
 class CaseOutcome:
-    """What a client gets: a file, or how it gets none.
+    """The file of a client, or the reason why it gets none.
 
-    nothing: an answer without a file. local: a menu entry that boots the machine's own disk.
-    elsewhere: it is to look for a boot server of a type. Two are equal when a client can't tell
-    them apart; the lines that they come from don't count. menu: all its entries, if several.
+    silent: no reply. nothing: a reply without a file. local: a menu entry that boots the local
+    disk. elsewhere: a boot server of a type that the client must find. lines: those that decide;
+    they don't count when outcomes are compared. menu: all its entries, if it has several.
     """
 
     kind: Kind
@@ -59,7 +59,7 @@ SILENT = CaseOutcome("silent")
 
 
 class CaseBuilder:
-    """The decisions at a network. `untranslated` are the lines that no rule can express."""
+    """The cases in a network. `untranslated` are the lines that no rule can express."""
 
     def __init__(self, config: DnsmasqConfig, network: SampleNetwork) -> None:
         self.config = config
@@ -72,7 +72,7 @@ class CaseBuilder:
         return tuple(self.tagger.untranslated)
 
     def cases(self) -> Cases[CaseOutcome]:
-        """What every client gets here. Raises TooManyCases."""
+        """The outcomes of all clients of the network. Raises TooManyCases."""
         if not self.config.is_pxe_enabled:
             return always(SILENT)
         by_request = self.tagger.by_request()
@@ -93,7 +93,7 @@ class CaseBuilder:
         return when(_answered(self.config.pxe_vendors), cases, always(SILENT))
 
     def _answers(self, env: Env) -> Cases[CaseOutcome]:
-        """What a client of a range gets that is not ignored."""
+        """The outcomes of the clients of a range that are not ignored."""
         boots = self._boots(env)
         cases = boots
         for arch in reversed(dict.fromkeys(line.csa for line in self.config.services)):
@@ -105,7 +105,7 @@ class CaseBuilder:
         return cases
 
     def _boots(self, env: Env) -> Cases[CaseOutcome]:
-        """dhcp-boot: the last line with tags that hold, else the last one without any."""
+        """dhcp-boot: the last line with matching tags, else the last one without tags."""
         untagged = [line for line in self.config.boots if not line.tags]
         cases = always(self._boot(untagged[-1]) if untagged else CaseOutcome("nothing"))
         for line in self.config.boots:
@@ -127,7 +127,7 @@ class CaseBuilder:
         boots: Cases[CaseOutcome],
         chosen: tuple[PxeService, ...] = (),
     ) -> Cases[CaseOutcome]:
-        """What an architecture gets: a branch for each service, with it and without."""
+        """The outcomes of an architecture: a branch for each service, with it and without."""
         if not services:
             return self._entries(arch, chosen, boots)
         line, *others = services
@@ -148,7 +148,7 @@ class CaseBuilder:
         first = replace(self._entry(entries[0]), menu=entries if len(entries) > 1 else ())
         if arch < FIRST_UEFI_ARCH:
             return always(first)
-        # the menu is on port 4011 alone, where iPXE doesn't ask that has got a file
+        # the menu is on port 4011 only, where an iPXE with a file sends no request
         of_ipxe = tuple(
             (condition, outcome if outcome.kind == "file" else first)
             for condition, outcome in boots
@@ -156,7 +156,7 @@ class CaseBuilder:
         return when(only(IPXE), of_ipxe, always(first))
 
     def _entry(self, line: PxeService) -> CaseOutcome:
-        """A menu's entry, once it is chosen."""
+        """The outcome of a menu's entry."""
         if line.basename is None:
             return CaseOutcome("elsewhere" if line.type else "local", lines=(line,))
         file = octets(line.basename)
@@ -171,10 +171,10 @@ class CaseBuilder:
 
 
 def _answered(vendors: Sequence[str]) -> Test:
-    """The clients whose class is a PXE class of this configuration, as far as fastpxe knows them.
+    """The clients of the configuration's PXE classes, as far as fastpxe supports the classes.
 
-    A configuration for PXEClient alone needs no condition: a rule without a URL leaves UEFI HTTP
-    Boot alone.
+    A configuration for PXEClient alone needs no condition: a rule without a URL doesn't match UEFI
+    HTTP Boot.
     """
     if all_of_family("PXEClient", vendors) and (
         all_of_family("HTTPClient", vendors) or not includes_http(vendors)
@@ -193,7 +193,7 @@ def all_of_family(family: str, vendors: Sequence[str]) -> bool:
 
 
 def includes_http(vendors: Sequence[str]) -> bool:
-    """Whether any UEFI HTTP Boot is answered."""
+    """Whether the configuration answers UEFI HTTP Boot."""
     return all_of_family("HTTPClient", vendors) or any(v.startswith("HTTPClient") for v in vendors)
 
 

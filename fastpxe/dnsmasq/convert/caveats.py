@@ -1,7 +1,4 @@
-"""What a dnsmasq configuration says besides boot files, for a fastpxe.toml.
-
-That is its interfaces, its TFTP server, and what is not taken over.
-"""
+"""The interfaces and [tftp] of a fastpxe.toml, and remarks on lines that it doesn't have."""
 
 import posixpath
 from collections.abc import Iterator, Sequence
@@ -21,7 +18,7 @@ NOT_ENABLED = (
 
 
 def place(where: Location) -> str:
-    """Where a line stands, short."""
+    """The location of a line, without folders."""
     return f"{posixpath.basename(where.file)}:{where.line}"
 
 
@@ -30,7 +27,7 @@ def trap_of(line: Line, why: str) -> Trap:
 
 
 def config_traps(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> tuple[Trap, ...]:
-    """What is not in the rules, in the order of the file."""
+    """Remarks on lines that have no rule, in the order of the file."""
     traps = [
         *_lines(config),
         *((line.where, trap_of(line, why)) for line, why in _ranges(config, networks)),
@@ -46,7 +43,7 @@ def interfaces_of(config: DnsmasqConfig) -> dict[str, Any]:
 
 
 def tftp_table(config: DnsmasqConfig) -> dict[str, Any]:
-    """The keys of [tftp] that are not at their defaults."""
+    """The keys of [tftp] that differ from their defaults."""
     settings, default = tftp_settings(config), TftpSettings()
     if not settings.enabled or not config.tftp.roots:
         return {"enabled": False, **({"root": settings.root} if settings.root else {})}
@@ -55,7 +52,7 @@ def tftp_table(config: DnsmasqConfig) -> dict[str, Any]:
         for name in TftpSettings.__struct_fields__
         if getattr(settings, name) != getattr(default, name)
     }
-    if config.tftp.mtu is None or config.tftp.no_blocksize:  # dnsmasq's own limits, not the user's
+    if config.tftp.mtu is None or config.tftp.no_blocksize:  # a limit of dnsmasq, not of the user
         changed.pop("mtu", None)
     if settings.max_transfers == default.max_transfers:
         changed.pop("max_transfers_per_client", None)
@@ -67,13 +64,13 @@ def _tftp(config: DnsmasqConfig) -> Iterator[Trap]:
         yield Trap("enable-tftp", "", NO_ROOT)
         return
     if config.tftp.roots and not config.tftp.enabled:
-        why = "without enable-tftp dnsmasq serves no file from there; enabled = true would"
+        why = "without enable-tftp dnsmasq serves no files from there; enabled = true serves them"
         yield trap_of(config.tftp.roots[0], why)
 
 
 def _network(config: DnsmasqConfig) -> Iterator[Trap]:
     network = config.network
-    name_them = 'write each interface\'s name: interfaces = ["eth0"]'
+    advice = 'list the interfaces by name: interfaces = ["eth0"]'
     for key, values in (
         ("interface", [name for name in network.interfaces if "*" in name]),
         ("except-interface", network.except_interfaces),
@@ -83,7 +80,7 @@ def _network(config: DnsmasqConfig) -> Iterator[Trap]:
         ("shared-network", [str(address) for _, address in network.shared_networks]),
     ):
         if values:
-            yield Trap(f"{key}={','.join(map(str, values))}", "", f"not taken over; {name_them}")
+            yield Trap(f"{key}={','.join(map(str, values))}", "", f"not imported; {advice}")
     if network.server_port != DHCP_SERVER_PORT:
         yield Trap("dhcp-alternate-port", "", "fastpxe answers on port 67")
     if not config.is_pxe_enabled:
@@ -97,23 +94,25 @@ def _ranges(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> Iterato
             yield line, "fastpxe leases no addresses"
         elif line.netmask is None:
             inside = [network for network in networks if line.address in network.subnet]
-            why = "without a netmask this is the subnet of the interface that holds the address: "
+            why = "without a netmask this is the subnet of the interface with that address: "
             if len(networks) > 1 and inside:
                 yield line, f"{why}{inside[0].subnet} is a guess"
             elif has_names:
                 yield line, f"{why}fastpxe answers relays of any subnet"
             else:
-                yield line, f'{why}fastpxe answers on all; write its name: interfaces = ["eth0"]'
+                yield line, f'{why}fastpxe answers on all; name this one: interfaces = ["eth0"]'
 
 
 def _lines(config: DnsmasqConfig) -> Iterator[tuple[Location, Trap]]:
     for line in config.vendor_options:
-        why = _prompt(line) if _is_prompt(line) else "fastpxe sends no other options in 43"
+        why = (
+            _prompt(line) if _is_prompt(line) else "fastpxe sends no other sub-options of option 43"
+        )
         yield line.where, trap_of(line, why)
     for option in config.pxe_options:
-        yield option.where, trap_of(option, "fastpxe sends no such option")
+        yield option.where, trap_of(option, "fastpxe doesn't send this option")
     for delay in config.reply_delays:
-        yield delay.where, trap_of(delay, "fastpxe answers at once")
+        yield delay.where, trap_of(delay, "fastpxe replies without delay")
 
 
 def _is_prompt(line: VendorOption) -> bool:
@@ -123,4 +122,4 @@ def _is_prompt(line: VendorOption) -> bool:
 def _prompt(line: VendorOption) -> str:
     seconds = line.value[0]
     wait = "waits for a key" if seconds == WAIT_FOREVER else f"is shown for {seconds} s"
-    return f"fastpxe shows no prompt and boots at once; this one {wait}"
+    return f"fastpxe shows no prompt and boots at once; this prompt {wait}"

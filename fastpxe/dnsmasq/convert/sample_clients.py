@@ -1,7 +1,6 @@
-"""The clients that a configuration is tried with: every kind, and what its own lines test.
+"""The clients with which a configuration is compared: every kind, and those that its lines test.
 
-Each test of a line is made true on its own, and every two of them together, as far as one client
-can be both.
+Each test of a line is true of some sample, and each pair of tests, if one client can meet both.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ import msgspec
 
 from fastpxe.dhcp.constants import HTTP_ARCHES, Option
 from fastpxe.dhcp.identity import Pattern
+from fastpxe.dnsmasq.convert.predicates import client_tests
 from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork
 from fastpxe.dnsmasq.engine.message import octets
 from fastpxe.dnsmasq.syntax.model import (
@@ -33,11 +33,11 @@ from fastpxe.firmware.requests import Client
 
 ARCHES = (0, 6, 7, 9, 10, 11, 15, 16)
 CLIENTS_MAX = 3000
-PLAIN_MAC = bytes.fromhex("065aa53cc396")  # locally administered: no line is for it
+PLAIN_MAC = bytes.fromhex("065aa53cc396")  # locally administered: no line tests it
 PLAIN_UUID = bytes(range(0xA1, 0xB1))
-OUTSIDE = IPv4Address("203.0.113.1")  # a relay in no range: RFC 5737 keeps it free
+OUTSIDE = IPv4Address("203.0.113.1")  # a relay in no range: reserved by RFC 5737
 
-# What says who the client is or what it asks, not what it is like; what iPXE says, an iPXE says.
+# These options follow from the request and the kind of client; a trait can't set them.
 _KEPT = frozenset({43, 50, 52, 53, 54, 57, 82, 93, 118, Option.IPXE})
 
 IPXE = b"iPXE"
@@ -46,7 +46,7 @@ Changes = dict[str, Any]
 
 
 class SampleClient(msgspec.Struct, frozen=True):
-    """A client, the network it is at, and which lines' tests it was made for.
+    """A client, its network, and the lines whose tests it meets.
 
     `is_steered`: its DHCP server sends it to port 4011 at once.
     """
@@ -66,7 +66,7 @@ class SampleClient(msgspec.Struct, frozen=True):
 
 
 class ClientTrait(msgspec.Struct, frozen=True):
-    """What makes the test of a line true of a client."""
+    """The changes that make the test of a line true of a client."""
 
     line: Line
     fields: frozenset[str]
@@ -74,8 +74,8 @@ class ClientTrait(msgspec.Struct, frozen=True):
 
 
 def sample_clients(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> list[SampleClient]:
-    """Every kind of client everywhere, then special ones up to MACHINES_MAX."""
-    traits = [trait for line in _tests(config) for trait in traits_of(line)]
+    """Every kind of client in every network, then special ones up to CLIENTS_MAX."""
+    traits = [trait for line in client_tests(config) for trait in traits_of(line)]
     plain = [m for network in networks for m in _plain(config, network)]
     special = (
         sample
@@ -86,22 +86,13 @@ def sample_clients(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> 
     return [*plain, *islice(special, max(0, CLIENTS_MAX - len(plain)))]
 
 
-def _tests(config: DnsmasqConfig) -> Iterator[Line]:
-    yield from config.mac_matches
-    yield from config.matches
-    yield from config.class_matches
-    yield from config.hosts
-    yield from config.relay_matches
-    yield from config.name_matches
-
-
 def _chosen(traits: Sequence[ClientTrait]) -> Iterator[tuple[ClientTrait, ...]]:
     yield from ((trait,) for trait in traits)
     yield from (pair for pair in combinations(traits, 2) if not pair[0].fields & pair[1].fields)
 
 
 def _plain(config: DnsmasqConfig, network: SampleNetwork) -> Iterator[SampleClient]:
-    """Ordinary machines, at the network, behind its relay, and behind one in no range."""
+    """Ordinary clients in the network, behind its relay, and behind a relay in no range."""
     for giaddr in IPv4Address(0), network.relay, *([OUTSIDE] if _is_bounded(config) else []):
         for client in _kinds(config, network):
             yield from _ways(msgspec.structs.replace(client, giaddr=giaddr), network, ())
@@ -122,12 +113,12 @@ def _is_bounded(config: DnsmasqConfig) -> bool:
 
 
 def _kinds(config: DnsmasqConfig, network: SampleNetwork) -> Iterator[Client]:
-    """One of each architecture and class, as firmware and as iPXE."""
+    """A client of each architecture and class, as firmware and as iPXE."""
     plain = Client(mac=PLAIN_MAC, uuid=PLAIN_UUID, ciaddr=network.client)
     for arch in dict.fromkeys((*ARCHES, *_named_arches(config))):
         yield msgspec.structs.replace(plain, arch=arch)
         ipxe = msgspec.structs.replace(plain, arch=arch, ipxe=True)
-        if arch in HTTP_ARCHES:  # iPXE itself never says HTTPClient
+        if arch in HTTP_ARCHES:  # iPXE itself never sends HTTPClient
             text = ipxe.class_text.replace("HTTPClient", "PXEClient")
             ipxe = msgspec.structs.replace(ipxe, vendor_class=text)
         yield ipxe
@@ -147,17 +138,17 @@ def _named_arches(config: DnsmasqConfig) -> Iterator[int]:
 def _ways(
     client: Client, network: SampleNetwork, lines: tuple[Line, ...]
 ) -> Iterator[SampleClient]:
-    """By a broadcast; and by port 4011 alone, where UEFI HTTP Boot never asks."""
+    """With a broadcast; and on port 4011 only, except UEFI HTTP Boot, which doesn't use it."""
     yield SampleClient(client, network, lines, is_steered=False)
     if not client.class_text.startswith("HTTPClient") and not int(client.giaddr):
         yield SampleClient(client, network, lines, is_steered=True)
 
 
-# --- what makes a test true ---------------------------------------------------------------------
+# --- traits -------------------------------------------------------------------------------------
 
 
 def traits_of(line: Line) -> list[ClientTrait]:
-    """One for each way in which the line's test can be made true; none for what is always so."""
+    """One for each way to meet the line's test; none if it depends on the kind of client."""
     match line:
         case MacMatch(pattern=pattern):
             return _mac(line, [pattern])
@@ -227,7 +218,7 @@ def _match(line: DhcpMatch) -> list[ClientTrait]:
 
 
 def _example(value: Value) -> bytes:
-    """Bytes of which the test is true."""
+    """Bytes that meet the test."""
     match value:
         case Prefix(pattern):
             return bytes(v & m for v, m in zip(pattern.value, pattern.mask, strict=True))

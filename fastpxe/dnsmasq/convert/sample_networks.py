@@ -1,8 +1,7 @@
-"""Where a configuration serves: an interface made up for each of its dhcp-ranges.
+"""The networks with which a configuration is compared: a made-up interface for each dhcp-range.
 
-`import` compares on these networks, whatever machine it runs on. Our own address there is one that
-the configuration doesn't mention, so that "this machine" and an address that is written down are
-never taken for each other.
+The result of `import` doesn't depend on the machine where it runs. The server's address is one that
+the configuration doesn't mention, so that it differs from every written address.
 """
 
 from collections.abc import Iterator
@@ -20,9 +19,9 @@ NETWORKS_MAX = 32
 
 
 class SampleNetwork(msgspec.Struct, frozen=True, kw_only=True):
-    """A network with clients, the interface on it, our own address there, and dnsmasq's view.
+    """A network of clients: the interface, its subnet, the server's address, and the ranges there.
 
-    `is_guessed`: the range has no netmask, and dnsmasq would take the interface's.
+    `is_guessed`: the range has no netmask, and dnsmasq would use that of the interface.
     """
 
     interface: str
@@ -33,7 +32,7 @@ class SampleNetwork(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def client(self) -> IPv4Address:
-        """An address that the DHCP server there gave to a client."""
+        """The address of a client."""
         return self._host(2)
 
     @property
@@ -41,13 +40,13 @@ class SampleNetwork(msgspec.Struct, frozen=True, kw_only=True):
         return self._host(3)
 
     def _host(self, from_end: int) -> IPv4Address:
-        """A host address from the end of the network, which is never our own."""
+        """A host address at the end of the subnet; the server's is at the beginning."""
         last = int(self.subnet.broadcast_address)
         return IPv4Address(max(last - from_end, int(self.subnet.network_address)))
 
 
 def sample_networks(config: DnsmasqConfig) -> tuple[Engine, tuple[SampleNetwork, ...]]:
-    """The engine on made-up interfaces, and the networks where it answers."""
+    """The engine on made-up interfaces, and the networks where it replies."""
     made = list(_made_up(config))
     engine = Engine(config, [interface for interface, _ in made])
     samples = []
@@ -68,7 +67,7 @@ def sample_networks(config: DnsmasqConfig) -> tuple[Engine, tuple[SampleNetwork,
 
 
 def network_of(line: DhcpRange) -> IPv4Network | None:
-    """The network of a range; None for a netmask that is none."""
+    """The network of a range; None if its netmask is invalid."""
     mask = GUESSED_MASK if line.netmask is None else line.netmask
     try:
         return IPv4Network(f"{line.address}/{mask}", strict=False)
@@ -94,7 +93,7 @@ def _made_up(config: DnsmasqConfig) -> Iterator[tuple[InterfaceAddresses, bool]]
 
 
 def _names(config: DnsmasqConfig) -> Iterator[str]:
-    """Names that interface= lets through, no two the same."""
+    """Distinct names that interface= accepts."""
     fixed = [name for name in config.network.interfaces if "*" not in name]
     yield from dict.fromkeys(fixed)
     wild = next((n.partition("*")[0] for n in config.network.interfaces if "*" in n), None)
@@ -107,7 +106,7 @@ def _names(config: DnsmasqConfig) -> Iterator[str]:
 
 
 def _own(config: DnsmasqConfig, network: IPv4Network) -> IPv4Address:
-    """The listen-address there, else one that no line mentions."""
+    """The listen-address there, else an address that no line mentions."""
     for address in config.network.listen_addresses:
         if address in network:
             return address

@@ -1,4 +1,4 @@
-"""A fastpxe.toml as text: comments, [tftp] and [[boot]] in one fixed shape."""
+"""The text of a fastpxe.toml: comments, [tftp] and [[boot]]."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from fastpxe.policy.conditions import Condition, Texts
 
 WIDTH = 100
 
-# 7 and 9 together are "uefi-x64"; a number that no name stands for alone is written as it is.
+# 7 and 9 together are "uefi-x64"; a number without a name is written as a number.
 _NAMES = {numbers: name for name, numbers in ARCH_NAMES.items()}
 
 
 class Trap(msgspec.Struct, frozen=True):
-    """A line that fastpxe does otherwise, or not at all: where it stands, and what happens."""
+    """A remark on a line that fastpxe handles in another way, or not at all."""
 
     where: str
     text: str
@@ -26,7 +26,7 @@ class Trap(msgspec.Struct, frozen=True):
 
 
 class BootRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One [[boot]]. Neither file nor URL: the client is ignored."""
+    """A [[boot]]. Without file and URL the client is ignored."""
 
     name: str
     condition: Condition
@@ -44,7 +44,7 @@ def document(
     tables: dict[str, dict[str, Any]],
     rules: Sequence[BootRule],
 ) -> str:
-    """The whole file. The table named "" stands at the top."""
+    """The whole file. The table named "" has the top-level keys."""
     parts = ["\n".join(["# " + title, *(line for trap in traps for line in _trap(trap))])]
     for name, keys in tables.items():
         head = [f"[{name}]"] if name else []
@@ -68,7 +68,7 @@ def value(data: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A basic string; JSON's escapes are TOML's too, but for DEL."""
+    """A basic string; JSON's escapes are valid in TOML, except for DEL."""
     safe = text.encode("utf-8", "replace").decode()
     return msgspec.json.encode(safe).decode().replace("\x7f", "\\u007f")
 
@@ -99,7 +99,7 @@ def _boot(rule: BootRule) -> Iterator[str]:
 
 
 def _trap(trap: Trap) -> Iterator[str]:
-    """The line as a comment, and under it what becomes of it."""
+    """The line as a comment, and below it the remark."""
     yield f"# TRAP {trap.where}: {_printable(trap.text)}" if trap.text else f"# TRAP {trap.where}"
     yield from textwrap.wrap(
         trap.why,
@@ -112,7 +112,7 @@ def _trap(trap: Trap) -> Iterator[str]:
 
 
 def _printable(text: str) -> str:
-    """A comment may hold no control characters."""
+    """Replace control characters, which a comment can't have."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
@@ -136,7 +136,7 @@ def _conditions(condition: Condition) -> Iterator[tuple[str, Any]]:
 
 
 def is_writable(condition: Condition) -> bool:
-    """A rule can't ask for two texts in one class."""
+    """Whether a rule can express it: a rule tests one text of a class."""
     classes = *(condition.vendor_classes or ()), *(condition.user_classes or ())
     return all(len(parts) == 1 for parts in classes)
 
@@ -165,7 +165,7 @@ def _mac(pattern: Pattern) -> str:
 
 
 def _uuid(pattern: Pattern) -> str:
-    """All 17 bytes of option 97: the one spelling that is of one byte order."""
+    """All 17 bytes of option 97: the only form with a definite byte order."""
     octets = zip(pattern.value, pattern.mask, strict=True)
     return "00:" + ":".join(f"{octet:02x}" if mask else "??" for octet, mask in octets)
 

@@ -1,7 +1,7 @@
-"""Does a fastpxe.toml give what a dnsmasq configuration gives? Both are asked, for many clients.
+"""Compare the boots of sample clients under a dnsmasq configuration and under a fastpxe.toml.
 
-The answers are those of the Engine and of the Policy that serve, and each client's boot is
-followed to its file. A client that gets something else belongs to a Difference, with the reason.
+The replies are those of the Engine and of the Policy that the server uses, and each client's boot
+is followed to its file. A client with another result belongs to a Difference, with the reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,14 @@ from fastpxe.dhcp.constants import DHCP_SERVER_PORT
 from fastpxe.dnsmasq.convert.caveats import place
 from fastpxe.dnsmasq.convert.sample_clients import SampleClient, sample_clients
 from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork, sample_networks
-from fastpxe.dnsmasq.convert.translate import LACKS, TWO_TEXTS, URL, Translation
+from fastpxe.dnsmasq.convert.translate import (
+    HTTP_NEEDS_URL,
+    LACKS,
+    TWO_TEXTS,
+    URL,
+    URL_FOR_FIRMWARE,
+    Translation,
+)
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.engine.message import read
@@ -26,13 +33,13 @@ from fastpxe.policy.compiler import KINDS, Compiled
 from fastpxe.policy.config import Config
 
 FAMILIES = "PXEClient", "HTTPClient"
-INDISTINGUISHABLE = "no rule can tell these clients from others"
+INDISTINGUISHABLE = "no rule can distinguish these clients from others"
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """A client, what each server makes it boot, and why.
+    """A client, and the outcome of its boot with each server.
 
-    `line` is the one by which dnsmasq decides, `tests` are those whose tests hold.
+    `line` is the line that dnsmasq chose, `tests` are the lines whose tests the client meets.
     """
 
     sample: SampleClient
@@ -43,19 +50,19 @@ class Comparison(msgspec.Struct, frozen=True):
 
     @property
     def is_same(self) -> bool:
-        """Whether both boot the same, apart from a server that dnsmasq forgets to name."""
+        """Whether both outcomes are the same, except for a server that dnsmasq doesn't send."""
         return self.fastpxe in (self.dnsmasq, with_server(self.dnsmasq))
 
 
 def with_server(outcome: Outcome) -> Outcome:
-    """The outcome with this machine as the server that iPXE misses."""
+    """The outcome with this machine as the server, where iPXE got none."""
     kind = "file" if outcome.kind == "no-server" else outcome.kind
     others = tuple(map(with_server, outcome.others))
     return msgspec.structs.replace(outcome, kind=kind, others=others)
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """Clients that get something else, and why. `where` is the line's "file:line"."""
+    """Clients with another outcome, and the reason. `where` is the line's "file:line"."""
 
     where: str
     text: str
@@ -83,7 +90,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(config: DnsmasqConfig, native: Config, translation: Translation) -> Verification:
-    """Compare a configuration with what it was translated to."""
+    """Compare a configuration with its translation."""
     engine, networks = sample_networks(config)
     compiled = compiler.build(native, [network.own for network in networks])
     comparisons = tuple(
@@ -100,7 +107,7 @@ def verify(config: DnsmasqConfig, native: Config, translation: Translation) -> V
 
 
 def compare(engine: Engine, compiled: Compiled, sample: SampleClient) -> Comparison:
-    """Ask both what becomes of one client."""
+    """Follow the boot of a client with both servers."""
     client, network, is_steered = sample.client, sample.network, sample.is_steered
     theirs, ours = _Dnsmasq(engine, network), _Fastpxe(compiled, network)
     of_dnsmasq = boot(client, network.own, theirs.ask, is_steered=is_steered)
@@ -124,7 +131,7 @@ class _Dnsmasq:
     def __init__(self, engine: Engine, network: SampleNetwork) -> None:
         self.engine = engine
         self.network = network
-        self.line: Line | None = None  # by which it decided last
+        self.line: Line | None = None  # of the last decision
 
     def ask(
         self, datagram: bytes, port: int, source: IPv4Address, source_port: int
@@ -135,7 +142,7 @@ class _Dnsmasq:
             interface=self.network.interface, port=port, source=source, source_port=source_port
         )
         answer = self.engine.answer(datagram, arrival)
-        if self.line is None or not isinstance(self.line, PxeService):  # a menu's first entry stays
+        if self.line is None or not isinstance(self.line, PxeService):  # keep a menu's first entry
             self.line = _line(answer.decision) or self.line
         return answer.data if isinstance(answer, Answer) else None
 
@@ -187,12 +194,11 @@ def _difference(where: str, text: str, why: str, group: Sequence[Comparison]) ->
 
 
 def _reason(comparison: Comparison, translation: Translation) -> tuple[str, str, str]:
-    """The place, its text, and why this client gets something else."""
-    untranslated = {lost.line: lost for lost in translation.untranslated}
+    """The location, its text, and the reason why this client has another outcome."""
+    untranslated = {test.line: test.why for test in translation.untranslated}
     for line in comparison.tests:
         if line in untranslated:
-            lost = untranslated[line]
-            return place(lost.line.where), lost.line.text, f"no rule can test {lost.why}"
+            return place(line.where), line.text, f"no rule can test {untranslated[line]}"
     lines = [line for line in (comparison.line, *comparison.tests) if line is not None]
     where, text = (place(lines[0].where), lines[0].text) if lines else ("", "")
     why = _why(comparison)
@@ -203,13 +209,13 @@ def _reason(comparison: Comparison, translation: Translation) -> tuple[str, str,
 
 
 def _guess(comparison: Comparison, translation: Translation) -> str:
-    """What is left as a reason when nothing about the client or its line is one."""
+    """The probable reason if neither the client nor its line gives one."""
     if translation.has_two_texts:
         return TWO_TEXTS
     if any(trap.where.startswith("shared-network") for trap in translation.traps):
-        return "shared-network is not taken over"
+        return "shared-network is not imported"
     if int(comparison.sample.client.giaddr):
-        return "behind a relay dnsmasq may look at its ranges in another order"
+        return "behind a relay dnsmasq can use its ranges in another order"
     return INDISTINGUISHABLE
 
 
@@ -218,14 +224,14 @@ def _why(comparison: Comparison) -> str:
     if not client.class_text.startswith(FAMILIES):
         return "fastpxe answers the vendor classes PXEClient and HTTPClient"
     if KINDS[Request(client.discover()).kind_as(client.arch)] == "rpi":
-        return 'a Raspberry Pi, for which a rule has to say arch = "rpi"'
+        return 'a Raspberry Pi, for which a rule needs arch = "rpi"'
     if theirs.others:
-        return f"a menu of {len(theirs.others) + 1} entries; fastpxe gives the first at once"
+        return f"a menu of {len(theirs.others) + 1} entries; fastpxe boots the first"
     if theirs.kind in LACKS:
         return LACKS[theirs.kind]
     is_http = client.class_text.startswith("HTTPClient")
     if URL.match(theirs.file) and not is_http and not client.ipxe:
-        return "a URL, and PXE firmware takes none"
+        return URL_FOR_FIRMWARE
     if is_http and theirs.kind == "file" and not URL.match(theirs.file):
-        return "UEFI HTTP Boot takes a URL, and no file"
+        return HTTP_NEEDS_URL
     return ""

@@ -96,7 +96,7 @@ def test_there_are_not_too_many() -> None:
     assert len(found(text)) == CLIENTS_MAX
 
 
-def test_a_sample_says_what_it_is() -> None:
+def test_a_sample_describes_itself() -> None:
     texts = [str(sample) for sample in found("dhcp-mac=set:x,52:54:00:00:00:01")]
     assert "PXEClient arch 7 on 192.0.2.0/24" in texts
     assert "iPXE arch 7 behind 192.0.2.252" in texts

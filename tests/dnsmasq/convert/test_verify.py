@@ -71,7 +71,7 @@ def test_well_known_files_are_the_same_for_all_clients(path: Path, count: int) -
 
 
 @pytest.mark.parametrize("name", list(golden()))
-def test_every_recorded_configuration_is_the_same_or_says_why(name: str) -> None:
+def test_every_recorded_configuration_is_the_same_or_has_a_reason(name: str) -> None:
     text = (FOLDER / "configs" / name).read_text("utf-8", "surrogateescape")
     verification, _ = verified(read(text))
     assert_explained(verification)
@@ -174,27 +174,27 @@ def test_a_client_that_only_one_rule_knows_is_a_difference() -> None:
     ("text", "why", "where"),
     [
         ("dhcp-circuitid=set:x,eth0/1\ndhcp-boot=tag:x,a\ndhcp-boot=b",
-         "no rule can test what a relay adds (option 82)", "f.conf:3"),
+         "no rule can test the option of a relay (82)", "f.conf:3"),
         ("dhcp-name-match=set:x,lab*\ndhcp-boot=tag:x,a\ndhcp-boot=b",
-         "no rule can test the name that the client gives (options 12 and 81)", "f.conf:3"),
+         "no rule can test the host name of the client (options 12 and 81)", "f.conf:3"),
         ("dhcp-match=set:x,97,0\ndhcp-boot=tag:x,a\ndhcp-boot=b",
-         "no rule can test option 97, in a way that a rule can't", "f.conf:3"),
+         "no rule can test option 97 in this way", "f.conf:3"),
         ("pxe-service=x86PC,A,a.b\npxe-service=x86PC,B,b.c\ndhcp-boot=f",
-         "a menu of 2 entries; fastpxe gives the first at once", "f.conf:3"),
+         "a menu of 2 entries; fastpxe boots the first", "f.conf:3"),
         ("dhcp-match=set:x,93,0\ndhcp-boot=tag:x,a",
-         "dnsmasq answers without a boot file; fastpxe is silent", "no line applies"),
+         "dnsmasq replies without a boot file; fastpxe doesn't reply", "no line applies"),
         ("pxe-service=x86PC,Disk,0\ndhcp-boot=f",
-         "an entry that boots from the local disk; fastpxe is silent, and the firmware goes on",
+         "an entry for the local disk; fastpxe doesn't reply, and the firmware continues",
          "f.conf:4"),
-        ("dhcp-boot=http://192.0.2.5/a", "a URL, and PXE firmware takes none", "f.conf:3"),
+        ("dhcp-boot=http://192.0.2.5/a", "a URL, which PXE firmware can't fetch", "f.conf:3"),
         ("dhcp-pxe-vendor=PXEClient,HTTPClient\ndhcp-boot=a",
-         "UEFI HTTP Boot takes a URL, and no file", "f.conf:4"),
+         "UEFI HTTP Boot needs a URL, not a file", "f.conf:4"),
         ("dhcp-pxe-vendor=PXEClient,HW-Client\ndhcp-boot=a",
          "fastpxe answers the vendor classes PXEClient and HTTPClient", "f.conf:4"),
         ("dhcp-mac=set:x,b8:27:eb:*:*:*\ndhcp-boot=tag:x,a\ndhcp-boot=b",
-         'a Raspberry Pi, for which a rule has to say arch = "rpi"', "f.conf:4"),
+         'a Raspberry Pi, for which a rule needs arch = "rpi"', "f.conf:4"),
         ("dhcp-vendorclass=set:x,00007\ndhcp-match=set:y,60,UNDI\ndhcp-boot=tag:x,tag:y,a\ndhcp-boot=b",
-         "no rule can ask for two texts in one class; left out", "f.conf:5"),
+         "no rule can test two texts of one class; this line has no rule", "f.conf:5"),
     ],
 )  # fmt: skip
 def test_a_difference_has_its_reason_and_line(text: str, why: str, where: str) -> None:
