@@ -60,7 +60,7 @@ class SampleClient(msgspec.Struct, frozen=True):
         client = self.client
         kind = "iPXE" if client.ipxe else client.class_text.split(":")[0]
         where = f" behind {client.giaddr}" if int(client.giaddr) else f" on {self.network.subnet}"
-        steered = ", asking port 4011 alone" if self.is_steered else ""
+        steered = ", on port 4011 only" if self.is_steered else ""
         what = "".join(f", {line.where}" for line in self.lines)
         return f"{kind} arch {client.arch}{where}{steered}{what}"
 

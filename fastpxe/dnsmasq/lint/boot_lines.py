@@ -187,7 +187,7 @@ def _note(note: Note) -> Iterator[Finding]:
     where = str(note.where)
     if note.is_skipped:
         effect = f"{note.key}: {note.why}"
-        yield Finding(name="line-left-out", where=where, effect=effect, advice="correct the line")
+        yield Finding(name="line-skipped", where=where, effect=effect, advice="correct the line")
     elif note.key == "dhcp-no-override":
         yield Finding(
             name="no-override",

@@ -17,7 +17,7 @@ from fastpxe.dnsmasq.engine.choose import FIRST_UEFI_ARCH
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine
 from fastpxe.dnsmasq.engine.facts import Facts, Hits, HostHit
-from fastpxe.dnsmasq.engine.message import read
+from fastpxe.dnsmasq.engine.message import NO_ADDRESS, read
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
     DhcpBoot,
@@ -186,8 +186,7 @@ def _arches(config: DnsmasqConfig) -> list[int]:
 def _facts(engine: Engine, interface: str, client: Client) -> tuple[Facts, Facts]:
     """The facts of its DISCOVER, and of its REQUEST with an address of the subnet."""
     port = engine.config.network.server_port
-    nobody = IPv4Address(0)
-    first = Arrival(interface=interface, port=port, source=nobody, source_port=DHCP_CLIENT_PORT)
+    first = Arrival(interface=interface, port=port, source=NO_ADDRESS, source_port=DHCP_CLIENT_PORT)
     candidates = engine.ranges.places[interface].candidates
     if candidates:
         start = int(candidates[0].start) & int(candidates[0].netmask)
@@ -195,7 +194,7 @@ def _facts(engine: Engine, interface: str, client: Client) -> tuple[Facts, Facts
     second = Arrival(interface=interface, port=PXE_PORT, source=client.ciaddr, source_port=PXE_PORT)
     return (
         engine.signature(read(client.discover()), first),
-        engine.signature(read(client.request(nobody)), second),
+        engine.signature(read(client.request(NO_ADDRESS)), second),
     )
 
 

@@ -101,4 +101,4 @@ def test_a_sample_describes_itself() -> None:
     assert "PXEClient arch 7 on 192.0.2.0/24" in texts
     assert "iPXE arch 7 behind 192.0.2.252" in texts
     assert "HTTPClient arch 16 on 192.0.2.0/24, f.conf:3" in texts
-    assert "PXEClient arch 0 on 192.0.2.0/24, asking port 4011 alone" in texts
+    assert "PXEClient arch 0 on 192.0.2.0/24, on port 4011 only" in texts

@@ -171,7 +171,7 @@ def test_dhcp_no_override_changes_nothing() -> None:
 
 def test_skipped_lines_are_reported() -> None:
     (finding,) = findings("dhcp-optsfile=opts.txt\n", opts_txt="nonsense\n")
-    assert (finding.name, finding.where) == ("line-left-out", "opts.txt:1")
+    assert (finding.name, finding.where) == ("line-skipped", "opts.txt:1")
 
 
 # --- files --------------------------------------------------------------------------------------
