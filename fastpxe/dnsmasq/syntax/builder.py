@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from typing import Any
 
 import msgspec
 
@@ -80,34 +81,13 @@ class ConfigBuilder(msgspec.Struct, kw_only=True):
         self.notes.append(Note(where, key, why, is_skipped=True))
 
     def finish(self, hosts_names: dict[str, IPv4Address]) -> DnsmasqConfig:
-        return DnsmasqConfig(
-            network=self.network,
-            tftp=self.tftp,
-            ranges=tuple(self.ranges),
-            matches=tuple(self.matches),
-            class_matches=tuple(self.class_matches),
-            mac_matches=tuple(self.mac_matches),
-            relay_matches=tuple(self.relay_matches),
-            name_matches=tuple(self.name_matches),
-            hosts=tuple(self.hosts),
-            tag_ifs=tuple(self.tag_ifs),
-            ignores=tuple(self.ignores),
-            boots=tuple(self.boots),
-            services=tuple(self.services),
-            vendor_options=tuple(self.vendor_options),
-            pxe_options=tuple(self.pxe_options),
-            reply_delays=tuple(self.reply_delays),
-            pxe_vendors=tuple(self.pxe_vendors) or DnsmasqConfig().pxe_vendors,
-            ignore_client_id=self.ignore_client_id,
-            hosts_names=hosts_names,
-            is_pxe_enabled=self.is_pxe_enabled,
-            user=self.user,
-            group=self.group,
-            log_dhcp=self.log_dhcp,
-            quiet_dhcp=self.quiet_dhcp,
-            quiet_tftp=self.quiet_tftp,
-            notes=tuple(self.notes),
-        )
+        """The configuration. Each of its fields, except `hosts_names`, is a field here."""
+        names = (name for name in DnsmasqConfig.__struct_fields__ if name != "hosts_names")
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        values["pxe_vendors"] = self.pxe_vendors or DnsmasqConfig().pxe_vendors
+        for name, value in values.items():
+            values[name] = tuple(value) if isinstance(value, list) else value
+        return DnsmasqConfig(hosts_names=hosts_names, **values)
 
 
 Directive = Callable[[SourceLine, ConfigBuilder], None]
