@@ -24,7 +24,6 @@ IP_PKTINFO = 8
 IP_MTU_DISCOVER = 10
 IP_RECVERR = 11
 IP_PMTUDISC_DONT = 0
-MSG_ERRQUEUE = 0x2000
 
 _WAYS_OUT = {
     67: ", or share the port with a DHCP server that allows it: [dhcp] share_ports = true"
