@@ -18,7 +18,7 @@ from fastpxe.dnsmasq.engine.log_labels import rule_of
 from fastpxe.dnsmasq.engine.log_lines import lines
 from fastpxe.dnsmasq.engine.message import read
 from fastpxe.dnsmasq.syntax.disk import Disk
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.events import Decision
 from fastpxe.firmware.requests import Client
@@ -104,7 +104,9 @@ def check_log(answers: DnsmasqAnswers, engine: Engine, asked: Datagram) -> None:
 
 
 TWO_MASKS = (
-    Interface(name="dqs0", networks=tuple(map(IPv4Interface, ("10.88.0.1/24", "10.88.0.3/25")))),
+    InterfaceAddresses(
+        name="dqs0", networks=tuple(map(IPv4Interface, ("10.88.0.1/24", "10.88.0.3/25")))
+    ),
 )
 LINES = (
     "dhcp-circuitid=set:red,aa:bb:cc:dd",

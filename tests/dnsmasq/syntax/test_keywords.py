@@ -75,4 +75,4 @@ def test_what_changes_nothing_is_noted(key: Key) -> None:
 @pytest.mark.parametrize("key", [k for k in KEYS.values() if k.is_number], ids=ids)
 def test_a_number_is_one(key: Key) -> None:
     assert not dnsmasq(f"{key.name}=x\n".encode()).is_accepted
-    assert "no number" in refused(f"{key.name}=x").message
+    assert "is not a number" in refused(f"{key.name}=x").message
