@@ -62,7 +62,7 @@ class Responder(Server):
     def latency(self) -> Measured:
         """p50, p99 and p99.9 in microseconds, as the server itself timed them."""
         text = self.log.read_text()
-        mine = re.search(r"to the send: p50 (\d+) us, p99 (\d+) us, p99.9 (\d+) us", text)
+        mine = re.search(r"receive to send: p50 (\d+) us, p99 (\d+) us, p99.9 (\d+) us", text)
         if mine:
             return dict(zip(("p50", "p99", "p999"), map(float, mine.groups()), strict=True))
         line = next((line for line in text.splitlines() if line.startswith('{"timed"')), None)

@@ -5,7 +5,7 @@ Addresses and ports are host-order integers; a Span points into the owner's pool
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpxe.policy._host_table cimport Hosts, hash_of
+from fastpxe.policy._host_table cimport HostBootTable, hash_of
 
 cdef extern from *:
     """
@@ -191,7 +191,7 @@ cdef class Matcher:
     cdef uint32_t *boots      # boot number -> where its rules begin in boot_rules; one more ends
     cdef uint32_t boot_count
     cdef int32_t *boot_rules  # grouped by boot, in file order
-    cdef Hosts hosts          # or None
+    cdef HostBootTable hosts          # or None
     cdef bint takes_any_arch  # some rule is open to every architecture
     cdef uint8_t *arch_slots  # 65,536: arch number -> slot; 0 = no rule names it
 

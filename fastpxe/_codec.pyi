@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import TypeAlias, final
 
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 
 REASONS: tuple[str, ...]
 
@@ -46,6 +46,6 @@ _Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int]
 @final
 class Matcher:
     def __init__(
-        self, rules: Sequence[_Rule], reply_count: int, hosts: Hosts | None = None
+        self, rules: Sequence[_Rule], reply_count: int, hosts: HostBootTable | None = None
     ) -> None: ...
     def find_in(self, datagram: bytes, rounds: int = 1) -> int: ...

@@ -544,7 +544,7 @@ cdef class Matcher:
     fastpxe.policy.compiler builds these from a Config. ValueError for what can't be compiled.
     """
 
-    def __init__(self, rules, reply_count, Hosts hosts=None):
+    def __init__(self, rules, reply_count, HostBootTable hosts=None):
         if self.rules != NULL:
             raise TypeError("a Matcher is built once")
         pool = bytearray(b"\0")

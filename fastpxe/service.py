@@ -16,27 +16,40 @@ from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import ConfigError, StartError
 from fastpxe.net.interfaces import Interface, select_interfaces
 from fastpxe.policy import compiler
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.config import Config
+from fastpxe.policy.hosts import Host
 from fastpxe.policy.rules import Rule
 from fastpxe.policy.schema import AdminSettings, HttpSettings
-from fastpxe.serve.recorder.host_boots import HostBoots
 from fastpxe.tftp.packets import TftpSettings
 
 RECEIVE_BUFFER = 64 << 20
 
 
-class Front(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be served.
+class HostBootConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The hosts with a boot of their own, and where the server keeps them.
 
-    config: what this was made of. source: where that came from; `size` what is in it, for people.
-    present: this machine's interfaces, and `interfaces` those to listen on. ports: the role of each
-    DHCP port (67 or 4011) and its number. rules: those that are native, for people.
-    files: boot files that are handed out from here, each with the rule that does.
-    hosts: those with a boot of their own, None where the configuration has no such thing.
-    user, group: whom to become after the start; None is up to the command.
-    notices: what the operator should be told at start.
-    tells_answers, tells_refusals: whether answers, and refused files, are logged.
+    table: shared memory that workers look hosts up in. boots: the number of each boot in the table,
+    by name. hosts: those of the configuration. folder: holds the database of `fastpxe host`.
+    """
+
+    table: HostBootTable
+    boots: dict[str, int]
+    hosts: tuple[Host, ...]
+    folder: str
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """The services of one configuration on this machine.
+
+    config: the configuration, source: its files, and size: its number of rules, for people.
+    present: this machine's interfaces; interfaces: those to listen on. ports: the role of each DHCP
+    port (67 or 4011) and its number. rules: of a native configuration, for people.
+    files: the boot files that this machine serves, each with its rule.
+    hosts: hosts with a boot of their own, None if the configuration can't have any.
+    user, group: to run as after the start; None if the command decides.
+    notices: warnings to log at the start.
+    logs_answers, logs_refusals: whether answers, and refused file requests, are logged.
     """
 
     config: Config | DnsmasqConfig
@@ -54,12 +67,12 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     admin: AdminSettings = AdminSettings()
     rules: tuple[Rule, ...] = ()
     files: tuple[tuple[str, str], ...]
-    hosts: HostBoots | None = None
+    hosts: HostBootConfig | None = None
     user: str | None = None
     group: str | None = None
     notices: tuple[str, ...] = ()
-    tells_answers: bool = True
-    tells_refusals: bool = True
+    logs_answers: bool = True
+    logs_refusals: bool = True
 
     @property
     def own(self) -> tuple[IPv4Address, ...]:
@@ -67,8 +80,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
         return own_addresses(self.present)
 
     @property
-    def sockets(self) -> tuple[object, ...]:
-        """What can't change while sockets stay open."""
+    def socket_settings(self) -> tuple[object, ...]:
+        """The settings that can't change while the sockets stay open."""
         names = tuple(interface.name for interface in self.interfaces)
         return (
             names, self.ports, self.receive_buffer, self.share_ports, self.multicast,
@@ -79,8 +92,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 Load = Callable[[], Config | DnsmasqConfig]
 
 
-def front_of(config: Config | DnsmasqConfig, present: Sequence[Interface]) -> Front:
-    """Compile a configuration for a machine with these interfaces.
+def build_service(config: Config | DnsmasqConfig, present: Sequence[Interface]) -> Service:
+    """Compile a configuration for a machine with the interfaces `present`.
 
     Raises ConfigError and StartError.
     """
@@ -94,14 +107,14 @@ def own_addresses(present: Iterable[Interface]) -> tuple[IPv4Address, ...]:
     return tuple(network.ip for interface in present for network in interface.networks)
 
 
-def _native(config: Config, present: Sequence[Interface]) -> Front:
+def _native(config: Config, present: Sequence[Interface]) -> Service:
     room = compiler.room_for(config)
-    shared = Hosts(mmap.mmap(-1, Hosts.size_for(room)), room)
+    shared = HostBootTable(mmap.mmap(-1, HostBootTable.size_for(room)), room)
     try:
         compiled = compiler.build(config, own_addresses(present), shared)
     except ValueError as error:
         raise ConfigError(str(error), where=config.source) from error
-    return Front(
+    return Service(
         config=config,
         source=config.source,
         size=_count(len(config.rules), "rule"),
@@ -111,13 +124,15 @@ def _native(config: Config, present: Sequence[Interface]) -> Front:
         receive_buffer=config.dhcp.receive_buffer,
         share_ports=config.dhcp.share_ports,
         multicast=config.dhcp.multicast,
-        answers=NativeAnswers(compiled, {one.name: one.address for one in present}),
+        answers=NativeAnswers(
+            compiled, {interface.name: interface.address for interface in present}
+        ),
         tftp=config.tftp,
         http=config.http,
         admin=config.admin,
         rules=config.rules,
         files=tuple(_files_of(config)),
-        hosts=HostBoots(
+        hosts=HostBootConfig(
             table=shared,
             boots=compiled.boots,
             hosts=config.hosts,
@@ -127,27 +142,27 @@ def _native(config: Config, present: Sequence[Interface]) -> Front:
 
 
 def _files_of(config: Config) -> Iterator[tuple[str, str]]:
-    """The boot files that are handed out from here, and the rule that does."""
+    """The boot files that this machine serves, each with its rule."""
     for rule in config.rules:
         boot = rule.boot
-        for one in boot.menu.files if boot.menu else (boot,):
-            if one.file and boot.server is None:
-                yield one.file, f"rule {rule.name!r}"
+        for entry in boot.menu.files if boot.menu else (boot,):
+            if entry.file and boot.server is None:
+                yield entry.file, f"rule {rule.name!r}"
 
 
-def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Front:
+def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Service:
     answers = DnsmasqAnswers(
         config,
         [InterfaceAddresses(name=i.name, networks=i.networks) for i in present],
         seed=secrets.randbits(63) | 1,
     )
-    served = _listened(present, answers)
+    served = _served_interfaces(present, answers)
     network = config.network
     lines = sum(map(len, (config.boots, config.services, config.ranges)))
     ports = [(DHCP_SERVER_PORT, network.server_port)]
     if config.is_pxe_enabled:
         ports.append((PXE_PORT, PXE_PORT))
-    return Front(
+    return Service(
         config=config,
         source=_source(config),
         size=_count(lines, "boot line"),
@@ -163,13 +178,15 @@ def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Front:
         user=config.user,
         group=config.group,
         notices=tuple(_notices(config)),
-        tells_answers=not config.quiet_dhcp or config.log_dhcp,
-        tells_refusals=not config.quiet_tftp,
+        logs_answers=not config.quiet_dhcp or config.log_dhcp,
+        logs_refusals=not config.quiet_tftp,
     )
 
 
-def _listened(present: Sequence[Interface], answers: DnsmasqAnswers) -> tuple[Interface, ...]:
-    """The interfaces that the configuration lets in; loopback only where a range covers it."""
+def _served_interfaces(
+    present: Sequence[Interface], answers: DnsmasqAnswers
+) -> tuple[Interface, ...]:
+    """The interfaces that the configuration allows; loopback only if a range covers it."""
     places = answers.engine.ranges.places
     served = tuple(
         interface
@@ -187,7 +204,7 @@ def _listened(present: Sequence[Interface], answers: DnsmasqAnswers) -> tuple[In
 
 
 def _files(config: DnsmasqConfig, own: set[str]) -> tuple[tuple[str, str], ...]:
-    """Boot files that clients are sent to fetch from this machine."""
+    """The boot files that this machine serves, each with its line."""
     files = [
         (boot.file, str(boot.where))
         for boot in config.boots
@@ -205,25 +222,25 @@ def _files(config: DnsmasqConfig, own: set[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _notices(config: DnsmasqConfig) -> list[str]:
-    found = tftp_notices(config)
+    notices = tftp_notices(config)
     if not config.ranges:
-        found.append("no dhcp-range: no DHCP request is answered; add dhcp-range=ADDRESS,proxy")
+        notices.append("no dhcp-range: no DHCP request is answered; add dhcp-range=ADDRESS,proxy")
     elif not any(line.is_proxy for line in config.ranges):
-        found.append(
-            "no dhcp-range is a proxy: fastpxe leases no addresses and so answers nobody; "
+        notices.append(
+            "no dhcp-range is a proxy: fastpxe leases no addresses, so no client is answered; "
             "write dhcp-range=ADDRESS,proxy"
         )
     elif not config.is_pxe_enabled:
-        found.append(
+        notices.append(
             "neither pxe-prompt nor pxe-service: no client is answered, as in dnsmasq; "
             'add pxe-prompt="Booting",1'
         )
-    found += [f"{note.where}: {note.key}: {note.why}" for note in config.notes]
-    return found
+    notices += [f"{note.where}: {note.key}: {note.why}" for note in config.notes]
+    return notices
 
 
 def _source(config: DnsmasqConfig) -> str:
-    """The files that the lines came from, in the order in which they were read."""
+    """The files that the lines are from, in the order in which they were read."""
     files = dict.fromkeys(
         line.where.file
         for lines in (config.ranges, config.boots, config.services, config.vendor_options)

@@ -1,7 +1,9 @@
-"""The shape of the package: the core does no input and no output, and everything has its tests."""
+"""The shape of the package: what imports what, no input and output in the core, tests for all."""
 
 import ast
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,67 @@ import fastpxe
 PACKAGE = Path(fastpxe.__file__).parent
 TESTS = Path(__file__).parent
 
+# Every package, and every module beside them. Each imports only what is above it in this list.
+LAYERS = (
+    "fastpxe",  # the version
+    "text",
+    "json_text",
+    "resources",
+    "findings",
+    "errors",
+    "_codec",
+    "dhcp",
+    "firmware",
+    "tftp",
+    "events",
+    "explanation",
+    "dnsmasq",
+    "dnsmasq.syntax",
+    "policy",
+    "backend",
+    "dnsmasq.engine",
+    "dnsmasq.lint",
+    "dnsmasq.convert",
+    "config_diff",
+    "storm",
+    "doctor",
+    "monitor",
+    # From here on: sockets, clocks, files.
+    "net",
+    "service",
+    "serve.ipc",
+    "serve.system",
+    "serve.files",
+    "serve.dhcp",
+    "serve.tftp",
+    "serve.http",
+    "serve.recorder",
+    "serve",
+    "probe",
+    "cli",
+    "__main__",
+)
+STRANGERS = {("policy", "dnsmasq.engine"), ("dnsmasq.engine", "policy")}  # two engines
+MODULES_MAX = 20
+
+# Imports against the rules, and why; each is to go.
+EXCEPTIONS = {
+    ("_codec", "policy._host_table"): "the matcher looks hosts up in C, in a table that policy has",
+}
+
 # What reads a clock, a file, a socket or the environment has no place in the core.
 OUTSIDE = {
-    "asyncio", "ctypes", "fcntl", "multiprocessing", "os", "select", "selectors", "shutil",
-    "signal", "socket", "socketserver", "ssl", "subprocess", "threading", "time", "uvloop",
+    "asyncio", "ctypes", "fcntl", "glob", "mmap", "multiprocessing", "os",
+    "pathlib", "psutil", "select", "selectors", "shutil", "signal", "socket", "socketserver", "ssl",
+    "subprocess", "tempfile", "threading", "time", "uvloop",
 }  # fmt: skip
 OUTSIDE_C = {"libc.time", "libc.stdio", "posix"}
 
 SOURCES = sorted(path for pattern in ("*.py", "*.pyx", "*.pxd") for path in PACKAGE.rglob(pattern))
-SHELL = ("serve/", "net/", "probe/", "cli/", "__main__.py", "service.py")
+SHELL = (
+    "serve/", "net/", "probe/", "cli/", "__main__.py",
+    "service.py",  # selects interfaces, and maps the memory that processes share
+)  # fmt: skip
 CORE = [path for path in SOURCES if not str(path.relative_to(PACKAGE)).startswith(SHELL)]
 
 # Modules with functions but without a test file of their own, and why.
@@ -58,12 +112,15 @@ TESTED_ELSEWHERE = {
     "dnsmasq/engine/cache_key": "dnsmasq/engine/test_answer_cache holds it against the engine",
     "serve/files/boot_files": "probe/test_machine and serve/test_supervisor look files up",
     "serve/child": "faults/test_children kills them, and has none forked",
+    "serve/pools": "faults/test_children and serve/test_supervisor reload",
+    "serve/startup": "serve/test_supervisor and serve/system/test_privileges start servers",
+    "serve/recorder/tasks": "serve/recorder: tests of the admin port and of both watchers run it",
+    "serve/system/stop_signals": "serve/test_supervisor stops, retires and kills processes",
     "service": "serve/test_supervisor serves both kinds of configuration through it",
     "serve/worker_pool": "serve/test_supervisor and faults/test_children reload",
     "serve/http/process": "serve/test_supervisor kills and retires the process",
     "serve/listeners": "serve/test_supervisor counts what each worker's sockets answer",
     "monitor/metrics": "serve/recorder/test_admin reads them as Prometheus does",
-    "serve/vitals": "serve/recorder/test_admin asks after a stopped worker",
     "policy/rules": "records: policy/test_config and policy/test_compiler make them",
     "policy/schema": "policy/test_config reads every key of them",
     "serve/recorder/observer": "serve/test_supervisor and serve/recorder/test_host_boots read it",
@@ -93,10 +150,76 @@ def test_the_core_imports_nothing_that_touches_the_world(path: Path) -> None:
     assert not touching
 
 
-@pytest.mark.parametrize("path", CORE, ids=module)
-def test_the_core_imports_nothing_of_the_shell(path: Path) -> None:
-    found = {f"{name}." for name in imported(path.read_text())}
-    assert not [name for name in found if name.startswith(("fastpxe.serve.", "fastpxe.cli."))]
+def name_of(path: Path) -> str:
+    """A module's name below fastpxe, such as "serve.child"; a package's is its own."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts).removesuffix("__init__").removesuffix(".") or "fastpxe"
+
+
+MODULES = {name_of(path) for path in SOURCES}
+PACKAGES = {name_of(path) for path in SOURCES if path.stem == "__init__"}
+
+
+def layer_of(name: str) -> str:
+    """The package that a module is in, or the module itself where it is in none."""
+    return name if name in PACKAGES else name.rpartition(".")[0] or name
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """The modules of fastpxe that a source imports: `from package import module` too."""
+    pattern = (
+        r"^\s*(?:from\s+(fastpxe[\w.]*)\s+c?import\s+(\([^)]*\)|.*)|c?import\s+(fastpxe[\w.]*))"
+    )
+    for base, names, whole in re.findall(pattern, path.read_text(), re.MULTILINE):
+        module = (base or whole).removeprefix("fastpxe").removeprefix(".")
+        for name in re.findall(r"(\w+)(?:\s+as\s+\w+)?\s*(?:,|$)", re.sub(r"[()]|#.*", "", names)):
+            submodule = f"{module}.{name}".removeprefix(".")
+            yield submodule if submodule in MODULES else module or "fastpxe"
+        if whole:
+            yield module or "fastpxe"
+
+
+IMPORTS = {(name_of(path), target) for path in SOURCES for target in imported_modules(path)} - set(
+    EXCEPTIONS
+)
+
+
+def layers_crossed() -> set[tuple[str, str]]:
+    pairs = {(layer_of(module), layer_of(target)) for module, target in IMPORTS}
+    return {(layer, target) for layer, target in pairs if layer != target}
+
+
+def test_every_package_has_its_layer() -> None:
+    assert Counter(LAYERS) == Counter({layer_of(module) for module in MODULES})
+
+
+def test_imports_run_down_the_layers() -> None:
+    crossed = layers_crossed()
+    assert len(crossed) > len(LAYERS)  # they were found
+    assert not [
+        (layer, target) for layer, target in crossed if LAYERS.index(target) > LAYERS.index(layer)
+    ]
+
+
+def test_the_two_engines_do_not_know_each_other() -> None:
+    assert not layers_crossed() & STRANGERS
+
+
+def test_no_exception_is_left_of_an_import_that_is_gone() -> None:
+    found = {(name_of(path), target) for path in SOURCES for target in imported_modules(path)}
+    assert set(EXCEPTIONS) <= found
+
+
+def test_the_core_is_below_all_that_touches_the_world() -> None:
+    core = {layer_of(name_of(path)) for path in CORE}
+    assert max(map(LAYERS.index, core)) < LAYERS.index("net")
+
+
+def test_no_package_has_too_many_modules() -> None:
+    sizes = Counter(
+        path.parent for path in SOURCES if path.suffix != ".pxd" and path.stem != "__init__"
+    )
+    assert not [str(folder) for folder, size in sizes.items() if size > MODULES_MAX]
 
 
 @pytest.mark.parametrize(

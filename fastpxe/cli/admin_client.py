@@ -34,7 +34,7 @@ class Refused(NoServer):
     """A server that doesn't want to be watched; another try wouldn't help."""
 
 
-class News(NamedTuple):
+class BootUpdate(NamedTuple):
     """The boots that changed, or all of them; `is_lost`: none, for there is no connection."""
 
     boots: list[Boot]
@@ -54,7 +54,7 @@ class AdminClient:
         with self._opened("/api/boots", "application/json") as response:
             return msgspec.json.decode(response.read(), type=list[Boot])
 
-    def news(self) -> Iterator[News]:
+    def news(self) -> Iterator[BootUpdate]:
         """The boots for ever: a server that reloads or is started again ends each connection.
 
         Raises NoServer where there was none from the first.
@@ -70,20 +70,20 @@ class AdminClient:
             except NoServer:
                 if not was_there:
                     raise
-                yield News([], is_lost=True)
+                yield BootUpdate([], is_lost=True)
             if not was_there:
                 raise self._no_fastpxe()
             time.sleep(AGAIN_S)
 
-    def _changes(self) -> Iterator[News]:
+    def _changes(self) -> Iterator[BootUpdate]:
         """All boots, then those that changed, about once a second."""
         is_all = True
         with self._opened("/api/events", "text/event-stream") as response:
             for line in response:
                 if line.startswith(b"data: "):
-                    yield News(msgspec.json.decode(line[6:], type=list[Boot]), is_all)
+                    yield BootUpdate(msgspec.json.decode(line[6:], type=list[Boot]), is_all)
                 elif line.startswith(b":"):
-                    yield News([], is_all)
+                    yield BootUpdate([], is_all)
                 is_all = False
 
     @contextmanager

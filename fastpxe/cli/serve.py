@@ -78,12 +78,12 @@ def _user(text: str) -> str:
 
 def run(parsed: argparse.Namespace) -> int:
     """Serve until a signal."""
-    from fastpxe.serve import supervisor  # noqa: PLC0415 - `fastpxe --help` needs no event loop
+    from fastpxe.serve import startup  # noqa: PLC0415 - `fastpxe --help` needs no event loop
     from fastpxe.serve.system.cpu_quota import usable_cores  # noqa: PLC0415 - see above
 
     logging_setup.begin(parsed.log_level, parsed.log_format)
     path, dnsmasq_files = named(parsed)
-    supervisor.run(
+    startup.run(
         lambda: load(parsed),
         parsed.workers or usable_cores(),
         parsed.user,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fastpxe.cli.admin_client import URL, AdminClient, News
+from fastpxe.cli.admin_client import URL, AdminClient, BootUpdate
 from fastpxe.cli.config_args import Commands
 from fastpxe.monitor.journal import MACHINES_MAX, STAGES, Boot
 
@@ -101,7 +101,7 @@ class Told:
 def _print_json(parsed: argparse.Namespace, wanted: "Filter") -> None:
     told = Told()
     server = AdminClient(parsed.url, parsed.token_file)
-    for news in [News(server.boots())] if parsed.once else server.news():
+    for news in [BootUpdate(server.boots())] if parsed.once else server.news():
         for boot in news.boots:
             if told.is_new(boot) and wanted.takes(boot):
                 print(msgspec.json.encode(boot).decode(), flush=True)

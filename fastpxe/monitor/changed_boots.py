@@ -1,4 +1,4 @@
-"""Which boots have changed since somebody was told of them."""
+"""Which boots have changed since they were last sent to a client."""
 
 from collections.abc import Iterable
 
@@ -7,22 +7,22 @@ import msgspec
 from fastpxe.monitor.journal import Boot
 
 
-class News:
-    """What one who watches was told. Machines that are forgotten are forgotten here too."""
+class ChangeFeed:
+    """The boots that one client was sent; those that the journal drops are dropped here too."""
 
     def __init__(self) -> None:
-        self._told: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._told)
+        return len(self._sent)
 
-    def of(self, boots: Iterable[Boot]) -> list[bytes]:
-        """Those of all boots that are new or changed since the last call, as JSON."""
+    def changes(self, boots: Iterable[Boot]) -> list[bytes]:
+        """The boots that are new or changed since the last call, each as JSON."""
         changed, seen = [], {}
         for boot in boots:
             encoded = msgspec.json.encode(boot)
             seen[boot.mac] = hash(encoded)
-            if self._told.get(boot.mac) != seen[boot.mac]:
+            if self._sent.get(boot.mac) != seen[boot.mac]:
                 changed.append(encoded)
-        self._told = seen
+        self._sent = seen
         return changed

@@ -1,14 +1,14 @@
-"""Counts of what happened, for the metrics and the web page: made from events, kept in memory."""
+"""Counters for the metrics and the web page: made from events, kept in memory."""
 
 import msgspec
 
 from fastpxe.events import Event, HttpServed, TransferDone, TransferRefused
 
-CHART_S = 600  # seconds that are remembered one by one
-KINDS_MAX = 64  # different sizes that are told apart; clients choose them
+CHART_S = 600  # seconds of history
+KINDS_MAX = 64  # keys of a counter, the rest is "other": clients choose the sizes
 
 
-class Tally(msgspec.Struct, kw_only=True):
+class Counters(msgspec.Struct, kw_only=True):
     """Counts since the server was started.
 
     transfers: TFTP transfers by outcome. sizes: by "blksize windowsize" as negotiated. refused: by
@@ -23,7 +23,7 @@ class Tally(msgspec.Struct, kw_only=True):
     requests: dict[str, int] = {}
     http_bytes: int = 0
 
-    def saw(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Count an event."""
         match event:
             case TransferDone():
@@ -52,37 +52,37 @@ def _add(counts: dict[str, int], key: str) -> None:
     counts[key] = counts.get(key, 0) + 1
 
 
-class Answers(msgspec.Struct, kw_only=True):
-    """How many DHCP answers there were in each of the last seconds that are over, oldest first.
+class AnswerRate(msgspec.Struct, kw_only=True):
+    """The number of DHCP answers in each of the last complete seconds, oldest first.
 
-    total: all answers at the last look, which was at `looked_at`. running: those of the second that
-    isn't over yet.
+    total: all answers at the last update, which was at `updated_at`. running: those of the second
+    that is not complete.
     """
 
     per_s: list[int] = []
     total: int = 0
-    looked_at: float = 0
+    updated_at: float = 0
     running: int = 0
 
-    def count(self, total: int, now: float) -> None:
-        """Take note of all answers so far.
+    def update(self, total: int, now: float) -> None:
+        """Set the number of all answers so far.
 
-        What came since the last look is spread over the time between: looks come when they can,
-        and a second without one is no second without answers.
+        Answers since the last update are spread over the time between: in a storm updates are
+        late, and a second without one is not a second without answers.
         """
-        if not self.looked_at or now < self.looked_at:  # at the start, or the clock was set back
+        if not self.updated_at or now < self.updated_at:  # at the start, or the clock was set back
             self.running = 0
-        elif now > self.looked_at + CHART_S:  # the clock was set forward
+        elif now > self.updated_at + CHART_S:  # the clock was set forward
             self.per_s, self.running = [], 0
         else:
             self._spread(max(0, total - self.total), now)
-        self.total, self.looked_at = total, now
+        self.total, self.updated_at = total, now
 
-    def _spread(self, came: int, now: float) -> None:
+    def _spread(self, new: int, now: float) -> None:
         given = 0
-        for end in range(int(self.looked_at) + 1, int(now) + 1):
-            by_then = int(came * (end - self.looked_at) / (now - self.looked_at))
+        for end in range(int(self.updated_at) + 1, int(now) + 1):
+            by_then = int(new * (end - self.updated_at) / (now - self.updated_at))
             self.per_s.append(self.running + by_then - given)
             self.running, given = 0, by_then
-        self.running += came - given
+        self.running += new - given
         del self.per_s[:-CHART_S]

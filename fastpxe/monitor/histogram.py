@@ -1,6 +1,6 @@
-"""Percentiles of a histogram of times, as boards keep it: (nanoseconds up to which, count).
+"""Percentiles of a histogram of times: pairs of a bucket's upper bound in nanoseconds and a count.
 
-The top of a bucket stands for all that is in it, so a figure is at most a sixteenth too high.
+A percentile is its bucket's upper bound, so it is at most a sixteenth too high.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ Histogram = list[tuple[int, int]]
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
-    """One histogram of several."""
+    """The sum of several histograms."""
     total: Counter[int] = Counter()
     for histogram in histograms:
         total.update(dict(histogram))
@@ -18,7 +18,7 @@ def merged(histograms: Iterable[Histogram]) -> Histogram:
 
 
 def percentile(histogram: Histogram, percent: float) -> int:
-    """The nanoseconds that so many percent did not take longer than; 0 of nothing."""
+    """The time in nanoseconds that `percent` of the times don't exceed; 0 if there are none."""
     rank = percent / 100 * sum(count for _, count in histogram)
     seen = 0
     for top, count in histogram:
@@ -29,7 +29,7 @@ def percentile(histogram: Histogram, percent: float) -> int:
 
 
 def describe(histogram: Histogram) -> str:
-    """The figures that people look at, in microseconds."""
+    """The usual percentiles, in microseconds, as text."""
     points = {"p50": 50, "p99": 99, "p99.9": 99.9, "max": 100}
     return ", ".join(
         f"{name} {percentile(histogram, percent) / 1000:.0f} us" for name, percent in points.items()

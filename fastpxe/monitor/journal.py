@@ -41,12 +41,14 @@ STEPS_MAX = 40
 HISTORY_MAX = 500
 TEXT_MAX = 200  # characters of what a client said: with all of the above, 80 MB at the most
 
-SILENT_S = 30.0  # without a word after an answer: stuck. EDK2 gives up after 4 + 8 + 16 + 32 s.
-STUCK_S = 3600.0  # who wasn't seen for longer is stuck no more: it was moved, or switched off
+SILENT_S = (
+    30.0  # nothing heard for so long after an answer: stuck. EDK2 gives up after 4 + 8 + 16 + 32 s.
+)
+STUCK_S = 3600.0  # a machine not seen for longer was moved or switched off
 NEW_BOOT_S = 300.0  # a DISCOVER after such a pause is another boot
 LOOP = 3  # downloads of iPXE's own binary in one boot
 RETRIES, RETRIES_S = 20, 60.0
-LATE_S = 60.0  # how far behind the word of one worker may be; more is a clock that was set back
+LATE_S = 60.0  # how late the events of one worker may be; more is a clock that was set back
 SETTLE_S = 3.0  # PXELINUX and GRUB look for ten names before the one that is there
 
 Stage = Literal[
@@ -66,7 +68,7 @@ class Boot(msgspec.Struct, kw_only=True):
     """A machine's boot. Times are in seconds since 1970; sizes in bytes; texts may be empty.
 
     problems: the names of those that it has had, the present one too. found_at: when a file that it
-    asked for was last there, 0 if none was. is_elsewhere: its file is on another server, so that
+    requested was last there, 0 if none was. is_elsewhere: its file is on another server, so that
     its download isn't seen. is_relayed: it was answered through a relay. next_step: what it does
     once it has an address.
     """
@@ -95,8 +97,8 @@ class Boot(msgspec.Struct, kw_only=True):
     loads_of_ipxe: int = 0
 
 
-class Missing(NamedTuple):
-    """A missing file that isn't told yet, for the machine may go on to another name.
+class PendingMissingFile(NamedTuple):
+    """A missing file that is not reported yet: the machine may find the next name that it tries.
 
     since: when the first name was missing. at: when this one was.
     """
@@ -108,9 +110,9 @@ class Missing(NamedTuple):
 
 
 class Journal:
-    """The last boot of each machine, those that were before, and how often each rule answered.
+    """The last boot of each machine, the boots before, and the number of answers by rule.
 
-    own: this machine's addresses, from which a file is seen to be fetched.
+    own: this machine's addresses: downloads from other servers can't be seen.
     """
 
     def __init__(self, own: Iterable[IPv4Address] = ()) -> None:
@@ -120,36 +122,36 @@ class Journal:
         self.problems: Counter[str] = Counter()
         self._boots: OrderedDict[str, Boot] = OrderedDict()
         self._stuck: list[tuple[Boot, Problem]] = []
-        self._missing: dict[str, Missing] = {}
+        self._missing: dict[str, PendingMissingFile] = {}
         self._macs: dict[IPv4Address, str] = {}
 
     def __len__(self) -> int:
         return len(self._boots)
 
     def boots(self) -> Iterator[Boot]:
-        """Each machine's last boot, the one seen last first."""
+        """Each machine's last boot, the most recent first."""
         return reversed(self._boots.values())
 
-    def put_back(self, boots: Iterable[Boot]) -> None:
-        """Take over what another journal had, in the order of its `boots`."""
+    def restore(self, boots: Iterable[Boot]) -> None:
+        """Add the boots of another journal, in the order of its `boots`."""
         for boot in reversed(list(boots)):
             self._boots[boot.mac] = boot
             if boot.address:
                 self._macs[IPv4Address(boot.address)] = boot.mac
 
     def mac_of(self, address: IPv4Address) -> str:
-        """Whose address it was last, as far as DHCP told; else ""."""
+        """The machine that last had an address, by DHCP; "" if unknown."""
         return self._macs.get(address, "")
 
-    def saw(self, event: Event, mac: str = "") -> None:
-        """Take in an event; `mac` is that of the client of a download, where it is known."""
+    def on_event(self, event: Event, mac: str = "") -> None:
+        """Handle an event; `mac` is the hardware address of a download's client, "" if unknown."""
         match event:
             case Answered() | Ignored() if event.sender.mac.startswith(_DOCTOR):
-                pass  # it asks, and boots nothing
+                pass  # `fastpxe doctor` asks, and boots nothing
             case Answered():
                 self._answered(event)
             case Unsent():
-                self._is_stuck(self._heard(event), problem("unsent", event.why), event.at)
+                self._is_stuck(self._boot_of_sender(event), problem("unsent", event.why), event.at)
             case Ignored():
                 self._ignored(event)
             case TransferDone():
@@ -161,8 +163,8 @@ class Journal:
             case Progress():
                 self._progress(event, mac)
 
-    def look(self, now: float) -> list[tuple[Boot, Problem]]:
-        """Find those that fell silent where they shouldn't; the problems since the last look."""
+    def poll(self, now: float) -> list[tuple[Boot, Problem]]:
+        """Find machines that have fallen silent; returns the problems since the last poll."""
         for boot in self._boots.values():
             # The clock may have been set back.
             boot.seen_at, boot.found_at = min(boot.seen_at, now), min(boot.found_at, now)
@@ -170,18 +172,18 @@ class Journal:
                 name = _silence(boot)
                 if name:
                     self._is_stuck(boot, problem(name), boot.seen_at)
-        for mac, one in list(self._missing.items()):
-            if not one.since <= now <= one.since + SETTLE_S:
+        for mac, missing in list(self._missing.items()):
+            if not missing.since <= now <= missing.since + SETTLE_S:
                 del self._missing[mac]
-                if one.boot.found_at < one.at:
-                    self._tell(one.boot, one.problem)
-        told, self._stuck = self._stuck, []
-        return told
+                if missing.boot.found_at < missing.at:
+                    self._report(missing.boot, missing.problem)
+        reported, self._stuck = self._stuck, []
+        return reported
 
     # --- DHCP -------------------------------------------------------------------------------------
 
     def _answered(self, event: Answered) -> None:
-        boot = self._heard(event)
+        boot = self._boot_of_sender(event)
         self.hits[event.rule] += 1
         if not _is_late(boot, event.at):
             boot.rule, boot.file = event.rule, event.file
@@ -199,19 +201,19 @@ class Journal:
             self._is_stuck(boot, problem("retry-storm", len(boot.asked)), event.at)
 
     def _ignored(self, event: Ignored) -> None:
-        boot = self._heard(event)
+        boot = self._boot_of_sender(event)
         if event.reason == "for_other_server":  # it takes the address that a DHCP server offered
             if event.requested:
                 self._has_address(boot, event.requested)
             if boot.stage == "offer":
                 self._step(boot, event.at, "address", "takes an address")
         elif event.reason in PROBLEM_OF_SILENCE:
-            found = problem(PROBLEM_OF_SILENCE[event.reason], _written(event))
+            found = problem(PROBLEM_OF_SILENCE[event.reason], _arch_text(event))
             self._is_stuck(boot, found, event.at)
         else:
             self._step(boot, event.at, boot.stage, f"ignored: {event.reason}")
 
-    def _heard(self, event: DhcpEvent) -> Boot:
+    def _boot_of_sender(self, event: DhcpEvent) -> Boot:
         """Return the boot that a DHCP message belongs to."""
         sender = event.sender
         boot = self._boots.get(sender.mac)
@@ -234,7 +236,7 @@ class Journal:
     # --- files ------------------------------------------------------------------------------------
 
     def _transfer_done(self, event: TransferDone, mac: str) -> None:
-        boot = self._of(event.client[0], mac, event)
+        boot = self._boot_of_client(event.client[0], mac, event)
         if not _is_late(boot, event.at):
             boot.file, boot.fetched_bytes = _cut(event.file), event.size_bytes
             boot.size_bytes = event.options.get("tsize", event.size_bytes)
@@ -253,7 +255,7 @@ class Journal:
     def _refused(self, event: TransferRefused, mac: str) -> None:
         if is_routine(event):
             return
-        boot = self._of(event.client[0], mac, event)
+        boot = self._boot_of_client(event.client[0], mac, event)
         if event.is_full:
             self._is_stuck(boot, problem("too-many", f"{event.file}: {event.why}"), event.at)
         elif event.code == TftpError.NOT_FOUND:
@@ -264,7 +266,7 @@ class Journal:
     def _http_served(self, event: HttpServed, mac: str) -> None:
         if is_routine(event):
             return
-        boot = self._of(event.client[0], mac, event)
+        boot = self._boot_of_client(event.client[0], mac, event)
         boot.file = _cut(event.file.lstrip("/"))
         if event.status == 404:
             self._is_stuck(boot, problem("missing-file", event.file), event.at)
@@ -287,7 +289,7 @@ class Journal:
             self._has_file(boot, event.at, event.file, event.size_bytes)
 
     def _progress(self, event: Progress, mac: str) -> None:
-        boot = self._of(event.client[0], mac, event)
+        boot = self._boot_of_client(event.client[0], mac, event)
         self._found(boot, event.at)
         if _is_late(boot, event.at):
             return
@@ -296,7 +298,7 @@ class Journal:
         boot.problem = None
 
     def _found(self, boot: Boot, at: float) -> None:
-        """Note that a file is there: what was missing before was but a name that it tried."""
+        """Record that a file is there: names that were missing before were only tries."""
         boot.found_at = max(boot.found_at, at)
 
     def _has_file(self, boot: Boot, at: float, file: str, size: int) -> None:
@@ -307,8 +309,8 @@ class Journal:
             if boot.loads_of_ipxe >= LOOP:
                 self._is_stuck(boot, problem("ipxe-loop", boot.loads_of_ipxe), at)
 
-    def _of(self, address: IPv4Address, mac: str, event: Event) -> Boot:
-        """Return the boot of whoever has that address; without a MAC the address must do."""
+    def _boot_of_client(self, address: IPv4Address, mac: str, event: Event) -> Boot:
+        """Return the boot of a file's client, by its MAC or else by its address."""
         key = mac or self._macs.get(address) or str(address)
         boot = self._boots.get(key) or self._begin(key, event.at)
         self._boots.move_to_end(key)
@@ -337,12 +339,12 @@ class Journal:
         self._macs[address] = boot.mac
 
     def _has_no_address(self, boot: Boot) -> None:
-        """Forget the address that it had, unless it is another's by now."""
+        """Forget the boot's address, unless another machine has it now."""
         if boot.address and self._macs.get(IPv4Address(boot.address)) == boot.mac:
             del self._macs[IPv4Address(boot.address)]
 
     def _step(self, boot: Boot, at: float, stage: Stage, what: str) -> None:
-        """Note a step; a problem that it had is over."""
+        """Record a step, which ends a problem."""
         if not _is_late(boot, at):
             boot.stage, boot.problem = stage, None
         self._note(boot, at, what)
@@ -352,21 +354,21 @@ class Journal:
         if found.name == "missing-file":
             self._is_missing(boot, found, at)
         else:
-            self._tell(boot, found)
+            self._report(boot, found)
         if not _is_late(boot, at):
             boot.stage, boot.problem = "stuck", found
         self._note(boot, at, found.text)
 
     def _is_missing(self, boot: Boot, found: Problem, at: float) -> None:
-        """Note a missing file; of several, the last is told, a while after the first."""
+        """Record a missing file; the last of several is reported, SETTLE_S after the first."""
         before = self._missing.get(boot.mac)
         if before is None or before.boot is not boot or before.at <= boot.found_at:
-            self._missing[boot.mac] = Missing(boot, found, at, at)
+            self._missing[boot.mac] = PendingMissingFile(boot, found, at, at)
         elif before.at <= at:
-            self._missing[boot.mac] = Missing(boot, found, before.since, at)
+            self._missing[boot.mac] = PendingMissingFile(boot, found, before.since, at)
 
-    def _tell(self, boot: Boot, found: Problem) -> None:
-        if found.name not in boot.problems:  # else it goes on and gets stuck by turns
+    def _report(self, boot: Boot, found: Problem) -> None:
+        if found.name not in boot.problems:  # else it recovers and gets stuck in turns
             boot.problems.append(found.name)
             self.problems[found.name] += 1
             self._stuck.append((boot, found))
@@ -377,7 +379,7 @@ class Journal:
         if _is_late(boot, at):
             place = bisect_right(boot.steps, at, key=lambda step: step.at)
         boot.seen_at = max(boot.seen_at, at)
-        # Once more the last step or the one before: two that take turns are told once each.
+        # A repetition of one of the last two steps replaces it: two may take turns.
         what = _cut(what)
         last = slice(max(place - 2, 0), place)
         kept = [step for step in boot.steps[last] if step.what != what]
@@ -387,36 +389,36 @@ class Journal:
 
     def _is_ours(self, event: Answered) -> bool:
         if "://" in event.file:
-            return urlsplit(event.file).hostname in {str(one) for one in self.own}
+            return urlsplit(event.file).hostname in {str(address) for address in self.own}
         return event.server in self.own
 
 
 def is_stuck(boot: Boot, now: float) -> bool:
-    """Whether a machine is stuck that somebody may still stand before."""
+    """Whether a machine is stuck, and was seen lately enough to be worth a look."""
     return boot.problem is not None and now - boot.seen_at <= STUCK_S
 
 
 def _is_late(boot: Boot, at: float) -> bool:
-    """Whether something happened before what is known already: workers tell each for itself."""
+    """Whether an event is older than the boot's last one: workers are not in step."""
     return boot.seen_at - LATE_S < at < boot.seen_at
 
 
 def _cut(text: str) -> str:
-    """Names of files are as long as a client likes, until they are refused for it."""
+    """Shorten a text that a client chose: until it is refused, it has any length."""
     return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"
 
 
 def _is_another(boot: Boot, event: DhcpEvent) -> bool:
-    """Whether a DISCOVER begins another boot."""
+    """Whether a DISCOVER starts another boot."""
     if _is_late(boot, event.at):
         return False
     if event.at - boot.seen_at > NEW_BOOT_S:
         return True
-    goes_on = event.sender.ipxe and not boot.is_ipxe  # the iPXE that the firmware has loaded
-    return boot.stage == "done" and not goes_on
+    is_next_stage = event.sender.ipxe and not boot.is_ipxe  # iPXE, loaded by the firmware
+    return boot.stage == "done" and not is_next_stage
 
 
-def _written(event: DhcpEvent) -> str:
+def _arch_text(event: DhcpEvent) -> str:
     """An architecture as a configuration names it: by its name, else by its number."""
     number = event.sender.arch
     name = "none" if number is None else arch_name(number)
@@ -424,32 +426,32 @@ def _written(event: DhcpEvent) -> str:
 
 
 def _loads_so_far(before: Boot, at: float) -> int:
-    """Downloads of iPXE by iPXE count on: each looks like a boot of its own."""
+    """The count of iPXE's downloads of iPXE, which continues: each looks like a new boot."""
     is_loop = before.is_ipxe and is_ipxe_binary(before.file) and at - before.seen_at < NEW_BOOT_S
     return before.loads_of_ipxe if is_loop else 0
 
 
 def _fetches_unseen(boot: Boot) -> bool:
-    """Whether its download couldn't be told from others': over a router, nobody tells its MAC."""
+    """Whether its download can't be recognised: behind a router, its MAC is unknown."""
     return boot.is_relayed and not boot.address
 
 
-_NEVER: dict[NextStep, str] = {"4011": "no-4011", "fetch": "no-fetch", "none": "dead-offer"}
-"""What silence means after each step of firmware; at a menu somebody may stand."""
+_SILENT_AFTER: dict[NextStep, str] = {"4011": "no-4011", "fetch": "no-fetch", "none": "dead-offer"}
+"""The problem of a machine that is silent after a step; at a menu a person may be choosing."""
 
 
 def _silence(boot: Boot) -> str:
-    """What it means that nothing more was heard; "" where that is no problem."""
+    """The problem of a machine that fell silent in its stage; "" for none."""
     match boot.stage:
         case "offer":
             return "no-dhcp" if len(boot.asked) > 1 else ""
         case "address" if not boot.is_elsewhere:
-            name = _NEVER.get(boot.next_step, "")
+            name = _SILENT_AFTER.get(boot.next_step, "")
             return "" if name == "no-fetch" and _fetches_unseen(boot) else name
         case "ack":
             return "" if _fetches_unseen(boot) else "no-fetch"
         case "probe":
             return "probe-only"
-        case "http":  # some take a file in parts, and nobody says which is the last
+        case "http":  # some clients fetch parts of a file, and the last is not marked
             return "" if boot.fetched_bytes else "probe-only"
     return ""

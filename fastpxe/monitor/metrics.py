@@ -18,7 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from fastpxe import __version__
-from fastpxe.monitor.counters import Tally
+from fastpxe.monitor.counters import Counters
 from fastpxe.monitor.histogram import Histogram
 from fastpxe.monitor.journal import Boot, is_stuck
 from fastpxe.monitor.problems import PROBLEMS
@@ -41,7 +41,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     latency: Histogram
     hits: Mapping[str, int]
     problems: Mapping[str, int]
-    tally: Tally
+    counters: Counters
     boots: tuple[Boot, ...]
     workers: int
     alive: int
@@ -61,7 +61,7 @@ class _Collector(Collector):
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        figures, tally = self._figures, self._figures.tally
+        figures, counters = self._figures, self._figures.counters
         yield InfoMetricFamily("fastpxe_build", "The version.", {"version": __version__})
         yield GaugeMetricFamily(
             "fastpxe_start_time_seconds", "When it was started, since 1970.", figures.started_at
@@ -76,21 +76,23 @@ class _Collector(Collector):
         yield workers
         yield from _dhcp(figures)
         yield _counter(
-            "fastpxe_tftp_transfers", "TFTP transfers that are over.", "outcome", tally.transfers
+            "fastpxe_tftp_transfers", "TFTP transfers that are over.", "outcome", counters.transfers
         )
         yield CounterMetricFamily(
-            "fastpxe_tftp_bytes", "Bytes that TFTP clients acknowledged.", tally.tftp_bytes
+            "fastpxe_tftp_bytes", "Bytes that TFTP clients acknowledged.", counters.tftp_bytes
         )
         yield CounterMetricFamily(
-            "fastpxe_tftp_retransmits", "Datagrams of TFTP that were sent again.", tally.retransmits
+            "fastpxe_tftp_retransmits",
+            "Datagrams of TFTP that were sent again.",
+            counters.retransmits,
         )
         yield _counter(
-            "fastpxe_tftp_refused", "TFTP requests that were refused.", "code", tally.refused
+            "fastpxe_tftp_refused", "TFTP requests that were refused.", "code", counters.refused
         )
-        yield _sizes(tally)
-        yield _requests(tally)
+        yield _sizes(counters)
+        yield _requests(counters)
         yield CounterMetricFamily(
-            "fastpxe_http_bytes", "Bytes of files sent over HTTP.", tally.http_bytes
+            "fastpxe_http_bytes", "Bytes of files sent over HTTP.", counters.http_bytes
         )
         yield _counter(
             "fastpxe_problems", "Boots that got stuck, by what is wrong.", "problem",
@@ -148,22 +150,22 @@ def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Met
     return family
 
 
-def _sizes(tally: Tally) -> Metric:
+def _sizes(counters: Counters) -> Metric:
     family = CounterMetricFamily(
         "fastpxe_tftp_negotiated", "Downloads by block and window size.",
         labels=["blksize", "windowsize"],
     )  # fmt: skip
-    for sizes, count in tally.sizes.items():
+    for sizes, count in counters.sizes.items():
         blksize, _, windowsize = sizes.partition(" ")
         family.add_metric([blksize, windowsize], count)
     return family
 
 
-def _requests(tally: Tally) -> Metric:
+def _requests(counters: Counters) -> Metric:
     family = CounterMetricFamily(
         "fastpxe_http_requests", "HTTP requests.", labels=["method", "status"]
     )
-    for request, count in tally.requests.items():
+    for request, count in counters.requests.items():
         method, _, status = request.partition(" ")
         family.add_metric([method, status], count)
     return family

@@ -1,8 +1,8 @@
-"""When the boot of a host was seen to start: then what was asked for once is done.
+"""When the boot of a host has started: a boot that was set once is then cleared.
 
-A boot may go in stages: firmware loads iPXE, and that a script. The last one counts, which is that
-of iPXE where the boot has a rule for it. It has started when the file of that stage was fetched;
-where another server has the file, with our ACK, or a while after an offer that is the only answer.
+A boot may have stages: firmware loads iPXE, which loads a script. The last stage counts: iPXE's, if
+the boot has a rule for iPXE. It has started when the stage's file was fetched. If another server
+has the file, it has started with our ACK, or FETCH_S after an offer that is our only answer.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from fastpxe.events import Answered
 from fastpxe.policy.hosts import Host, Key
 from fastpxe.policy.rules import Rule
 
-FETCHES_MAX = 4096  # machines whose last download is remembered
+FETCHES_MAX = 4096  # machines whose last download is kept
 FETCH_S = 60.0  # how long a client may take from an offer to the file, which another server has
 
 
-class Waiting(msgspec.Struct, kw_only=True):
-    """A host that was told its file, at `since`; at `due` it counts as started anyway."""
+class PendingBoot(msgspec.Struct, kw_only=True):
+    """A host that was offered its file at `since`; at `due` it counts as started anyway."""
 
     host: Host
     mac: str
@@ -29,35 +29,35 @@ class Waiting(msgspec.Struct, kw_only=True):
     due: float | None
 
 
-class Starts:
-    """Follows the hosts whose boot is to be forgotten once it has started.
+class OneShotTracker:
+    """Tracks the hosts whose boot was set once.
 
     rules: those of the configuration. own: this machine's addresses. Times are in seconds since
-    1970; what happened may be told in any order.
+    1970; events may come in any order.
     """
 
     def __init__(self, rules: Iterable[Rule], own: Iterable[IPv4Address]) -> None:
         self._for_ipxe = {rule.name for rule in rules if rule.match.ipxe}
         self._own = frozenset(own)
         self._by_key: dict[Key, Host] = {}
-        self._waiting: dict[str, Waiting] = {}
+        self._pending: dict[str, PendingBoot] = {}
         self._fetches: dict[str, float] = {}
 
-    def follow(self, hosts: Iterable[Host]) -> None:
-        """Follow these hosts, and no others."""
+    def track(self, hosts: Iterable[Host]) -> None:
+        """Track these hosts, and no others."""
         self._by_key = {key: host for host in hosts for key in host.keys}
         names = {host.name for host in self._by_key.values()}
-        self._waiting = {name: one for name, one in self._waiting.items() if name in names}
+        self._pending = {name: boot for name, boot in self._pending.items() if name in names}
         if not names:
             self._fetches.clear()
 
     @property
-    def is_following(self) -> bool:
-        """Whether there is a host to follow."""
+    def is_tracking(self) -> bool:
+        """Whether there is a host to track."""
         return bool(self._by_key)
 
-    def answered(self, event: Answered) -> Host | None:
-        """Take note of an answer; the host that has started with it, if one has."""
+    def on_answer(self, event: Answered) -> Host | None:
+        """Handle an answer; returns the host that has started with it, if any."""
         host = self._host_of(event)
         if host is None or event.rule != host.boot:
             return None
@@ -68,38 +68,38 @@ class Starts:
         if not is_here and not is_offer:
             return host
         mac, due = event.sender.mac, None if is_here else event.at + FETCH_S
-        waiting = Waiting(host=host, mac=mac, since=event.at, due=due)
-        before = self._waiting.setdefault(host.name, waiting)
-        # Earlier than the first: told late, or the clock was set back, and `since` was never.
+        pending = PendingBoot(host=host, mac=mac, since=event.at, due=due)
+        before = self._pending.setdefault(host.name, pending)
+        # Earlier than the first: it came late, or the clock was set back.
         before.since = min(before.since, event.at)
         return self._started_by(mac)
 
-    def fetched(self, mac: str, began_at: float) -> Host | None:
-        """Take note of a file that a machine has fetched; the host that has started with it."""
+    def on_download(self, mac: str, began_at: float) -> Host | None:
+        """Handle a machine's download; returns the host that has started with it, if any."""
         self._fetches[mac] = max(began_at, self._fetches.pop(mac, 0))
         if len(self._fetches) > FETCHES_MAX:
             del self._fetches[next(iter(self._fetches))]
         return self._started_by(mac)
 
     def _started_by(self, mac: str) -> Host | None:
-        """The host of that address, if it has begun to fetch a file since it was told one."""
+        """The host of a MAC address, if it began a download after it was offered the file."""
         if mac not in self._fetches:
             return None
-        for name, one in self._waiting.items():
-            if one.mac == mac and self._fetches[mac] >= one.since:
-                del self._waiting[name]
-                return one.host
+        for name, pending in self._pending.items():
+            if pending.mac == mac and self._fetches[mac] >= pending.since:
+                del self._pending[name]
+                return pending.host
         return None
 
     def overdue(self, now: float) -> list[Host]:
-        """The hosts that count as started by now."""
-        for one in self._waiting.values():
-            if one.due:
-                one.due = min(one.due, now + FETCH_S)  # unless the clock was set back, it is less
-        found = [one.host for one in self._waiting.values() if one.due and one.due <= now]
-        for host in found:
-            del self._waiting[host.name]
-        return found
+        """Return the hosts that count as started by now, and stop tracking them."""
+        for boot in self._pending.values():
+            if boot.due:
+                boot.due = min(boot.due, now + FETCH_S)  # later only if the clock was set back
+        hosts = [boot.host for boot in self._pending.values() if boot.due and boot.due <= now]
+        for host in hosts:
+            del self._pending[host.name]
+        return hosts
 
     def _host_of(self, event: Answered) -> Host | None:
         sender = event.sender
@@ -110,7 +110,7 @@ class Starts:
         return self._by_key.get(sender.uuid[1:]) if len(sender.uuid) == 17 else None
 
     def _has_file(self, event: Answered) -> bool:
-        """Whether the file is to be fetched from this machine."""
+        """Whether the file is on this machine."""
         if "://" in event.file:
             return urlsplit(event.file).hostname == str(event.server)
         return event.server in self._own

@@ -11,10 +11,10 @@ from fastpxe.errors import StartError
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """An interface that fastpxe serves.
+    """An interface with an IPv4 address.
 
-    `address` is its first IPv4 address: server identifier and source of every reply sent on it.
-    `networks` are all its IPv4 addresses with their masks; `mtu` is in bytes.
+    networks: its IPv4 addresses with their masks; the first is its `address`, the server identifier
+    and source of all replies sent on it. mtu: in bytes.
     """
 
     name: str
@@ -42,41 +42,41 @@ def all_interfaces() -> list[Interface]:
         Interface(
             name=name,
             index=socket.if_nametoindex(name),
-            networks=tuple(found),
+            networks=tuple(addresses),
             mtu=states[name].mtu,
         )
-        # "up" is the operator's word; psutil's isup waits for a carrier, which a switch may delay.
-        for name, found in networks.items()
-        if found and name in states and "up" in states[name].flags.split(",")
+        # The flag "up" is administrative; psutil's isup needs a carrier, which a switch may delay.
+        for name, addresses in networks.items()
+        if addresses and name in states and "up" in states[name].flags.split(",")
     ]
 
 
 def with_bound(present: Sequence[Interface], bound: Iterable[Interface]) -> list[Interface]:
-    """Those present, and of those that ports are bound on the ones that are not, as they were.
+    """The interfaces present, and the bound ones that are not present, as they were.
 
-    One that is down just now is served again once it is up.
+    An interface that is down is served again once it is up.
     """
     names = {interface.name for interface in present}
     return [*present, *(interface for interface in bound if interface.name not in names)]
 
 
 def interfaces_matching(patterns: tuple[str, ...], present: Iterable[Interface]) -> list[Interface]:
-    """Those that a pattern names: "eth1", or "br*" for each that begins with br."""
+    """The interfaces that a pattern matches: "eth1", or "br*" for all that begin with br."""
     return [
         interface
         for interface in present
-        if any(_names(pattern, interface.name) for pattern in patterns)
+        if any(_matches(pattern, interface.name) for pattern in patterns)
     ]
 
 
-def _names(pattern: str, name: str) -> bool:
+def _matches(pattern: str, name: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
 def select_interfaces(names: tuple[str, ...], present: Sequence[Interface]) -> list[Interface]:
-    """Those named, or, with no name, every one that isn't loopback.
+    """The interfaces of these names; without names, all but loopback.
 
-    Raises StartError when a named one is missing, or none is left.
+    Raises StartError when one is missing, or there is none.
     """
     if not names:
         served = [i for i in present if not i.address.is_loopback]

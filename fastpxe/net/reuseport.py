@@ -1,8 +1,8 @@
-"""Deal datagrams out to workers that each have a socket of their own on the same port.
+"""Distribute datagrams to workers, each with its own socket on the same port.
 
-SO_REUSEPORT alone is wrong for a broadcast: every socket gets a copy, and clients as many answers.
-So each socket has a filter that keeps its own share, and the group picks by the same number for
-unicast, where the kernel would else choose a socket whose filter then drops the datagram.
+SO_REUSEPORT alone is wrong for a broadcast: every socket gets a copy, so a client gets as many
+answers. Therefore each socket has a filter that passes its share. For unicast, the group selects
+the socket by the same number; else the kernel would choose one whose filter drops the datagram.
 
 Sources: socket(7), <linux/filter.h>. A filter's data starts at the UDP header, the group's at the
 payload; both reach the IP header at SKF_NET_OFF.
@@ -25,29 +25,29 @@ _UDP = 20
 _XID = _NETWORK + _UDP + 8 + 4
 _SOURCE_PORT = _NETWORK + _UDP
 _HEADER = 8  # UDP: holds the source port
-_SHORTEST = _HEADER + 8  # a message as far as its xid
+_SHORTEST = _HEADER + 8  # a message up to its xid
 
 Instruction = tuple[int, int, int, int]
 
 
 def share_by_xid(group: list[socket.socket]) -> None:
-    """Give socket i the DHCP messages whose xid is i modulo their number."""
+    """Give socket i the DHCP messages with xid % count == i."""
     _share(group, (_LOAD_WORD, 0, 0, _XID), _SHORTEST)
 
 
 def share_by_source_port(group: list[socket.socket]) -> None:
-    """Give socket i the TFTP packets whose source port is i modulo their number.
+    """Give socket i the TFTP packets with source port % count == i.
 
-    However short: the four bytes of an ACK go where the request went, on a shared port.
+    Short packets too: on a shared port, an ACK of four bytes follows its request.
     """
     _share(group, (_LOAD_HALF, 0, 0, _SOURCE_PORT), _HEADER)
 
 
 def _share(group: list[socket.socket], load: Instruction, shortest: int) -> None:
-    """Attach a filter to each socket and the same choice to the group, in the order of binding."""
+    """Attach a filter to each socket, and to the group the same selection, in order of binding."""
     count = len(group)
     for index, sock in enumerate(group):
-        short = _ALL if index == 0 else _NOTHING  # what is too short is still counted, by one
+        short = _ALL if index == 0 else _NOTHING  # one socket passes them, to be counted
         attach(
             sock,
             SO_ATTACH_FILTER,
@@ -74,7 +74,7 @@ def _share(group: list[socket.socket], load: Instruction, shortest: int) -> None
 
 
 def attach(sock: socket.socket, option: int, program: list[Instruction]) -> None:
-    """Give a socket a filter: a program for the kernel's classic packet filter."""
+    """Attach a classic BPF program to a socket."""
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     head = struct.pack("@HP", len(program), ctypes.addressof(buffer))

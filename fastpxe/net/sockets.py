@@ -1,4 +1,4 @@
-"""Open the UDP sockets, and say in plain words why one can't be had.
+"""Open sockets, with error messages that name the cause and the way out.
 
 Sources: socket(7), ip(7), capabilities(7).
 """
@@ -45,11 +45,10 @@ def open_port(
 ) -> socket.socket:
     """Bind a UDP port on one interface: non-blocking, broadcast, IP_PKTINFO.
 
-    receive_buffer is in bytes, and decides how large a boot storm the kernel can hold while one
-    batch is answered. `share` lets another server that allows it have the port too; without it a
-    second fastpxe is refused here instead of answering every client twice. `group`: one of several
-    sockets on this port, for workers (see fastpxe.net.reuseport). Raises StartError with the way
-    out.
+    receive_buffer: in bytes; it bounds the boot storm that the kernel can hold while one batch is
+    answered. share: let another server bind the port too, if that allows it; without it, a second
+    fastpxe fails here instead of answering every client twice. group: one of several sockets on the
+    port, for workers (see fastpxe.net.reuseport). Raises StartError.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
@@ -58,7 +57,7 @@ def open_port(
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        # DF clear: boot ROMs behind a narrower link would wait for ever for what a router dropped.
+        # DF clear: behind a smaller MTU, a router would drop the packets that boot ROMs wait for.
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
         enlarge(sock, receive_buffer)
@@ -70,7 +69,7 @@ def open_port(
 
 
 def listen_on(interface: Interface, port: int) -> socket.socket:
-    """Listen on a TCP port of one interface: non-blocking. Raises StartError with the way out."""
+    """Listen on a TCP port of one interface: non-blocking. Raises StartError."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,27 +96,27 @@ def listen_at(address: str, port: int) -> socket.socket:
 
 
 def receive_buffer_of(sock: socket.socket) -> int:
-    """Bytes that the kernel granted; it reports twice what was asked, for its own book-keeping."""
+    """The granted size in bytes; the kernel reports the double, for its own book-keeping."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
 def open_group(
     interface: Interface, port: int, count: int, *, receive_buffer: int, share: bool = False
 ) -> list[socket.socket]:
-    """Bind a port `count` times, for as many workers. Raises StartError.
+    """Bind a port `count` times, once for each worker. Raises StartError.
 
-    A first socket that shares with nobody finds out whether the port is free: the others would
-    let a second fastpxe of the same user in.
+    An exclusive socket first checks that the port is free: with SO_REUSEPORT, a second fastpxe of
+    the same user could bind it too.
     """
     if count == 1 or not share:
-        alone = open_port(interface, port, receive_buffer=receive_buffer, share=share)
+        exclusive = open_port(interface, port, receive_buffer=receive_buffer, share=share)
         if count == 1:
-            return [alone]
-        alone.close()
+            return [exclusive]
+        exclusive.close()
     opened: list[socket.socket] = []
     try:
         for _ in range(count):
-            opened.append(  # noqa: PERF401 - those before one that fails must be closed
+            opened.append(  # noqa: PERF401 - if one fails, those before it are closed
                 open_port(interface, port, receive_buffer=receive_buffer, share=share, group=True)
             )
     except StartError:
@@ -128,13 +127,13 @@ def open_group(
 
 
 def dropped_by_kernel(sock: socket.socket) -> int:
-    """Datagrams that found no room in the socket's buffer (sock_diag(7), SK_MEMINFO_DROPS)."""
+    """The number of datagrams dropped at a full buffer (sock_diag(7), SK_MEMINFO_DROPS)."""
     info = sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 9 * 4)
     return int.from_bytes(info[8 * 4 : 9 * 4], sys.byteorder)
 
 
 def full_buffers() -> int:
-    """Datagrams that found a full UDP buffer in this network namespace so far (RcvbufErrors)."""
+    """The number of datagrams dropped at full UDP buffers in this network namespace."""
     names, values = (
         line.split()
         for line in Path("/proc/self/net/snmp").read_text().splitlines()
@@ -144,7 +143,7 @@ def full_buffers() -> int:
 
 
 def join_group(sock: socket.socket, interface: Interface, group: str) -> None:
-    """Hear multicast boot-server discovery (PXE 2.1: option 43.7, port 4011)."""
+    """Receive multicast boot-server discovery (PXE 2.1: option 43.7, port 4011)."""
     member = struct.pack(
         "4s4si", socket.inet_aton(group), interface.address.packed, interface.index
     )
@@ -152,7 +151,7 @@ def join_group(sock: socket.socket, interface: Interface, group: str) -> None:
 
 
 def enlarge(sock: socket.socket, size: int) -> None:
-    """Have buffers of `size` bytes; without CAP_NET_ADMIN, net.core.rmem_max and wmem_max."""
+    """Set both buffers to `size` bytes; without CAP_NET_ADMIN, the kernel caps them."""
     for force, plain in (
         (SO_RCVBUFFORCE, socket.SO_RCVBUF),
         (SO_SNDBUFFORCE, socket.SO_SNDBUF),
@@ -167,7 +166,9 @@ def _explain(error: OSError, interface: Interface, port: int, kind: str = "UDP")
     where = f"{kind} port {port} on {interface.name}"
     if error.errno == errno.EADDRINUSE:
         holder = port_holder(port, kind)
-        who = f"is held by {holder}" if holder else "is in use (as root, fastpxe can say by whom)"
+        who = (
+            f"is held by {holder}" if holder else "is in use (run as root to see by which program)"
+        )
         way_out = _WAYS_OUT.get(port, "") if kind == "UDP" else _OTHER_PORT
         return f"{where} {who}; stop it, or serve other interfaces{way_out}"
     if isinstance(error, PermissionError):
@@ -178,7 +179,7 @@ def _explain(error: OSError, interface: Interface, port: int, kind: str = "UDP")
 
 
 def privileged() -> tuple[str, ...]:
-    """The ways to give fastpxe what it needs."""
+    """The ways to give fastpxe the privileges it needs."""
     return (
         "sudo fastpxe serve …",
         f"sudo setcap cap_net_bind_service,cap_net_raw,cap_net_admin+ep {_interpreter()}",
@@ -187,12 +188,12 @@ def privileged() -> tuple[str, ...]:
 
 
 def _interpreter() -> str:
-    """The file to set capabilities on: a venv's python is a link, which can't carry any."""
+    """The file to set capabilities on: a venv's python is a link, which can't have any."""
     return os.path.realpath("/proc/self/exe")
 
 
 def port_holder(port: int, kind: str = "UDP") -> str | None:
-    """Who has a port bound, such as "dnsmasq (pid 812)", when this user may see it."""
+    """The program that has a port bound, such as "dnsmasq (pid 812)"; None if not visible."""
     try:
         connections = psutil.net_connections("udp4" if kind == "UDP" else "tcp4")
     except psutil.AccessDenied:

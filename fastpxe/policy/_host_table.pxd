@@ -20,7 +20,7 @@ cdef struct Head:
     uint64_t version          # table version & 1 is the one in force
     uint64_t counts[2]        # entries of each
 
-cdef class Hosts:
+cdef class HostBootTable:
     cdef object memory        # keeps `head` alive
     cdef Head *head
     cdef Entry *tables[2]

@@ -4,7 +4,7 @@ from typing import final
 from typing_extensions import Buffer
 
 @final
-class Hosts:
+class HostBootTable:
     def __init__(self, memory: Buffer, capacity: int) -> None: ...
     @staticmethod
     def size_for(capacity: int) -> int: ...

@@ -28,10 +28,10 @@ cdef enum:
 
 
 @cython.final
-cdef class Hosts:
+cdef class HostBootTable:
     """The boots of hosts, by MAC address or machine UUID.
 
-    memory: a writable buffer of `Hosts.size_for(capacity)` zero bytes; shared by processes, it has
+    memory: a writable buffer of `HostBootTable.size_for(capacity)` zero bytes; shared by processes, it has
     what the last `replace` in any of them put there. ValueError when it is too small.
     """
 
@@ -70,7 +70,7 @@ cdef class Hosts:
         cdef Entry *table
         cdef bytes key
         if self.head == NULL:
-            raise TypeError("Hosts without memory")
+            raise TypeError("HostBootTable without memory")
         if len(entries) > self.capacity:
             raise ValueError(f"{len(entries)} hosts; there is room for {self.capacity}")
         for key, boot in entries:

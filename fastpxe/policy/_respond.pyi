@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import TypeAlias, final
 
 from fastpxe.dhcp._responder import Responder
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.replies import ReplyRow
 
 _Test: TypeAlias = tuple[int, int, bytes, bytes]
@@ -21,6 +21,6 @@ class Policy(Responder):
         min_secs: int = 0,
         mac_limit: int = 0,
         relay_limit: int = 0,
-        hosts: Hosts | None = None,
+        hosts: HostBootTable | None = None,
     ) -> None: ...
     def find(self, datagram: bytes, *, address: int = 0) -> int: ...

@@ -12,7 +12,7 @@ from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.menu import Menu, vendor_options
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy._respond import Policy
 from fastpxe.policy.config import Config
 from fastpxe.policy.hosts import entries
@@ -60,10 +60,12 @@ class Compiled(NamedTuple):
     replies: tuple[Reply, ...]
     kinds: tuple[tuple[int, ...], ...]
     boots: dict[str, int]
-    hosts: Hosts
+    hosts: HostBootTable
 
 
-def build(config: Config, own: Iterable[IPv4Address], hosts: Hosts | None = None) -> Compiled:
+def build(
+    config: Config, own: Iterable[IPv4Address], hosts: HostBootTable | None = None
+) -> Compiled:
     """Compile a configuration for a machine with the addresses `own`.
 
     hosts: a table in which those that are to get a boot of their own can be put at any time; it is
@@ -126,10 +128,10 @@ def room_for(config: Config) -> int:
     return max(HOSTS_ROOM, 4 * sum(len(host.keys) for host in config.hosts))
 
 
-def table_for(config: Config) -> Hosts:
+def table_for(config: Config) -> HostBootTable:
     """A table of hosts in this process's own memory."""
     keys = sum(len(host.keys) for host in config.hosts)
-    return Hosts(bytearray(Hosts.size_for(keys)), keys)
+    return HostBootTable(bytearray(HostBootTable.size_for(keys)), keys)
 
 
 def _always(native: Policy) -> Callable[[IPv4Address], Policy]:

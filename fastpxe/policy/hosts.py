@@ -57,7 +57,7 @@ def parse_host(text: str) -> tuple[str, tuple[Key, ...]]:
 
 
 def entries(hosts: Iterable[Host], boots: Mapping[str, int]) -> list[tuple[Key, int]]:
-    """What _hosts.Hosts takes: each key with the number of its boot; a boot that is none is left.
+    """Entries of a HostBootTable: each key with the number of its boot, if there is such a boot.
 
     Of hosts with the same key, the first counts.
     """

@@ -32,7 +32,7 @@ from fastpxe.net.sockets import enlarge, listen_on, open_port, privileged, recei
 from fastpxe.policy.config import Config
 from fastpxe.serve.files.boot_files import file_interfaces, look_up
 from fastpxe.serve.files.roots import DEFAULT_ROOT, FALLBACK_ROOT, Roots
-from fastpxe.service import RECEIVE_BUFFER, Front, front_of
+from fastpxe.service import RECEIVE_BUFFER, Service, build_service
 from fastpxe.tftp.packets import TftpSettings
 
 SMALL_BUFFER = 4096
@@ -48,21 +48,21 @@ def examine(
 
     is_default: nobody named a configuration. Raises ConfigError.
     """
-    front, refusal = _front(config)
+    service, refusal = _service(config)
     named = tuple(names) or (config.interfaces if isinstance(config, Config) else ())
     return Machine(
         refusal=refusal,
-        ports=tuple(_ports(_wanted(front), share=front is not None and front.share_ports)),
+        ports=tuple(_ports(_wanted(service), share=service is not None and service.share_ports)),
         privileges=privileges(),
-        links=tuple(_links(named, front)),
-        buffers=buffers(front.receive_buffer if front else RECEIVE_BUFFER),
-        roots=tuple(_roots(front, is_default=is_default)) if front else (),
+        links=tuple(_links(named, service)),
+        buffers=buffers(service.receive_buffer if service else RECEIVE_BUFFER),
+        roots=tuple(_roots(service, is_default=is_default)) if service else (),
     )
 
 
-def _front(config: Config | DnsmasqConfig) -> tuple[Front | None, str]:
+def _service(config: Config | DnsmasqConfig) -> tuple[Service | None, str]:
     try:
-        return front_of(config, all_interfaces()), ""
+        return build_service(config, all_interfaces()), ""
     except StartError as error:
         return None, str(error)
 
@@ -72,26 +72,26 @@ def probed(config: Config | DnsmasqConfig, names: Sequence[str]) -> list[Interfa
     present = all_interfaces()
     if names:
         return [interface for interface in present if interface.name in names]
-    front, _ = _front(config)
-    if front is not None:
-        return list(front.interfaces)
+    service, _ = _service(config)
+    if service is not None:
+        return list(service.interfaces)
     return [interface for interface in present if not interface.address.is_loopback]
 
 
-def _wanted(front: Front | None) -> Iterator[Wanted]:
+def _wanted(service: Service | None) -> Iterator[Wanted]:
     """The ports that serving takes, and on which interfaces."""
-    if front is None:
+    if service is None:
         present = [one for one in all_interfaces() if not one.address.is_loopback]
         for number in (DHCP_SERVER_PORT, PXE_PORT, TFTP_PORT):
             yield "UDP", number, present
         return
-    for _, number in front.ports:
-        yield "UDP", number, front.interfaces
-    files = file_interfaces(front)
-    if front.tftp.enabled:
+    for _, number in service.ports:
+        yield "UDP", number, service.interfaces
+    files = file_interfaces(service)
+    if service.tftp.enabled:
         yield "UDP", TFTP_PORT, files
-    if front.http.enabled:
-        yield "TCP", front.http.port, files
+    if service.http.enabled:
+        yield "TCP", service.http.port, files
 
 
 def _ports(wanted: Iterable[Wanted], *, share: bool) -> Iterator[Port]:
@@ -173,10 +173,10 @@ def _sysctl(path: str) -> int:
     return int(Path("/proc/sys", path).read_text())
 
 
-def _links(named: Sequence[str], front: Front | None) -> Iterator[Link]:
+def _links(named: Sequence[str], service: Service | None) -> Iterator[Link]:
     """Those named; else those served; else all that might be."""
     states, addresses = psutil.net_if_stats(), psutil.net_if_addrs()
-    served = [interface.name for interface in front.interfaces] if front else []
+    served = [interface.name for interface in service.interfaces] if service else []
     for name in dict.fromkeys(named or served or [name for name in states if name != "lo"]):
         if name not in states:
             yield Link(name=name, is_present=False, is_named=True)
@@ -211,12 +211,12 @@ def buffers(wanted: int) -> Buffers:
     )
 
 
-def _roots(front: Front, *, is_default: bool) -> Iterator[RootFiles]:
+def _roots(service: Service, *, is_default: bool) -> Iterator[RootFiles]:
     """Look for the boot files in each root as the server does when it starts."""
-    names = [interface.name for interface in file_interfaces(front)]
-    if not (front.tftp.enabled or front.http.enabled) or not names:
+    names = [interface.name for interface in file_interfaces(service)]
+    if not (service.tftp.enabled or service.http.enabled) or not names:
         return
-    if _would_be_made(front.tftp, names):
+    if _would_be_made(service.tftp, names):
         yield RootFiles(
             path="",
             failure=f"neither {DEFAULT_ROOT} nor {FALLBACK_ROOT} is there; "
@@ -225,13 +225,13 @@ def _roots(front: Front, *, is_default: bool) -> Iterator[RootFiles]:
         )
         return
     try:
-        roots = Roots(front.tftp, names)
+        roots = Roots(service.tftp, names)
     except StartError as error:
         yield RootFiles(path="", failure=str(error))
         return
     with roots:
         for files in roots.of_interfaces():
-            found = () if front.tftp.unique_root else look_up(front, files, roots.scripts)
+            found = () if service.tftp.unique_root else look_up(service, files, roots.scripts)
             yield RootFiles(
                 path=files.path,
                 files=tuple(

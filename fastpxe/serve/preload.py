@@ -1,21 +1,21 @@
-"""What children would import by themselves, imported before root becomes another user.
+"""Import the children's modules before root is dropped.
 
-Python's own folder may be one that the other user can't enter: a Python in root's home is. Import
-statements alone don't tell: codecs and event loops are looked up when they are used.
+The other user may have no access to Python's own folder, for example to one in root's home. Import
+statements are not enough: codecs and event loops are imported when they are first used.
 """
 
 import codecs
 import importlib
 
-from fastpxe.service import Front
+from fastpxe.service import Service
 
 
-def preload(front: Front) -> None:
-    """Import all that the children of a server with this configuration use."""
+def preload(service: Service) -> None:
+    """Import all modules that the children of this service use."""
     names = ["recorder.admin", "recorder.config_watch"]
-    if front.http.enabled:
+    if service.http.enabled:
         names.append("http.server")
     for name in names:
         importlib.import_module(f"fastpxe.serve.{name}")
-    importlib.import_module("anyio._backends._asyncio")  # watchfiles asks for it by its name
+    importlib.import_module("anyio._backends._asyncio")  # watchfiles imports it by name
     codecs.lookup("unicode_escape")  # for names with spaces, in the log

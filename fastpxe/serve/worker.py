@@ -1,10 +1,9 @@
-"""A worker process: it answers and serves, and tells its parent; it never logs or resolves.
+"""A worker process: it answers DHCP and serves TFTP. It never logs, and never resolves a name.
 
-SIGTERM: stop. SIGUSR1: retire: leave new requests to others, finish what was begun, then stop.
+What happens is sent to the recorder through the event channel. For its signals see StopSignals.
 """
 
 import asyncio
-import signal
 from functools import partial
 from typing import NamedTuple
 
@@ -15,77 +14,63 @@ from fastpxe.serve.faults import FaultReporter
 from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.ipc._event_ring import EventRing
-from fastpxe.serve.ipc.event_channel import EventPipe
-from fastpxe.serve.ipc.heartbeat import Pulse
-from fastpxe.serve.system.fork import fork, take_signals
-from fastpxe.serve.system.privileges import give_up_all
+from fastpxe.serve.ipc.event_channel import EventChannel
+from fastpxe.serve.ipc.heartbeat import Heartbeat
+from fastpxe.serve.system.fork import fork
+from fastpxe.serve.system.privileges import drop_capabilities
+from fastpxe.serve.system.stop_signals import StopSignals
 from fastpxe.serve.tftp.server import TftpServer
-from fastpxe.service import Front
-
-RETIRE_LIMIT_S = 120  # for what was begun by a worker that was replaced
-RETIRE_LOOK_S = 0.1
+from fastpxe.service import Service
 
 
-class Tools(NamedTuple):
-    """What a worker works with, opened by its parent. `number` is its share of the packets."""
+class WorkerContext(NamedTuple):
+    """What the parent opens for a worker. `number` selects the worker's share of the packets."""
 
     number: int
-    front: Front
+    service: Service
     roots: Roots
     dhcp: list[DhcpSocket]
     tftp: list[DhcpSocket]
     ring: EventRing
-    pipe: EventPipe
+    channel: EventChannel
     scripts: ScriptMaker | None
-    pulse: Pulse
+    heartbeat: Heartbeat
 
 
-def start(tools: Tools) -> int:
-    """Fork a worker; its process id."""
-    return fork(f"fastpxe-{tools.number}", lambda: uvloop.run(_work(tools)), opens_sockets=True)
+def start(context: WorkerContext) -> int:
+    """Fork a worker and return its process id. Raises OSError."""
+    name = f"fastpxe-{context.number}"
+    return fork(name, lambda: uvloop.run(_work(context)), opens_sockets=True)
 
 
-async def _work(tools: Tools) -> None:
-    loop = asyncio.get_running_loop()
-    stopped, retired = asyncio.Event(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    loop.add_signal_handler(signal.SIGUSR1, retired.set)
-    take_signals()
-    faults = FaultReporter(tools.pipe.send)
+async def _work(context: WorkerContext) -> None:
+    loop, signals = asyncio.get_running_loop(), StopSignals()
+    faults = FaultReporter(context.channel.send)
     loop.set_exception_handler(faults.handle)
-    tools.front.answers.report_errors_to(partial(faults.report, "the dnsmasq engine"))
-    dhcp = DhcpServer(loop, tools.dhcp, tools.front.answers, tools.ring)
-    tftp = [_tftp_server(loop, tools, one) for one in tools.tftp]
-    give_up_all()  # before the loop reads the first packet
-    waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
-    alive = asyncio.ensure_future(tools.pulse.go_on())
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    context.service.answers.report_errors_to(partial(faults.report, "the dnsmasq engine"))
+    dhcp = DhcpServer(loop, context.dhcp, context.service.answers, context.ring)
+    tftp = [_tftp_server(loop, context, sock) for sock in context.tftp]
+    drop_capabilities()  # before the loop reads the first packet
+    beating = asyncio.ensure_future(context.heartbeat.run())
+    await signals.wait()
     dhcp.close()
-    if not stopped.is_set():
+    if not signals.is_stopped:
         for server in tftp:
             server.retire()
-        tools.pulse.let_go()
-        await _has_ended(dhcp, tftp, stopped)
+        context.heartbeat.mark_stopped_accepting()
+        await signals.finish(lambda: bool(dhcp.held) or any(server.active for server in tftp))
     for server in tftp:
         server.close()
-    for wait in (*waits, alive):
-        wait.cancel()
+    beating.cancel()
 
 
-def _tftp_server(loop: asyncio.AbstractEventLoop, tools: Tools, one: DhcpSocket) -> TftpServer:
-    files = tools.roots[one.interface.name]
+def _tftp_server(
+    loop: asyncio.AbstractEventLoop, context: WorkerContext, listening: DhcpSocket
+) -> TftpServer:
+    files = context.roots[listening.interface.name]
     server = TftpServer(
-        loop, one.interface, tools.front.tftp, files, tools.pipe.send,
-        roots=tools.roots.of_clients, scripts=tools.scripts,
+        loop, listening.interface, context.service.tftp, files, context.channel.send,
+        roots=context.roots.of_clients, scripts=context.scripts,
     )  # fmt: skip
-    server.listen(one.sock)
+    server.listen(listening.sock)
     return server
-
-
-async def _has_ended(dhcp: DhcpServer, servers: list[TftpServer], stopped: asyncio.Event) -> None:
-    """Wait until the last reply that is held was sent, and the last transfer has ended."""
-    end = asyncio.get_running_loop().time() + RETIRE_LIMIT_S
-    while (dhcp.held or any(server.active for server in servers)) and not stopped.is_set():
-        if asyncio.get_running_loop().time() > end:
-            return
-        await asyncio.sleep(RETIRE_LOOK_S)

@@ -1,5 +1,8 @@
-"""The processes of one configuration, and what they share with their parent."""
+"""The processes of one configuration, and the memory that they share with their parent."""
 
+import os
+import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -15,147 +18,168 @@ from fastpxe.serve.files.roots import Roots
 from fastpxe.serve.files.scripts import ScriptMaker
 from fastpxe.serve.http import process as http_process
 from fastpxe.serve.ipc._event_ring import EventRing
-from fastpxe.serve.ipc.event_channel import EventPipe, Teller
-from fastpxe.serve.ipc.heartbeat import Pulse
-from fastpxe.serve.listeners import Listening
-from fastpxe.service import Front
+from fastpxe.serve.ipc.event_channel import EventChannel, EventReader
+from fastpxe.serve.ipc.heartbeat import Heartbeat
+from fastpxe.serve.listeners import Listeners
+from fastpxe.service import Service
 
 RING_SIZE = 1 << 24  # bytes for decisions that wait to be logged: some 30,000
+RETIRE_WAIT_S = 1  # for retired workers to stop reading the shared sockets
 
 
-class HttpTools(msgspec.Struct, kw_only=True):
+class HttpContext(msgspec.Struct, kw_only=True):
     """What the HTTP server works with; its ring stays empty, for it decides on no datagram."""
 
     sockets: list[http_process.HttpSocket]
     ring: EventRing
-    pipe: EventPipe
-    pulse: Pulse
+    channel: EventChannel
+    heartbeat: Heartbeat
 
 
-class Generation:
-    """Workers, and the HTTP server if there is one, with all that is opened for them.
+class WorkerPool:
+    """The workers of one configuration, its HTTP server if enabled, and all they have open.
 
-    beat_s: how often each gives a sign of life. Raises StartError and OSError.
+    beat_s: the interval of their heartbeats. Raises StartError and OSError.
     """
 
-    def __init__(self, front: Front, listening: Listening, count: int, beat_s: float) -> None:
-        self.front = front
+    def __init__(self, service: Service, listeners: Listeners, count: int, beat_s: float) -> None:
+        self.service = service
         with ExitStack() as stack:
-            self.roots = stack.enter_context(listening.open_roots(front))
+            self.roots = stack.enter_context(listeners.open_roots(service))
             scripts = None
             if self.roots.scripts is not None:
-                scripts = ScriptMaker(self.roots.scripts, front.http, front.answers.decide)
-            self._tools = []
+                scripts = ScriptMaker(self.roots.scripts, service.http, service.answers.decide)
+            self._contexts = []
             for index in range(count):
-                dhcp, tftp = listening.share(index)
-                self._tools.append(
-                    worker.Tools(
+                dhcp, tftp = listeners.share(index)
+                self._contexts.append(
+                    worker.WorkerContext(
                         number=index,
-                        front=front,
+                        service=service,
                         roots=self.roots,
                         dhcp=dhcp,
-                        tftp=tftp if front.tftp.enabled else [],
+                        tftp=tftp if service.tftp.enabled else [],
                         ring=EventRing(max(len(dhcp), 1), RING_SIZE),
-                        pipe=stack.enter_context(closing(EventPipe())),
+                        channel=stack.enter_context(closing(EventChannel())),
                         scripts=scripts,
-                        pulse=Pulse(f"worker {index}", beat_s),
+                        heartbeat=Heartbeat(f"worker {index}", beat_s),
                     )
                 )
-            self._http = HttpTools(
-                sockets=_http_sockets(front, listening, self.roots, scripts),
+            self._http = HttpContext(
+                sockets=_http_sockets(service, listeners, self.roots, scripts),
                 ring=EventRing(1, 1),
-                pipe=stack.enter_context(closing(EventPipe())),
-                pulse=Pulse("the HTTP server", beat_s),
+                channel=stack.enter_context(closing(EventChannel())),
+                heartbeat=Heartbeat("the HTTP server", beat_s),
             )
             self._stack = stack.pop_all()
-        self.children = [_worker(tools) for tools in self._tools]
-        if self._http.sockets:
-            self.children.append(_http_server(self._http))
+        self._workers = [_worker(context) for context in self._contexts]
+        http = [_http_server(self._http)] if self._http.sockets else []
+        self.children = [*self._workers, *http]
 
     def start(self) -> None:
-        """Start all of its processes. Raises OSError, with those before the one that failed."""
+        """Start all processes. Raises OSError; those before the one that failed then run."""
         for child in self.children:
             child.start()
 
+    def retire(self) -> None:
+        """Have the processes accept nothing new, and end when they have finished what they began.
+
+        Returns when the workers read no more, so that no request gets an answer of this pool's.
+        """
+        for pid in self.pids:
+            os.kill(pid, signal.SIGUSR1)
+        end = time.monotonic() + RETIRE_WAIT_S
+        while not self._has_stopped_accepting and time.monotonic() < end:
+            time.sleep(0.002)
+
     @property
-    def has_let_go(self) -> bool:
-        """Whether its workers take nothing new any more."""
-        pairs = zip(self._tools, self.children, strict=False)  # the HTTP server comes last
-        return all(tools.pulse.has_let_go or not child.pid for tools, child in pairs)
+    def _has_stopped_accepting(self) -> bool:
+        return all(
+            context.heartbeat.has_stopped_accepting or not child.pid
+            for context, child in zip(self._contexts, self._workers, strict=True)
+        )
 
     @property
     def pids(self) -> list[int]:
-        """Those of its processes that there are."""
+        """The process ids of the children that run."""
         return [child.pid for child in self.children if child.pid]
 
     @property
-    def pulses(self) -> list[Pulse]:
-        """Those of all processes that serve."""
-        http = [self._http.pulse] if self._http.sockets else []
-        return [*(tools.pulse for tools in self._tools), *http]
+    def heartbeats(self) -> list[Heartbeat]:
+        """The heartbeats of all children, in their order."""
+        http = [self._http.heartbeat] if self._http.sockets else []
+        return [*(context.heartbeat for context in self._contexts), *http]
 
     @property
-    def pulses_due(self) -> list[Pulse]:
-        """Those of the processes that there are: one that waits to be started again gives none."""
-        pairs = zip(self.pulses, self.children, strict=True)
-        return [pulse for pulse, child in pairs if child.pid]
+    def running_heartbeats(self) -> list[Heartbeat]:
+        """The heartbeats of the children that run: one that waits for its restart has none."""
+        pairs = zip(self.heartbeats, self.children, strict=True)
+        return [heartbeat for heartbeat, child in pairs if child.pid]
 
-    def tellers(
-        self, saw: Callable[[Event], None], wants_details: Callable[[], bool]
-    ) -> Iterator[Teller]:
-        """What reads the events of its processes."""
-        answers = self.front.answers
-        for tools in self._tools:
-            names = {socket.interface.index: socket.interface.name for socket in tools.dhcp}
-            yield Teller(tools.ring, tools.pipe, names, answers, saw, wants_details=wants_details)
-        yield Teller(
-            self._http.ring, self._http.pipe, {}, answers, saw, wants_details=wants_details
-        )
+    def readers(
+        self, on_event: Callable[[Event], None], wants_details: Callable[[], bool]
+    ) -> Iterator[EventReader]:
+        """Readers of the events of all processes; for the arguments see EventReader."""
+
+        def reader(ring: EventRing, channel: EventChannel, names: dict[int, str]) -> EventReader:
+            return EventReader(
+                ring, channel, names, self.service.answers, on_event, wants_details=wants_details
+            )
+
+        for context in self._contexts:
+            names = {socket.interface.index: socket.interface.name for socket in context.dhcp}
+            yield reader(context.ring, context.channel, names)
+        yield reader(self._http.ring, self._http.channel, {})
 
     def counts(self) -> Counter[str]:
-        """How many datagrams ended how, and how many events were lost."""
+        """The number of datagrams by outcome, and of events that were lost ("unlogged")."""
         total: Counter[str] = Counter()
-        for tools in self._tools:
-            for port in range(len(tools.dhcp)):
-                total.update(tools.ring.counts(port))
-            total["unlogged"] += tools.ring.lost + tools.pipe.lost
-        total["unlogged"] += self._http.pipe.lost
+        for context in self._contexts:
+            for port in range(len(context.dhcp)):
+                total.update(context.ring.counts(port))
+            total["unlogged"] += context.ring.lost + context.channel.lost
+        total["unlogged"] += self._http.channel.lost
         return total
 
     def latencies(self) -> list[Histogram]:
-        """That of each socket."""
+        """The latency of each DHCP socket."""
         return [
-            tools.ring.latency(port) for tools in self._tools for port in range(len(tools.dhcp))
+            context.ring.latency(port)
+            for context in self._contexts
+            for port in range(len(context.dhcp))
         ]
 
     def close(self) -> None:
-        """Close what was opened for it."""
+        """Close the channels and the roots."""
         self._stack.close()
 
 
 def _http_sockets(
-    front: Front, listening: Listening, roots: Roots, scripts: ScriptMaker | None
+    service: Service, listeners: Listeners, roots: Roots, scripts: ScriptMaker | None
 ) -> list[http_process.HttpSocket]:
     return [
         http_process.HttpSocket(
-            interface.name, sock, front.tftp,
-            Shares(front.tftp, roots[interface.name], roots.of_clients), scripts,
+            interface.name, sock, service.tftp,
+            Shares(service.tftp, roots[interface.name], roots.of_clients), scripts,
         )
-        for interface, sock in listening.http
+        for interface, sock in listeners.http
     ]  # fmt: skip
 
 
-def _worker(tools: worker.Tools) -> Child:
+def _worker(context: worker.WorkerContext) -> Child:
+    return _child(context.heartbeat, lambda: worker.start(context))
+
+
+def _http_server(context: HttpContext) -> Child:
+    return _child(
+        context.heartbeat,
+        lambda: http_process.start(context.sockets, context.channel.send, context.heartbeat),
+    )
+
+
+def _child(heartbeat: Heartbeat, start: Callable[[], int]) -> Child:
     def fork() -> int:
-        tools.pulse.beat()  # it is given the time to begin
-        return worker.start(tools)
+        heartbeat.beat()  # its start counts as one, until its event loop runs
+        return start()
 
-    return Child(tools.pulse.name, fork)
-
-
-def _http_server(tools: HttpTools) -> Child:
-    def fork() -> int:
-        tools.pulse.beat()
-        return http_process.start(tools.sockets, tools.pipe.send, tools.pulse)
-
-    return Child(tools.pulse.name, fork)
+    return Child(heartbeat.name, fork)

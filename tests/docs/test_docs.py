@@ -17,7 +17,7 @@ from fastpxe import cli
 from fastpxe._codec import REASONS
 from fastpxe.dhcp.constants import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.events import Outcome
-from fastpxe.monitor.counters import Tally
+from fastpxe.monitor.counters import Counters
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.monitor.problems import PROBLEMS
 from fastpxe.policy import config
@@ -138,7 +138,7 @@ def test_every_problem_of_a_boot_is_described_with_its_code() -> None:
 
 def test_every_metric_is_described() -> None:
     figures = Figures(
-        counts=Counter(answered=1), latency=[], hits={}, problems={}, tally=Tally(), boots=(),
+        counts=Counter(answered=1), latency=[], hits={}, problems={}, counters=Counters(), boots=(),
         workers=1, alive=1, started_at=0,
     )  # fmt: skip
     told = set(re.findall(r"^# TYPE (\w+)", exposition(figures, 1).decode(), re.MULTILINE))

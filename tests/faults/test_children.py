@@ -64,14 +64,14 @@ def test_children_that_end_at_their_start_keep_it_neither_from_recovering_nor_fr
     without_descriptors(parent)
     for worker in workers_of(process):
         os.kill(worker, signal.SIGKILL)
-    wire.wait_for(process, "ended with status 1; another takes its place", count=8)
+    wire.wait_for(process, "ended with status 1; starting a replacement", count=8)
     assert "OSError: [Errno 24] Too many open files" in process.output()  # why they ended
     with_descriptors(parent)
     assert wire.ask().file == "one.efi"
     without_descriptors(parent)
     for worker in workers_of(process):
         os.kill(worker, signal.SIGKILL)
-    wire.wait_for(process, "ended with status 1; another takes its place", count=16)
+    wire.wait_for(process, "ended with status 1; starting a replacement", count=16)
     assert process.stop(signal.SIGTERM) == 0
 
 
@@ -117,7 +117,7 @@ def test_where_no_process_may_be_forked_a_reload_is_refused_and_a_worker_comes_l
     )  # fmt: skip
     wire.write(TWO)
     os.kill(fastpxe_of(process), signal.SIGHUP)  # it takes two more workers
-    wire.wait_for(process, "reload refused, the old configuration goes on: ")
+    wire.wait_for(process, "reload refused, the old configuration stays in force: ")
     wire.wait_until(lambda: len(workers_of(process)) == 2)
     assert wire.file_offered() == "one.efi"
     others = [
@@ -126,7 +126,7 @@ def test_where_no_process_may_be_forked_a_reload_is_refused_and_a_worker_comes_l
     wire.wait_until(lambda: processes_of(USER) == BEGUN + 4)
     for pid in workers_of(process):
         os.kill(pid, signal.SIGKILL)
-    wire.wait_for(process, "can't be started, and is tried again", count=4)
+    wire.wait_for(process, "can't be started, retrying: ", count=4)
     for other in others:
         other.terminate()
         other.wait()

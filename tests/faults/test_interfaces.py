@@ -43,7 +43,7 @@ def test_a_reload_while_an_interface_is_down_leaves_it_served(served: Wire) -> N
     served.server.ip("link set eth0 up")
     assert served.ask().siaddr == IPv4Address(SERVER)
     assert fetch(served, "boot.bin") == CONTENT
-    assert "another takes its place" not in process.output()
+    assert "starting a replacement" not in process.output()
 
 
 def test_an_address_that_went_away_is_never_sent(served: Wire) -> None:
@@ -85,7 +85,7 @@ def test_another_address_is_taken_over_by_a_reload(wire: Wire, arguments: tuple[
         process = wire.serve(ONE)
     assert wire.ask().siaddr == IPv4Address(SERVER)
     wire.server.ip(f"addr del {SERVER}/24 dev eth0\naddr add {NEW}/24 dev eth0")
-    wire.wait_for(process, "eth0 has other addresses now")
+    wire.wait_for(process, "the addresses of eth0 have changed: reloading")
     wire.wait_for(process, "reloaded:")
     assert wire.ask().siaddr == IPv4Address(NEW)
     assert fetch(wire, "boot.bin", NEW) == CONTENT
@@ -99,7 +99,7 @@ def test_an_interface_that_is_made_anew_is_told_and_served_after_a_restart(serve
     served.server.ip(f"link add eth0 type veth peer name eth0 netns {served.client.path}")
     served.server.ip(f"addr add {SERVER}/24 dev eth0\nlink set eth0 up")
     served.client.ip(f"addr add {CLIENT}/24 dev eth0\nlink set eth0 up")
-    served.wait_for(process, "eth0 is another interface than at the start")
+    served.wait_for(process, "eth0 was replaced by another interface")
     assert process.stop(signal.SIGTERM) == 0
     served.start("-c", str(served.config))
     assert served.ask().siaddr == IPv4Address(SERVER)

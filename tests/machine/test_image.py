@@ -80,7 +80,7 @@ def test_it_serves_what_compose_mounts_and_stops_when_told(
         command = ("/usr/lib/fastpxe/python3", "-I", "/usr/bin/fastpxe", "host", "set")
         host = ("52:54:00:12:34:56", "--boot", "one", "-c", "/etc/fastpxe/fastpxe.toml")
         subprocess.run(engine.command("exec", "fastpxe", *command, *host), check=True)
-        wire.wait_for(process, "host 52:54:00:12:34:56 is to boot one")
+        wire.wait_for(process, "host 52:54:00:12:34:56: boot set to one")
         assert process.stop(signal.SIGTERM) == 0
         assert "; user fastpxe\n" in process.output()
         assert "WARNING" not in process.output()

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fastpxe.monitor.changed_boots import News
+from fastpxe.monitor.changed_boots import ChangeFeed
 from fastpxe.monitor.journal import Boot
 
 
@@ -15,14 +15,14 @@ def macs(told: list[bytes]) -> list[str]:
 
 
 def test_all_are_told_at_first_and_then_those_that_changed() -> None:
-    news = News()
-    assert macs(news.of(boots("a", "b"))) == ["a", "b"]
-    assert news.of(boots("b", "a")) == []
-    assert macs(news.of([*boots("a", file="x"), *boots("b", "c")])) == ["a", "c"]
+    feed = ChangeFeed()
+    assert macs(feed.changes(boots("a", "b"))) == ["a", "b"]
+    assert feed.changes(boots("b", "a")) == []
+    assert macs(feed.changes([*boots("a", file="x"), *boots("b", "c")])) == ["a", "c"]
 
 
 def test_nothing_is_kept_of_machines_that_are_forgotten() -> None:
-    news = News()
+    feed = ChangeFeed()
     for number in range(100):
-        news.of(boots(str(number), str(number + 1)))
-    assert len(news) == 2
+        feed.changes(boots(str(number), str(number + 1)))
+    assert len(feed) == 2

@@ -105,7 +105,7 @@ def http(at: float, method: str = "GET", status: int = 200, error: str = "") -> 
 def journal(*events: Any) -> Journal:
     made = Journal([OURS])
     for event in events:
-        made.saw(event)
+        made.on_event(event)
     return made
 
 
@@ -116,7 +116,7 @@ def only(made: Journal) -> Boot:
 
 def problem_of(made: Journal, now: float | None = None) -> str:
     if now is not None:
-        made.look(now)
+        made.poll(now)
     boot = only(made)
     return boot.problem.name if boot.problem else ""
 
@@ -129,7 +129,7 @@ def test_a_boot_goes_from_stage_to_stage() -> None:
                  size_bytes=1000),
         transfer(6),
     ):  # fmt: skip
-        made.saw(event)
+        made.on_event(event)
         stages.append(only(made).stage)
     assert stages == ["offer", "address", "ack", "probe", "tftp", "done"]
     boot = only(made)
@@ -154,7 +154,7 @@ def test_a_download_shows_how_far_it_is() -> None:
 def test_a_file_over_http_counts_as_one_over_tftp() -> None:
     made = journal(ack(1), http(2, "HEAD"))
     assert only(made).stage == "http"
-    made.saw(http(3))
+    made.on_event(http(3))
     assert (only(made).stage, only(made).file) == ("done", "a.efi")
 
 
@@ -216,7 +216,7 @@ def test_what_went_wrong_is_named_at_once(event: Any, name: str, detail: str) ->
     assert (boot.stage, problem_of(made)) == ("stuck", name)
     assert boot.problem is not None
     assert detail in f"{boot.problem.text}; {boot.problem.advice}"
-    made.look(1 + SETTLE_S + 1)
+    made.poll(1 + SETTLE_S + 1)
     assert made.problems == {name: 1}
 
 
@@ -232,7 +232,7 @@ def test_a_missing_autoexec_ipxe_is_no_problem() -> None:
 def test_a_machine_that_goes_on_is_stuck_no_more() -> None:
     made = journal(ack(1))
     assert problem_of(made, 100) == "no-fetch"
-    made.saw(transfer(101))
+    made.on_event(transfer(101))
     assert (only(made).stage, only(made).problem) == ("done", None)
 
 
@@ -253,10 +253,10 @@ def test_a_discover_after_a_boot_begins_another(pause: float) -> None:
 def test_ipxe_that_loads_ipxe_is_a_loop() -> None:
     made = Journal([OURS])
     for n in range(LOOP):
-        made.saw(offer(10 * n, "snponly.efi", ipxe=True))
-        made.saw(ack(10 * n + 0.5, "snponly.efi"))
-        made.saw(offer(10 * n + 0.6, "snponly.efi", ipxe=True))
-        made.saw(transfer(10 * n + 1, file="snponly.efi"))
+        made.on_event(offer(10 * n, "snponly.efi", ipxe=True))
+        made.on_event(ack(10 * n + 0.5, "snponly.efi"))
+        made.on_event(offer(10 * n + 0.6, "snponly.efi", ipxe=True))
+        made.on_event(transfer(10 * n + 1, file="snponly.efi"))
     assert problem_of(made) == "ipxe-loop"
 
 
@@ -269,23 +269,23 @@ def test_asking_without_a_pause_is_a_storm_of_one() -> None:
 
 def test_a_problem_is_told_once_a_boot_however_often_it_comes() -> None:
     made = journal(*(offer(n / 10) for n in range(3 * RETRIES)))
-    told = made.look(10)
+    told = made.poll(10)
     assert [(boot.mac, found.name) for boot, found in told] == [(MAC, "retry-storm")]
     assert made.problems == {"retry-storm": 1}
-    assert made.look(11) == []
+    assert made.poll(11) == []
 
 
 def test_each_problem_of_a_boot_is_told() -> None:
     made = journal(ack(1), refused(2, 1), refused(3, 2), refused(4, 1))
-    assert [found.name for _, found in made.look(9)] == ["refused-file", "missing-file"]
+    assert [found.name for _, found in made.poll(9)] == ["refused-file", "missing-file"]
 
 
 def test_who_looks_for_a_name_that_is_not_there_first_is_not_told() -> None:
     names = [f"pxelinux.cfg/{n}" for n in range(4)]
     made = journal(ack(1), transfer(2), *(refused(3, 1, name) for name in names))
     assert problem_of(made, 3.1) == "missing-file"
-    made.saw(transfer(3.5, file="pxelinux.cfg/default"))
-    assert made.look(3.6) == made.look(100) == []
+    made.on_event(transfer(3.5, file="pxelinux.cfg/default"))
+    assert made.poll(3.6) == made.poll(100) == []
     assert not made.problems
     assert "it asked for pxelinux.cfg/0, which isn't there" in [s.what for s in only(made).steps]
 
@@ -299,16 +299,16 @@ MISSING = [f"pxelinux.cfg/{n}" for n in range(9)]
 def test_who_has_found_a_name_and_goes_on_is_not_told(goes_on: Any) -> None:
     """PXELINUX has its configuration, and the kernel takes longer than a missing file is held."""
     made = journal(*(refused(3, 1, name) for name in MISSING))
-    made.saw(transfer(3.5, file="pxelinux.cfg/default"))
-    made.saw(goes_on)
-    assert made.look(3 + SETTLE_S + 1) == []
+    made.on_event(transfer(3.5, file="pxelinux.cfg/default"))
+    made.on_event(goes_on)
+    assert made.poll(3 + SETTLE_S + 1) == []
     assert not made.problems
 
 
 @pytest.mark.parametrize("found", [progress(3.5), transfer(3.5, "probe"), http(3.5, status=206)])
 def test_a_name_that_is_being_fetched_is_found(found: Any) -> None:
     made = journal(refused(3, 1, "grub.cfg-01"), found)
-    assert made.look(3 + SETTLE_S + 1) == []
+    assert made.poll(3 + SETTLE_S + 1) == []
     assert not made.problems
 
 
@@ -323,30 +323,30 @@ def test_what_is_missing_after_a_name_that_was_there_is_told(order: tuple[int, .
         refused(4, 1, "vmlinuz"),
     )  # fmt: skip
     made = journal(*(events[n] for n in order))
-    ((_, found),) = made.look(4 + SETTLE_S + 1)
+    ((_, found),) = made.poll(4 + SETTLE_S + 1)
     assert "vmlinuz" in found.text
     assert made.problems == {"missing-file": 1}
 
 
 def test_a_clock_that_was_set_back_hides_no_missing_file() -> None:
     made = journal(transfer(5000))
-    made.look(1000)
-    made.saw(refused(1001, 1))
-    assert [found.name for _, found in made.look(1001 + SETTLE_S + 1)] == ["missing-file"]
+    made.poll(1000)
+    made.on_event(refused(1001, 1))
+    assert [found.name for _, found in made.poll(1001 + SETTLE_S + 1)] == ["missing-file"]
 
 
 def test_of_names_that_are_all_missing_the_last_is_told_in_time() -> None:
     """PXELINUX ends with pxelinux.cfg/default, which is the one to make."""
     made = journal(*(refused(3 + n / 2, 1, name) for n, name in enumerate(MISSING)))
-    ((_, found),) = made.look(3 + SETTLE_S + 0.1)
+    ((_, found),) = made.poll(3 + SETTLE_S + 0.1)
     assert MISSING[-1] in found.text
-    assert made.look(100) == []
+    assert made.poll(100) == []
 
 
 def test_who_goes_on_to_another_way_of_booting_is_told() -> None:
     made = journal(ack(1), refused(2, 1), offer(2.5, "http://10.0.0.9/b.efi", arch=16))
-    assert made.look(3) == []
-    assert [found.name for _, found in made.look(9)] == ["missing-file"]
+    assert made.poll(3) == []
+    assert [found.name for _, found in made.poll(9)] == ["missing-file"]
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4)))[1:])
@@ -355,7 +355,7 @@ def test_workers_may_tell_of_a_boot_in_any_order(order: tuple[int, ...]) -> None
     events = (offer(1), ack(1.01), transfer(1.02, "probe"), transfer(1.03))
     made = Journal([OURS])
     for n in order:
-        made.saw(events[n], MAC)
+        made.on_event(events[n], MAC)
     assert problem_of(made, 100) == ""
     boot = only(made)
     assert (boot.stage, boot.rule, boot.file, boot.arch) == ("done", "r", "a.efi", "uefi-x64")
@@ -371,7 +371,7 @@ def test_the_ipxe_that_was_loaded_may_be_told_of_after_its_script() -> None:
         offer(1), transfer(2, file="snponly.efi"), transfer(4, file="boot.ipxe"),
         offer(3, "boot.ipxe", ipxe=True),
     ):  # fmt: skip
-        made.saw(event, MAC)
+        made.on_event(event, MAC)
     boot = only(made)
     assert (boot.stage, boot.is_ipxe, len(boot.steps), not made.history) == ("done", True, 4, True)
 
@@ -379,13 +379,13 @@ def test_the_ipxe_that_was_loaded_may_be_told_of_after_its_script() -> None:
 def test_a_client_of_whom_only_an_address_is_known_is_shown_by_it() -> None:
     assert only(journal(transfer(1))).mac == "10.0.0.100"
     made = Journal([OURS])
-    made.saw(transfer(1), "52:54:00:00:00:01")
+    made.on_event(transfer(1), "52:54:00:00:00:01")
     assert only(made).mac == "52:54:00:00:00:01"
 
 
 def test_an_address_that_went_to_another_machine_is_that_one_s() -> None:
     made = journal(ack(1))
-    made.saw(transfer(2), "52:54:00:00:00:01")
+    made.on_event(transfer(2), "52:54:00:00:00:01")
     assert made.mac_of(CLIENT[0]) == "52:54:00:00:00:01"
 
 
@@ -401,13 +401,13 @@ def test_two_steps_that_take_turns_are_told_once_each() -> None:
 def test_nothing_grows_for_ever() -> None:
     made = Journal([OURS])
     for n in range(MACHINES_MAX + 10):
-        made.saw(offer(n, mac=f"m{n}"))
+        made.on_event(offer(n, mac=f"m{n}"))
     assert len(made) == MACHINES_MAX
     for n in range(HISTORY_MAX + 10):
-        made.saw(offer(20_000 + n * 2 * NEW_BOOT_S))
+        made.on_event(offer(20_000 + n * 2 * NEW_BOOT_S))
     assert len(made.history) == HISTORY_MAX
     for n in range(STEPS_MAX * 2):
-        made.saw(offer(9e6 + n, f"{n}.efi"))
+        made.on_event(offer(9e6 + n, f"{n}.efi"))
     assert len(next(made.boots()).asked) == RETRIES
     assert len(next(made.boots()).steps) <= STEPS_MAX
 
@@ -415,7 +415,7 @@ def test_nothing_grows_for_ever() -> None:
 def test_a_journal_takes_over_from_another() -> None:
     one = journal(offer(1, mac="a"), ack(2))
     other = Journal([OURS])
-    other.put_back(one.boots())
+    other.restore(one.boots())
     assert list(other.boots()) == list(one.boots())
     assert other.mac_of(CLIENT[0]) == MAC
 
@@ -426,15 +426,15 @@ def test_every_problem_says_what_to_do() -> None:
 
 def test_a_clock_that_was_set_back_hides_no_stuck_machine() -> None:
     made = journal(offer(5000), takes_address(5001))
-    assert made.look(1000) == []
-    ((found, _),) = made.look(1000 + SILENT_S + 1)
-    assert (found.stage, made.look(1000 + 2 * SILENT_S)) == ("stuck", [])
+    assert made.poll(1000) == []
+    ((found, _),) = made.poll(1000 + SILENT_S + 1)
+    assert (found.stage, made.poll(1000 + 2 * SILENT_S)) == ("stuck", [])
 
 
 def test_a_clock_that_was_set_forward_is_over_with_the_machine_s_next_step() -> None:
     made = journal(offer(1000), takes_address(1001))
-    assert len(made.look(1e9)) == 1
-    made.saw(ack(1e9))
+    assert len(made.poll(1e9)) == 1
+    made.on_event(ack(1e9))
     assert only(made).stage == "ack"
 
 
@@ -463,7 +463,7 @@ def test_a_machine_behind_a_relay_is_known_by_the_address_that_it_takes() -> Non
 def test_of_a_machine_behind_a_relay_without_an_address_nothing_is_claimed() -> None:
     """Its file would be fetched by somebody unknown, who has a row of their own."""
     made = journal(relayed(1, MAC), takes_address(2), transfer(3))
-    assert made.look(100) == []
+    assert made.poll(100) == []
     assert {boot.mac: boot.stage for boot in made.boots()} == {MAC: "address", "10.0.0.100": "done"}
 
 
@@ -481,19 +481,19 @@ def from_address(at: float, address: str) -> TransferDone:
 
 def test_an_address_that_another_has_by_now_stays_that_one_s() -> None:
     made = journal(offer(1), offer(1, mac=OTHER))
-    made.saw(from_address(2, "10.0.0.5"), MAC)
-    made.saw(from_address(3, "10.0.0.5"), OTHER)
-    made.saw(from_address(4, "10.0.0.6"), MAC)
+    made.on_event(from_address(2, "10.0.0.5"), MAC)
+    made.on_event(from_address(3, "10.0.0.5"), OTHER)
+    made.on_event(from_address(4, "10.0.0.6"), MAC)
     assert made.mac_of(IPv4Address("10.0.0.5")) == OTHER
-    made.saw(from_address(5, "10.0.0.7"), OTHER)
+    made.on_event(from_address(5, "10.0.0.7"), OTHER)
     assert made.mac_of(IPv4Address("10.0.0.5")) == ""
 
 
 def test_a_clock_that_was_set_back_makes_no_retry_storm() -> None:
     made = journal(*(offer(10_000 + second) for second in range(RETRIES - 2)))
-    made.look(1)
+    made.poll(1)
     for second in (5, 15, 35):
-        made.saw(offer(second))
+        made.on_event(offer(second))
     assert problem_of(made) == ""
 
 
@@ -519,7 +519,7 @@ def test_an_answer_that_could_not_be_sent_is_none() -> None:
     made = journal(unsent)
     assert problem_of(made) == "unsent"
     assert made.hits == {}
-    made.saw(offer(5))
+    made.on_event(offer(5))
     assert (problem_of(made), only(made).stage, made.hits) == ("", "offer", {"r": 1})
 
 
@@ -527,9 +527,9 @@ def test_what_clients_say_takes_so_much_memory_and_no_more() -> None:
     made = journal(ack(1))
     for at in range(2, 200):
         name = f"{at}/" + r"\xff" * 2000  # the longest that a request has, and one after the other
-        made.saw(refused(at, 2, file=name))
-        made.saw(transfer(at, "client-error", error=name))
-        made.saw(http(at, status=403, error=name))
+        made.on_event(refused(at, 2, file=name))
+        made.on_event(transfer(at, "client-error", error=name))
+        made.on_event(http(at, status=403, error=name))
     boot = only(made)
     assert len(boot.steps) <= STEPS_MAX
     assert max(len(step.what) for step in boot.steps) == TEXT_MAX

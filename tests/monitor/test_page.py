@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from fastpxe.monitor.counters import Tally
+from fastpxe.monitor.counters import Counters
 from fastpxe.monitor.journal import STUCK_S, Boot
 from fastpxe.monitor.metrics import Figures
 from fastpxe.monitor.page import ROWS_MAX, Reader, parts
@@ -21,7 +21,7 @@ def stuck(count: int, seen_at: float) -> list[Boot]:
 
 def shown(*boots: Boot) -> dict[str, str]:
     figures = Figures(
-        counts=Counter(), latency=[], hits={}, problems={}, tally=Tally(), boots=boots,
+        counts=Counter(), latency=[], hits={}, problems={}, counters=Counters(), boots=boots,
         workers=1, alive=1, started_at=0,
     )  # fmt: skip
     return parts(figures, [], [], [], Reader(NOW))

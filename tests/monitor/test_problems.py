@@ -70,7 +70,7 @@ def test_silence_is_a_problem_of_the_same_name_in_both(
         mac="02:00:00:00:00:01", xid=0, port=port, message_type=1, arch=7, ipxe=False, uuid=b""
     )
     journal = Journal((OUR_ADDRESS,))
-    journal.saw(Ignored(interface="eth0", at=1.0, sender=sender, reason=described.reason), "")
+    journal.on_event(Ignored(interface="eth0", at=1.0, sender=sender, reason=described.reason), "")
     (boot,) = journal.boots()
     assert boot.problem is not None
     assert boot.problem.name == name

@@ -137,10 +137,10 @@ def test_it_serves_under_the_restrictions_of_the_unit(machine: Machine, wire: Wi
     assert "ended" not in process.output()
     assert "holds" not in process.output()  # fewer packets than wanted
     next(one for one in parent.children() if one.name() == "fastpxe-0").kill()
-    wire.wait_for(process, "another takes its place")
+    wire.wait_for(process, "starting a replacement")
     fetch_all(wire)
     assert process.stop(signal.SIGTERM) == 0
-    assert process.output().count("another takes its place") == 1
+    assert process.output().count("starting a replacement") == 1
 
 
 SERVICE = """

@@ -13,7 +13,7 @@ from project import CONTRIB
 from prometheus_client.parser import text_string_to_metric_families
 
 from fastpxe.events import HttpServed, TransferDone, TransferRefused
-from fastpxe.monitor.counters import Tally
+from fastpxe.monitor.counters import Counters
 from fastpxe.monitor.journal import STUCK_S, Boot, Stage
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.monitor.problems import PROBLEMS
@@ -27,15 +27,15 @@ GROUPING = re.compile(r"by \(([\w, ]+)\) \((?:\w+\()?(fastpxe_\w+)")
 
 def figures() -> Figures:
     """Figures of a server that has seen one of everything."""
-    tally = Tally()
-    tally.saw(
+    counters = Counters()
+    counters.on_event(
         TransferDone(
             interface="e", client=CLIENT, file="f", options={}, size_bytes=1, duration_s=1,
             retransmits=1, outcome="done",
         )
     )  # fmt: skip
-    tally.saw(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
-    tally.saw(
+    counters.on_event(TransferRefused(interface="e", client=CLIENT, file="f", code=1, why="none"))
+    counters.on_event(
         HttpServed(
             interface="e", client=CLIENT, file="f", method="GET", status=200, size_bytes=1,
             duration_s=1,
@@ -46,7 +46,7 @@ def figures() -> Figures:
         latency=[(1000, 1)],
         hits={"one": 1},
         problems=dict.fromkeys(PROBLEMS, 1),
-        tally=tally,
+        counters=counters,
         boots=tuple(
             Boot(mac=stage, stage=stage, problem=PROBLEMS["no-dhcp"] if stage == "stuck" else None)
             for stage in get_args(Stage)

@@ -27,7 +27,7 @@ from responder import Responder
 
 from fastpxe.dhcp.identity import Pattern, microsoft_order
 from fastpxe.policy import compiler, config
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.compiler import Compiled
 from fastpxe.policy.config import Config
 from fastpxe.policy.rules import Match, Text
@@ -239,8 +239,8 @@ def rule_of_host(text: str, datagram: bytes, boots: dict[bytes, str]) -> str:
     return built.rules[rule].boot.file or ""
 
 
-def table_of(capacity: int) -> Hosts:
-    return Hosts(bytearray(Hosts.size_for(capacity)), capacity)
+def table_of(capacity: int) -> HostBootTable:
+    return HostBootTable(bytearray(HostBootTable.size_for(capacity)), capacity)
 
 
 HOST = bytes.fromhex("525400123456")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpxe.dhcp.identity import microsoft_order
-from fastpxe.policy._host_table import Hosts
+from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.hosts import Host, entries, parse_host
 
 MAC = bytes.fromhex("525400123456")
@@ -16,8 +16,8 @@ UUID = bytes(range(16))
 LABEL = "03020100-0504-0706-0809-0a0b0c0d0e0f"
 
 
-def table(capacity: int = 8) -> Hosts:
-    return Hosts(bytearray(Hosts.size_for(capacity)), capacity)
+def table(capacity: int = 8) -> HostBootTable:
+    return HostBootTable(bytearray(HostBootTable.size_for(capacity)), capacity)
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_what_does_not_fit_changes_nothing(wrong: list[tuple[bytes, int]]) -> No
 
 def test_memory_that_is_too_small_is_refused() -> None:
     with pytest.raises(ValueError, match="8 hosts need"):
-        Hosts(bytearray(Hosts.size_for(8) - 1), 8)
+        HostBootTable(bytearray(HostBootTable.size_for(8) - 1), 8)
 
 
 KEYS = st.binary(min_size=6, max_size=6) | st.binary(min_size=16, max_size=16)
@@ -122,7 +122,7 @@ def test_other_processes_see_a_change_at_once_and_never_half_of_one() -> None:
     They share a core, so that one often sleeps in the middle of a look while much is changed.
     """
     macs = [i.to_bytes(6) for i in range(1, 65)]
-    hosts = Hosts(mmap.mmap(-1, Hosts.size_for(64)), 64)
+    hosts = HostBootTable(mmap.mmap(-1, HostBootTable.size_for(64)), 64)
     hosts.replace([(mac, 1) for mac in macs])
     readers = set()
     for _ in range(3):

@@ -228,7 +228,7 @@ def test_a_killed_worker_is_replaced_and_what_was_queued_is_answered(wire: Wire)
         storm.hear(1000)
     assert storm.heard == Counter(range(1000))
     assert second in workers_of(process)
-    assert "ended by signal 9; another takes its place" in process.output()
+    assert "ended by signal 9; starting a replacement" in process.output()
     assert process.stop(signal.SIGTERM) == 0
     assert "stopped: answered 1000\n" in process.output()
 
@@ -270,7 +270,7 @@ def test_transfers_of_a_killed_worker_end_and_those_of_others_go_on(wire: Wire) 
     while len({download.tid for download in downloads}) < 2:  # each worker has a port of its own
         downloads.append(Downloading(wire))
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    wire.wait_for(process, "another takes its place")
+    wire.wait_for(process, "starting a replacement")
     bound = wire.server.run("ss", "-Hlun")
     survived = [download for download in downloads if f":{download.tid[1]} " in bound]
     assert 0 < len(survived) < len(downloads)
@@ -326,7 +326,7 @@ def test_a_killed_http_server_is_replaced(wire: Wire) -> None:
     (wire.folder / "boot.bin").write_bytes(content)
     process = wire.serve(HTTP)
     os.kill(http_of(process), signal.SIGKILL)
-    wire.wait_for(process, "another takes its place")
+    wire.wait_for(process, "starting a replacement")
     assert Fetching(wire).finish() == content
 
 

@@ -7,7 +7,7 @@ from fastpxe.errors import FileRefused, MalformedPacket
 from fastpxe.net.interfaces import Interface, interfaces_matching
 from fastpxe.serve.files.resolve import Files, open_requested
 from fastpxe.serve.files.scripts import template_path
-from fastpxe.service import Front
+from fastpxe.service import Service
 
 
 class BootFile(NamedTuple):
@@ -19,20 +19,20 @@ class BootFile(NamedTuple):
     why_not: str = ""
 
 
-def look_up(front: Front, files: Files, scripts: Files | None) -> Iterator[BootFile]:
+def look_up(service: Service, files: Files, scripts: Files | None) -> Iterator[BootFile]:
     """Open each file as a client's request would be. A folder of each client's is not looked in.
 
     What is made for each machine, from a template of `scripts`, is no file and left out.
     """
     rules: dict[str, str] = {}
-    for name, rule in front.files:
+    for name, rule in service.files:
         rules.setdefault(name, rule)
     for name, rule in rules.items():
         if scripts is not None and template_path(scripts, name) is not None:
             continue
         try:
             asked = name.encode("latin-1", "replace")
-            _, opened = open_requested(files, front.tftp, asked, client="", interface="")
+            _, opened = open_requested(files, service.tftp, asked, client="", interface="")
         except (FileRefused, MalformedPacket) as refused:
             yield BootFile(name, rule, None, str(refused))
         except OSError as error:
@@ -43,7 +43,7 @@ def look_up(front: Front, files: Files, scripts: Files | None) -> Iterator[BootF
             yield BootFile(name, rule, size)
 
 
-def file_interfaces(front: Front) -> list[Interface]:
+def file_interfaces(service: Service) -> list[Interface]:
     """Where files are served: the interfaces of DHCP unless [tftp] names others."""
-    patterns = front.tftp.interfaces
-    return interfaces_matching(patterns, front.present) if patterns else list(front.interfaces)
+    patterns = service.tftp.interfaces
+    return interfaces_matching(patterns, service.present) if patterns else list(service.interfaces)

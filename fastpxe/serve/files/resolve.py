@@ -1,17 +1,14 @@
-"""Which file below a root a request means, and who may read it.
-
-Sources: proc_net(5) (/proc/net/arp), <linux/if_arp.h> (its flags).
-"""
+"""Which file below a root a request means, and who may read it."""
 
 import errno
 import os
 import stat
-from pathlib import Path
 from typing import Protocol
 
 from fastpxe.dhcp.constants import TftpError
 from fastpxe.dnsmasq.engine import tftp as dnsmasq
 from fastpxe.errors import FileForbidden, FileNotFound, FileRefused
+from fastpxe.net.neighbours import hardware_address
 from fastpxe.serve.files.root import OpenFile
 from fastpxe.text import printable
 from fastpxe.tftp.packets import Error, TftpSettings, error
@@ -19,9 +16,6 @@ from fastpxe.tftp.paths import relative_path
 
 MOST_SPELLINGS = 16
 """Where more paths match in any case, the search ends: links to `.` double them at each step."""
-
-_NEIGHBOURS = Path("/proc/net/arp")
-_IS_COMPLETE = 0x2  # ATF_COM: the hardware address is known
 
 
 class Files(Protocol):
@@ -106,15 +100,6 @@ def write_refusal(settings: TftpSettings) -> Error:
     """Return the ERROR for a write request."""
     is_dnsmasq = settings.dialect == "dnsmasq"
     return error(dnsmasq.WRITE_REFUSED if is_dnsmasq else TftpError.ACCESS_VIOLATION)
-
-
-def hardware_address(client: str, interface: str, table: Path = _NEIGHBOURS) -> str | None:
-    """Return what the kernel knows of a neighbour, such as "52:54:00:12:34:56"."""
-    for line in table.read_text().splitlines()[1:]:
-        address, _, flags, hardware, _, device = line.split()
-        if address == client and device == interface and int(flags, 16) & _IS_COMPLETE:
-            return hardware.lower()
-    return None
 
 
 def _folder_of(files: Files, settings: TftpSettings, client: str, interface: str) -> bytes:

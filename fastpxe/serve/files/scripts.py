@@ -9,9 +9,10 @@ import msgspec
 
 from fastpxe.errors import FileRefused, MalformedPacket, ScriptFailed
 from fastpxe.firmware.requests import Client
+from fastpxe.net.neighbours import hardware_address
 from fastpxe.policy.ipxe_templates import SUFFIX, Machine, Scripts, Unescaped, question, split_name
 from fastpxe.policy.schema import HttpSettings
-from fastpxe.serve.files.resolve import Files, hardware_address
+from fastpxe.serve.files.resolve import Files
 from fastpxe.serve.files.root import OpenFile, in_memory
 from fastpxe.tftp.paths import relative_path
 

@@ -1,7 +1,7 @@
-"""The process that serves HTTP, as its parent sees it.
+"""Fork the HTTP server.
 
-The server itself is imported by the child alone: aiohttp takes 11 MiB, which workers don't need.
-Only where root becomes another user, the parent imports it before, and shares these pages.
+Only the child imports the server itself: aiohttp takes 11 MiB, which workers don't need. If root
+is dropped, the parent imports it before (see preload), and shares these pages.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fastpxe.events import Event
 from fastpxe.serve.files.client_roots import Shares
 from fastpxe.serve.files.scripts import ScriptMaker
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 from fastpxe.serve.system.fork import fork
 from fastpxe.tftp.packets import TftpSettings
 
@@ -27,12 +27,12 @@ class HttpSocket(NamedTuple):
     scripts: ScriptMaker | None = None
 
 
-def start(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Pulse) -> int:
-    """Fork a server; its process id. SIGTERM: stop. SIGUSR1: accept no more, end when all have."""
+def start(sockets: list[HttpSocket], saw: Callable[[Event], None], heartbeat: Heartbeat) -> int:
+    """Fork a server and return its process id. For its signals see StopSignals. Raises OSError."""
 
     def serve() -> None:
         from fastpxe.serve.http import server as http  # noqa: PLC0415 - not in the parent, nor in workers
 
-        asyncio.run(http.work(sockets, saw, pulse))
+        asyncio.run(http.work(sockets, saw, heartbeat))
 
     return fork("fastpxe-http", serve)

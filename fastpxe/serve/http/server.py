@@ -9,8 +9,6 @@ Sources:
 """
 
 import asyncio
-import contextlib
-import signal
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -29,8 +27,8 @@ from fastpxe.serve.files.root import OpenFile
 from fastpxe.serve.files.scripts import Made, Place
 from fastpxe.serve.http.limits import LimitedServer, Limits, end_stalled
 from fastpxe.serve.http.process import HttpSocket
-from fastpxe.serve.ipc.heartbeat import Pulse
-from fastpxe.serve.system.fork import take_signals
+from fastpxe.serve.ipc.heartbeat import Heartbeat
+from fastpxe.serve.system.stop_signals import StopSignals
 from fastpxe.text import printable
 
 MEDIA_TYPES = {
@@ -42,8 +40,6 @@ MEDIA_TYPES = {
 }
 HTTP_PORT = 80
 OTHER_MEDIA_TYPE = "application/octet-stream"
-RETIRE_LIMIT_S = 120  # for downloads of a server that was replaced
-RETIRE_LOOK_S = 0.1
 STOP_LIMIT_S = 1  # for connections that are open at the end
 BACKLOG = 1024
 METHODS = ("GET", "HEAD")
@@ -67,30 +63,22 @@ class Refusal(NamedTuple):
     why: str
 
 
-async def work(sockets: list[HttpSocket], saw: Callable[[Event], None], pulse: Pulse) -> None:
-    """Serve until SIGTERM; at SIGUSR1 accept no more, and end when the last download has."""
-    loop = asyncio.get_running_loop()
-    stopped, retired = asyncio.Event(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    loop.add_signal_handler(signal.SIGUSR1, retired.set)
-    take_signals()
-    servers = [HttpServer(one, saw) for one in sockets]
+async def work(
+    sockets: list[HttpSocket], saw: Callable[[Event], None], heartbeat: Heartbeat
+) -> None:
+    """Serve until SIGTERM, or after SIGUSR1 until the last download has ended."""
+    signals = StopSignals()
+    servers = [HttpServer(sock, saw) for sock in sockets]
     for server in servers:
         await server.start()
-    waits = [asyncio.ensure_future(event.wait()) for event in (stopped, retired)]
-    alive = asyncio.ensure_future(pulse.go_on())
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    beating = asyncio.ensure_future(heartbeat.run())
+    await signals.wait()
     for server in servers:
         await server.accept_no_more()
-    end = loop.time() + RETIRE_LIMIT_S
-    while any(server.active for server in servers) and loop.time() < end:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), RETIRE_LOOK_S)
-            break
+    await signals.finish(lambda: any(server.active for server in servers))
     for server in servers:
         await server.close()
-    for wait in (*waits, alive):
-        wait.cancel()
+    beating.cancel()
 
 
 class HttpServer:

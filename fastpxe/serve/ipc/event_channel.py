@@ -1,6 +1,6 @@
-"""From a worker to its parent: decisions on a ring, events through a pipe.
+"""From a worker to the recorder: DHCP decisions on a ring, other events through a socket pair.
 
-A worker never waits for its parent: what doesn't fit is counted as lost.
+A worker never waits for the recorder: events that find no room are counted as lost.
 """
 
 import mmap
@@ -35,7 +35,7 @@ from fastpxe.serve.ipc._event_ring import EventRing
 
 LOST_EVERY_S = 1
 
-_PIPE_BUFFER = 16 << 20  # some 40,000 events, which wait while a storm is on
+_BUFFER = 16 << 20  # bytes: some 40,000 events, which wait during a storm
 _LARGEST = 1 << 16
 
 Sent = TransferDone | TransferRefused | HttpServed | Progress | Notice | Fault
@@ -54,11 +54,8 @@ _COUNT = struct.Struct("=Q")
 _COUNTS = struct.Struct("=QQQ")
 
 
-class EventPipe:
-    """A pair of sockets: the worker sends events, the parent receives them.
-
-    `lost` counts the events that found no room, and is the same in every process.
-    """
+class EventChannel:
+    """A pair of sockets, and counts of lost events in memory that the processes share."""
 
     def __init__(self) -> None:
         with ExitStack() as stack:
@@ -67,35 +64,36 @@ class EventPipe:
             )
             stack.callback(self._writer.close)
             stack.callback(self._reader.close)
-            enlarge(self._writer, _PIPE_BUFFER)
+            enlarge(self._writer, _BUFFER)
             self._counts = mmap.mmap(-1, _COUNTS.size)
             self._stack = stack.pop_all()
 
     @property
     def lost(self) -> int:
-        return self._counted(0)
+        """The number of events that found no room."""
+        return self._count(0)
 
-    def told_lost(self, place: int) -> int:
-        """How many that were lost have been told of: decisions (1) or events (2)."""
-        return self._counted(place)
+    def reported_lost(self, place: int) -> int:
+        """The number of lost decisions (place 1) or events (place 2) that were reported so far."""
+        return self._count(place)
 
-    def tell_lost(self, place: int, count: int) -> None:
-        """Take note that so many have been told of by now."""
+    def set_reported_lost(self, place: int, count: int) -> None:
+        """Set the number of lost decisions or events that were reported."""
         _COUNT.pack_into(self._counts, place * _COUNT.size, count)
 
-    def _counted(self, place: int) -> int:
+    def _count(self, place: int) -> int:
         (count,) = _COUNT.unpack_from(self._counts, place * _COUNT.size)
         return int(count)
 
     def send(self, event: Event) -> None:
-        """Tell the parent, unless it is too far behind; DHCP's events go over the ring."""
+        """Send an event, or count it as lost if the buffer is full. DHCP's events use the ring."""
         try:
             self._writer.send(_encoder.encode(event))
         except OSError:
             _COUNT.pack_into(self._counts, 0, self.lost + 1)
 
     def receive(self) -> Sent | None:
-        """The next event, or None when none waits."""
+        """Return the next event, None if there is none."""
         try:
             datagram = self._reader.recv(_LARGEST)
         except BlockingIOError:
@@ -107,8 +105,8 @@ class EventPipe:
         self._stack.close()
 
 
-class Teller:
-    """Reads what one worker tells, and calls `saw` with an Event for each thing.
+class EventReader:
+    """Reads the decisions and events of one worker, and calls `on_event` for each.
 
     wants_details: whether further lines for the log would be written now.
     """
@@ -116,50 +114,50 @@ class Teller:
     def __init__(
         self,
         ring: EventRing,
-        pipe: EventPipe,
+        channel: EventChannel,
         interfaces: dict[int, str],
         answers: Answers,
-        saw: Callable[[Event], None],
+        on_event: Callable[[Event], None],
         *,
         wants_details: Callable[[], bool],
     ) -> None:
         self._ring = ring
-        self._pipe = pipe
+        self._channel = channel
         self._interfaces = interfaces
         self._answers = answers
-        self._saw = saw
+        self._on_event = on_event
         self._wants_details = wants_details
-        self._lost_told_at = 0.0
+        self._lost_reported_at = 0.0
 
     @property
     def pushed(self) -> int:
-        """Decisions of the worker so far, told or not, or lost."""
+        """The number of the worker's decisions so far, with those that were lost."""
         return self._ring.pushed + self._ring.lost
 
-    def tell(self, most: int) -> int:
-        """Tell up to `most` decisions, and as many events; how many there were."""
+    def read(self, most: int) -> int:
+        """Handle up to `most` decisions and as many events; returns how many there were."""
         decisions = self._ring.take(most)
-        told = 0
-        while told < most and (event := self._pipe.receive()) is not None:
-            told += 1
-            self._saw(event)
+        events = 0
+        while events < most and (event := self._channel.receive()) is not None:
+            events += 1
+            self._on_event(event)
         for decision in decisions:
-            self._saw(self._event(decision))
-        self._tell_lost()
-        return told + len(decisions)
+            self._on_event(self._event(decision))
+        self._report_lost()
+        return events + len(decisions)
 
-    def _tell_lost(self) -> None:
-        """Tell how many were lost, each once, whichever process tells."""
+    def _report_lost(self) -> None:
+        """Report the numbers of lost decisions and events, each once for all recorders."""
         now = time.monotonic()
-        if now <= self._lost_told_at + LOST_EVERY_S:
+        if now <= self._lost_reported_at + LOST_EVERY_S:
             return
-        lost = ((self._ring.lost, "answers"), (self._pipe.lost, "events of files"))
+        lost = ((self._ring.lost, "answers"), (self._channel.lost, "events of files"))
         for place, (total, what) in enumerate(lost, start=1):
-            count = total - self._pipe.told_lost(place)
+            count = total - self._channel.reported_lost(place)
             if count:
-                self._pipe.tell_lost(place, total)
-                self._lost_told_at = now
-                self._saw(Notice(interface="", text=f"{count} {what} were too many to log"))
+                self._channel.set_reported_lost(place, total)
+                self._lost_reported_at = now
+                self._on_event(Notice(interface="", text=f"{count} {what} were too many to log"))
 
     def _event(self, decision: Decision) -> Answered | Unsent | Ignored:
         interface = self._interfaces[decision.interface]
@@ -172,27 +170,29 @@ class Teller:
             ipxe=decision.ipxe,
             uuid=decision.identity,
         )
-        told = self._answers.describe(decision, interface, wants_details=self._wants_details())
+        description = self._answers.describe(
+            decision, interface, wants_details=self._wants_details()
+        )
         at = decision.at_ns / 1e9
         if decision.reason:
             return Ignored(
                 interface=interface,
                 at=at,
                 sender=sender,
-                details=told.details,
-                reason=told.reason,
+                details=description.details,
+                reason=description.reason,
                 requested=IPv4Address(decision.requested) if decision.requested else None,
             )
         answered = Answered(
             interface=interface,
             at=at,
             sender=sender,
-            details=told.details,
-            rule=told.rule,
-            file=told.file,
+            details=description.details,
+            rule=description.rule,
+            file=description.file,
             server=IPv4Address(decision.siaddr),
             to=(IPv4Address(decision.to), decision.to_port),
-            next_step=told.next_step,
+            next_step=description.next_step,
         )
         if decision.error:
             return Unsent(**msgspec.structs.asdict(answered), why=os.strerror(decision.error))

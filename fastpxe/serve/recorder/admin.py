@@ -1,6 +1,6 @@
-"""What people and their tools see of a running server over HTTP: a page, metrics, health, JSON.
+"""The admin port, HTTP: a web page, metrics, health, and JSON. It only reads: GET and HEAD.
 
-It runs in the recorder's process, never in the packet path, and changes nothing: GET alone.
+It runs in the recorder's process, never in the packet path.
 
 Sources: the HTML standard's server-sent events; RFC 6750 section 2.1 (bearer tokens); RFC 9110
 sections 9.3.2 (HEAD) and 11.1 (the case of a scheme).
@@ -24,14 +24,13 @@ import msgspec
 from aiohttp import web
 
 from fastpxe.monitor import page
-from fastpxe.monitor.changed_boots import News
+from fastpxe.monitor.changed_boots import ChangeFeed
 from fastpxe.monitor.histogram import Histogram
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.policy.rules import Rule
 from fastpxe.serve.http.limits import LimitedServer, Limits, end_stalled
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import POLL_S, Heartbeat, HeartbeatMonitor
 from fastpxe.serve.recorder.observer import Observer
-from fastpxe.serve.vitals import LOOK_S, Vitals
 
 PUSH_S = 1.0
 STREAMS_MAX = 32
@@ -51,26 +50,26 @@ NONE: Mapping[str, str] = MappingProxyType({})
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class Server(NamedTuple):
-    """What is to be shown, as the recorder's process sees it."""
+class AdminContext(NamedTuple):
+    """What is shown of the server; for the fields see ServerInfo."""
 
     summary: str
     rules: Sequence[Rule]
     counts: Callable[[], Counter[str]]
     latency: Callable[[], Histogram]
-    pulses: Sequence[Pulse]
+    heartbeats: Sequence[Heartbeat]
     started_at: float
 
 
 class Admin:
-    """The pages of one server on one socket. `token` is asked for, unless it is None."""
+    """The pages of one server on one socket. `token`: what clients must present, if anything."""
 
-    def __init__(self, server: Server, sock: socket, token: str | None) -> None:
-        self._server = server
+    def __init__(self, context: AdminContext, sock: socket, token: str | None) -> None:
+        self._context = context
         self._sock = sock
         self._token = token
         self._streams = 0
-        self._vitals = Vitals(server.pulses)
+        self._monitor = HeartbeatMonitor(context.heartbeats)
         self._pages: dict[str, Page] = {
             "/": self._page,
             "/page.css": _asset("page.css", "text/css"),
@@ -85,8 +84,8 @@ class Admin:
             "/api/events": self._boot_events,
         }
 
-    async def begin(self, observer: Observer, stack: AsyncExitStack) -> None:
-        """Serve what an observer knows, until the stack is closed."""
+    async def start(self, observer: Observer, stack: AsyncExitStack) -> None:
+        """Serve the state of an observer until the stack is closed."""
         self._observer = observer
         end_stalled(self._sock, LIMITS)
         server = LimitedServer(self._answer, _malformed, LIMITS)
@@ -94,19 +93,19 @@ class Admin:
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, self._sock).start()
-        looking = asyncio.ensure_future(self._look())
-        stack.callback(looking.cancel)
+        polling = asyncio.ensure_future(self._poll())
+        stack.callback(polling.cancel)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while True:
-            self._vitals.look()
-            await asyncio.sleep(LOOK_S)
+            self._monitor.poll()
+            await asyncio.sleep(POLL_S)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if not self._may(request):
+        if not self._is_authorized(request):
             text = "a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN\n"
             return _refused(HTTPStatus.UNAUTHORIZED, text, {"WWW-Authenticate": "Bearer"})
-        # Else a page of somebody else's could read this one, under a name that leads here.
+        # DNS rebinding: a foreign page could read this one, under a name that resolves to us.
         if self._token is None and not _is_local(request.host):
             return _refused(HTTPStatus.FORBIDDEN, "open this page as http://localhost\n")
         if request.method not in METHODS:
@@ -121,7 +120,7 @@ class Admin:
             response.headers.update(HEADERS)
         return response
 
-    def _may(self, request: web.BaseRequest) -> bool:
+    def _is_authorized(self, request: web.BaseRequest) -> bool:
         if self._token is None:
             return True
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -134,31 +133,31 @@ class Admin:
 
     async def _page(self, request: web.BaseRequest) -> web.Response:
         reader = _reader_of(request)
-        text = page.page(self._server.summary, self._parts(reader), reader)
+        text = page.page(self._context.summary, self._parts(reader), reader)
         return web.Response(text=text, content_type="text/html")
 
     def _parts(self, reader: page.Reader) -> dict[str, str]:
         observer = self._observer
         return page.parts(
-            self.figures(), observer.journal.history, self._server.rules, observer.answers.per_s,
-            reader,
+            self.figures(), observer.journal.history, self._context.rules,
+            observer.answer_rate.per_s, reader,
         )  # fmt: skip
 
     async def _events(self, request: web.BaseRequest) -> web.StreamResponse:
         shown: dict[str, str] = {}
 
-        def news() -> str:
+        def changes() -> str:
             nonlocal shown
             before, shown = shown, self._parts(_reader_of(request))
             changed = {name: text for name, text in shown.items() if before.get(name) != text}
             return json.dumps(changed) if changed else ""
 
-        return await self._stream(request, news)
+        return await self._stream(request, changes)
 
     # --- for tools --------------------------------------------------------------------------------
 
     async def _health(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - as all pages
-        silent, workers = self._vitals.silent, self._vitals.workers
+        silent, workers = self._monitor.silent, self._monitor.workers
         status = HTTPStatus.SERVICE_UNAVAILABLE if silent else HTTPStatus.OK
         body = {"workers": workers, "alive": workers - len(silent), "silent": silent}
         return web.json_response(body, status=status)
@@ -172,14 +171,14 @@ class Admin:
         figures = self.figures()
         return _json(
             {
-                "summary": self._server.summary,
+                "summary": self._context.summary,
                 "started_at": figures.started_at,
                 "workers": figures.workers,
                 "alive": figures.alive,
                 "counts": dict(figures.counts),
                 "problems": dict(figures.problems),
-                "tally": figures.tally,
-                "answers_per_s": self._observer.answers.per_s,
+                "counters": figures.counters,
+                "answers_per_s": self._observer.answer_rate.per_s,
             }
         )
 
@@ -198,32 +197,32 @@ class Admin:
         return _json(
             [
                 {"name": rule.name, "where": rule.where, "answers": hits.get(rule.name, 0)}
-                for rule in self._server.rules
+                for rule in self._context.rules
             ]
         )
 
     async def _boot_events(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The boots that changed, first all of them."""
-        told = News()
+        """All boots first, then those that change."""
+        feed = ChangeFeed()
 
-        def news() -> str:
-            changed = told.of(self._observer.journal.boots())
+        def changes() -> str:
+            changed = feed.changes(self._observer.journal.boots())
             return f"[{b','.join(changed).decode()}]" if changed else ""
 
-        return await self._stream(request, news)
+        return await self._stream(request, changes)
 
     async def _stream(
-        self, request: web.BaseRequest, news: Callable[[], str]
+        self, request: web.BaseRequest, changes: Callable[[], str]
     ) -> web.StreamResponse:
-        """Send what is new whenever there is some, until the client goes."""
+        """Send changes when there are any, until the client disconnects."""
         if self._streams >= STREAMS_MAX:
-            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many are watching\n")
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many event streams\n")
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         self._streams += 1
         try:
             await response.prepare(request)
             while request.method != "HEAD":
-                text = news()
+                text = changes()
                 await response.write(f"data: {text}\n\n".encode() if text else b":\n\n")
                 await asyncio.sleep(PUSH_S)
         except ConnectionResetError:
@@ -233,23 +232,23 @@ class Admin:
         return response
 
     def figures(self) -> Figures:
-        """What there is to tell by now."""
-        journal, server = self._observer.journal, self._server
+        """The current figures."""
+        journal, context = self._observer.journal, self._context
         return Figures(
-            counts=server.counts(),
-            latency=server.latency(),
+            counts=context.counts(),
+            latency=context.latency(),
             hits=journal.hits,
             problems=journal.problems,
-            tally=self._observer.tally,
+            counters=self._observer.counters,
             boots=tuple(journal.boots()),
-            workers=self._vitals.workers,
-            alive=self._vitals.workers - len(self._vitals.silent),
-            started_at=server.started_at,
+            workers=self._monitor.workers,
+            alive=self._monitor.workers - len(self._monitor.silent),
+            started_at=context.started_at,
         )
 
 
 def _is_local(host: str) -> bool:
-    """Whether a Host header names this machine by a name that nobody else can give away."""
+    """Whether a Host header is localhost or a loopback address, which no DNS server can forge."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     try:
         return name == "localhost" or ip_address(name.strip("[]")).is_loopback
@@ -258,7 +257,7 @@ def _is_local(host: str) -> bool:
 
 
 def _reader_of(request: web.BaseRequest) -> page.Reader:
-    """A browser that was given the token by its URL has no other for the links of the page."""
+    """A browser that has the token from its URL needs it in the links of the page too."""
     token = request.query.get("token")
     return page.Reader(time.time(), f"?{urlencode({'token': token})}" if token else "")
 
@@ -270,8 +269,8 @@ def _asset(name: str, kind: str) -> Page:
     return serve
 
 
-def _malformed(request: web.BaseRequest, why: str) -> web.Response:  # noqa: ARG001 - nobody asks
-    return _refused(HTTPStatus.BAD_REQUEST, "no request of HTTP\n")
+def _malformed(request: web.BaseRequest, why: str) -> web.Response:  # noqa: ARG001 - as LimitedServer calls it
+    return _refused(HTTPStatus.BAD_REQUEST, "malformed request\n")
 
 
 def _refused(status: HTTPStatus, text: str, headers: Mapping[str, str] = NONE) -> web.Response:

@@ -1,7 +1,7 @@
-"""Keeps the table of hosts with a boot of their own, as `fastpxe host` and their boots change it.
+"""Keeps the table of hosts with a boot of their own: `fastpxe host` and finished boots change it.
 
-It lives in the recorder's process; the workers only read the table. The parent has filled it before
-they began.
+It runs in the recorder's process. Workers only read the table, which the parent has filled before
+they start.
 """
 
 import logging
@@ -10,135 +10,125 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
 
-import msgspec
-
 from fastpxe.errors import StoreError
 from fastpxe.events import Answered, Event, HttpServed, TransferDone
-from fastpxe.monitor.one_shot import Starts
-from fastpxe.policy._host_table import Hosts
+from fastpxe.monitor.one_shot import OneShotTracker
 from fastpxe.policy.hosts import Host, entries
 from fastpxe.policy.rules import Rule
 from fastpxe.serve.recorder.host_store import HostStore, HostWatch
+from fastpxe.service import HostBootConfig
 
-TOLD_ONE_BY_ONE = 20
+LINES_MAX = 20  # hosts that are logged one by one
 
 log = logging.getLogger("fastpxe")
 
 
-class HostBoots(msgspec.Struct, frozen=True, kw_only=True):
-    """What a configuration says of hosts with a boot of their own.
+def fill_table(config: HostBootConfig) -> None:
+    """Put the stored hosts into a new table, so that the first answer knows them.
 
-    table: where workers look. boots: its numbers by name. hosts: those of the configuration.
-    folder: where the others are kept.
-    """
-
-    table: Hosts
-    boots: dict[str, int]
-    hosts: tuple[Host, ...]
-    folder: str
-
-
-def put_in_force(boots: HostBoots) -> None:
-    """Put the hosts that are kept into a new table, so that the first answer knows of them.
-
-    What is in the way of that is said by the HostKeeper, which looks again.
+    Errors are logged by the HostBootManager, which tries again.
     """
     with suppress(StoreError, ValueError):
-        hosts = [*HostStore(boots.folder).all(), *boots.hosts]
-        boots.table.replace(entries(hosts, boots.boots))
+        hosts = [*HostStore(config.folder).all(), *config.hosts]
+        config.table.replace(entries(hosts, config.boots))
 
 
-class HostKeeper:
-    """Puts hosts into the table, and takes them out when what they asked for once has started.
+class HostBootManager:
+    """Puts hosts into the table, and takes them out when a boot that was set once has started.
 
-    By the configuration's `rules` and this machine's own addresses it sees that a boot has started.
+    rules, own: the configuration's rules and this machine's addresses, to see what has started.
     """
 
     def __init__(
-        self, boots: HostBoots, rules: Sequence[Rule], own: Collection[IPv4Address]
+        self, config: HostBootConfig, rules: Sequence[Rule], own: Collection[IPv4Address]
     ) -> None:
-        self._boots = boots
-        self._store = HostStore(boots.folder)
+        self._config = config
+        self._store = HostStore(config.folder)
         self._watch = HostWatch(self._store)
-        self._starts = Starts(rules, own)
-        self._told: dict[str, str] = {}
-        self._started: set[Host] = set()  # that the database may still have, if it can't be written
+        self._tracker = OneShotTracker(rules, own)
+        self._logged: dict[str, str] = {}
+        self._started: set[Host] = set()  # may still be stored, if the database can't be written
         self._trouble = ""
-        self._kept: list[Host] = []
+        self._stored: list[Host] = []
 
-    def look(self) -> None:
-        """Obey what was asked for since the last look."""
+    def poll(self) -> None:
+        """Apply what was set or cleared since the last poll."""
         try:
-            kept = self._watch.look()
+            stored = self._watch.poll()
         except StoreError as error:
             self._warn(str(error))
             return
-        if kept is not None:
-            self._put_in_force(kept)
-        for host in self._starts.overdue(time.time()):
-            self._forget(host)
+        if stored is not None:
+            self._apply(stored)
+        for host in self._tracker.overdue(time.time()):
+            self._on_started(host)
 
-    def saw(self, event: Event, mac: str) -> None:
-        """Take note of what a worker or the HTTP server did; `mac` is that of a file's client."""
-        if not self._starts.is_following:
+    def on_event(self, event: Event, mac: str) -> None:
+        """Handle an answer or a download; `mac` is the download's client, "" if unknown."""
+        if not self._tracker.is_tracking:
             return
         match event:
             case Answered():
-                host = self._starts.answered(event)
+                host = self._tracker.on_answer(event)
             case (
                 TransferDone(outcome="done", is_question=False)
                 | HttpServed(method="GET", error="", is_question=False)
             ):
-                host = self._starts.fetched(mac, event.at - event.duration_s) if mac else None
+                began_at = event.at - event.duration_s
+                host = self._tracker.on_download(mac, began_at) if mac else None
             case _:
                 return
         if host is not None:
-            self._forget(host)
+            self._on_started(host)
 
-    def _forget(self, host: Host) -> None:
+    def _on_started(self, host: Host) -> None:
         self._started.add(host)
-        self._told.pop(host.name, None)  # what is said of it is that it has started
+        self._logged.pop(host.name, None)  # the line below says that its boot is cleared
         try:
             self._store.forget(host)
-            self._put_in_force(self._store.all())
+            self._apply(self._store.all())
         except StoreError as error:
-            self._put_in_force(self._kept)
+            self._apply(self._stored)
             self._warn(f"{error}: {host.name} would boot {host.boot!r} again after a restart")
-        log.info("host %s has started %r, and is back to the usual", host.name, host.boot)
+        log.info("host %s has started %r: its boot is cleared", host.name, host.boot)
 
-    def _put_in_force(self, kept: list[Host]) -> None:
-        self._kept = kept
-        self._started &= set(kept)
-        kept = [host for host in kept if host not in self._started]
-        hosts = [*kept, *self._boots.hosts]
+    def _apply(self, stored: list[Host]) -> None:
+        """Let the table have the stored hosts, but for those that have started."""
+        self._stored = stored
+        self._started &= set(stored)
+        hosts = [host for host in stored if host not in self._started]
         try:
-            self._boots.table.replace(entries(hosts, self._boots.boots))
+            self._config.table.replace(entries([*hosts, *self._config.hosts], self._config.boots))
         except ValueError as error:
             self._warn(f"{self._store.path}: {error}; restart to make room")
             return
-        self._starts.follow(host for host in kept if host.once)
+        self._tracker.track(host for host in hosts if host.once)
         self._trouble = ""
-        self._tell({host.name: host.boot + (", once" if host.once else "") for host in kept})
+        self._log_changes(
+            {host.name: host.boot + (", once" if host.once else "") for host in hosts}
+        )
 
-    def _tell(self, kept: dict[str, str]) -> None:
-        news = {name: boot for name, boot in kept.items() if self._told.get(name) != boot}
-        if len(news) > TOLD_ONE_BY_ONE:
-            log.info("%d hosts are to boot something of their own", len(kept))
-            news = {}
-        for name, boot in news.items():
-            if boot.removesuffix(", once") in self._boots.boots:
-                log.info("host %s is to boot %s", name, boot)
+    def _log_changes(self, boots: dict[str, str]) -> None:
+        new = {name: boot for name, boot in boots.items() if self._logged.get(name) != boot}
+        if len(new) > LINES_MAX:
+            log.info("%d hosts have a boot of their own", len(boots))
+            new = {}
+        for name, boot in new.items():
+            if boot.removesuffix(", once") in self._config.boots:
+                log.info("host %s: boot set to %s", name, boot)
             else:
-                log.warning("host %s is to boot %s, which no rule is named: as usual", name, boot)
-        gone = sorted(self._told.keys() - kept.keys())
-        if len(gone) > TOLD_ONE_BY_ONE:
-            log.info("%d hosts are as usual", len(gone))
-            gone = []
-        for name in gone:
-            log.info("host %s is as usual", name)
-        self._told = kept
+                log.warning(
+                    "host %s: boot set to %s, but no rule has that name: ignored", name, boot
+                )
+        cleared = sorted(self._logged.keys() - boots.keys())
+        if len(cleared) > LINES_MAX:
+            log.info("%d hosts: boot cleared", len(cleared))
+            cleared = []
+        for name in cleared:
+            log.info("host %s: boot cleared", name)
+        self._logged = boots
 
     def _warn(self, trouble: str) -> None:
         if trouble != self._trouble:
-            log.warning("hosts as they were: %s", trouble)
+            log.warning("hosts' boots are unchanged: %s", trouble)
         self._trouble = trouble

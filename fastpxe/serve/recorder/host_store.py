@@ -25,10 +25,10 @@ CREATE TABLE IF NOT EXISTS host (
 
 
 def make_folder(folder: str, uid: int, gid: int, *, own: str = STATE) -> None:
-    """Make the folder for another user; a folder that is there is given away only if it is `own`.
+    """Create the folder for another user. An existing folder changes its owner only if it is `own`.
 
-    That one has nothing else in it, and root may have made it by setting a host before the first
-    start. Who can't do it has nothing to make: HostKeeper says so when it matters.
+    That folder holds nothing else, and root may have created it by `fastpxe host set` before the
+    first start. Errors are ignored: HostBootManager logs them when the folder is needed.
     """
     path = Path(folder)
     with suppress(OSError):
@@ -42,7 +42,7 @@ def make_folder(folder: str, uid: int, gid: int, *, own: str = STATE) -> None:
 
 
 class HostStore:
-    """The database in a folder; both are made when the first host is set.
+    """The database in a folder; both are created when the first host is set.
 
     Every method raises StoreError when the database can't be used.
     """
@@ -51,19 +51,19 @@ class HostStore:
         self.path = Path(folder) / FILE
 
     def set(self, name: str, boot: str, *, once: bool) -> None:
-        """Give a host a boot, in place of any that it had."""
-        self._make_folder()
+        """Set a host's boot, in place of the one before."""
+        self._create_folder()
         with self._opened() as database:
             database.execute("BEGIN IMMEDIATE")  # with the table and its first host at once
             database.execute(_TABLE)
             database.execute(
                 "INSERT OR REPLACE INTO host VALUES (?, ?, ?, ?)", (name, boot, once, time.time())
             )
-        self._give_away()
+        self._change_owner()
 
     def forget(self, host: Host) -> bool:
-        """Take a host's boot away, unless it was set anew by now; whether it was there."""
-        if not self._is_there():
+        """Clear a host's boot, unless it was set again since; returns whether it was there."""
+        if not self._exists():
             return False
         with self._opened() as database:
             done = database.execute(
@@ -72,25 +72,25 @@ class HostStore:
             return done.rowcount > 0
 
     def all(self) -> list[Host]:
-        """Every host, the last one set first."""
-        if not self._is_there():
+        """All hosts, the last one set first."""
+        if not self._exists():
             return []
         with self._opened() as database:
             return _read(database, str(self.path))
 
-    def _is_there(self) -> bool:
-        """Whether a host was ever set: an empty file is what a full disk leaves."""
+    def _exists(self) -> bool:
+        """Whether a host was ever set: a full disk leaves an empty file."""
         status = _status_of(self.path)
         return status is not None and status.st_size > 0
 
-    def _make_folder(self) -> None:
+    def _create_folder(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{self.path.parent}: {error.strerror}") from error
 
-    def _give_away(self) -> None:
-        """What root makes belongs to the folder's owner: who serves must be able to write it."""
+    def _change_owner(self) -> None:
+        """Give a file created by root to the folder's owner: the server must be able to write."""
         folder, file = self.path.parent.stat(), self.path.stat()
         if file.st_uid == 0 != folder.st_uid and os.geteuid() == 0:
             os.chown(self.path, folder.st_uid, folder.st_gid)
@@ -105,37 +105,37 @@ class HostStore:
 
 
 class HostWatch:
-    """Looks whether the database has changed; it need not be there."""
+    """Detects changes of the database, which may not exist yet."""
 
     def __init__(self, store: HostStore) -> None:
         self._path = store.path
         self._database: sqlite3.Connection | None = None
-        self._seen: tuple[object, ...] = ()
+        self._stamp: tuple[object, ...] = ()
 
-    def look(self) -> list[Host] | None:
-        """Every host, if that may be news, else None. Raises StoreError."""
+    def poll(self) -> list[Host] | None:
+        """Return all hosts if they may have changed, else None. Raises StoreError."""
         status = _status_of(self._path)
         if status is None or not status.st_size:
             self._close()
-            return self._news((), [])
+            return self._changed((), [])
         try:
-            if self._database is None or self._seen[:2] != (status.st_dev, status.st_ino):
+            if self._database is None or self._stamp[:2] != (status.st_dev, status.st_ino):
                 self._close()
                 self._database = sqlite3.connect(self._path, timeout=BUSY_S)
             version = self._database.execute("PRAGMA data_version").fetchone()[0]
-            sign = (status.st_dev, status.st_ino, version)
-            if sign == self._seen:
+            stamp = (status.st_dev, status.st_ino, version)
+            if stamp == self._stamp:
                 return None
-            return self._news(sign, _read(self._database, str(self._path)))
+            return self._changed(stamp, _read(self._database, str(self._path)))
         except (sqlite3.Error, ValueError) as error:
             self._close()
-            self._seen = ()
+            self._stamp = ()
             raise StoreError(f"{self._path}: {error}") from error
 
-    def _news(self, sign: tuple[object, ...], hosts: list[Host]) -> list[Host] | None:
-        if sign == self._seen:
+    def _changed(self, stamp: tuple[object, ...], hosts: list[Host]) -> list[Host] | None:
+        if stamp == self._stamp:
             return None
-        self._seen = sign
+        self._stamp = stamp
         return hosts
 
     def _close(self) -> None:
@@ -145,7 +145,7 @@ class HostWatch:
 
 
 def _status_of(path: Path) -> os.stat_result | None:
-    """None for a file that isn't there. Raises StoreError where that can't be seen."""
+    """None for a file that doesn't exist. Raises StoreError when that is unknown."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):

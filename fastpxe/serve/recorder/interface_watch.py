@@ -1,7 +1,7 @@
-"""Whether the interfaces are still what they were when ports were bound on them.
+"""Watches the interfaces that ports are bound on.
 
-Other addresses are a reason to reload. An interface that is another takes a restart, for its ports
-are bound by root: somebody has to be told.
+A change of addresses is a reload. An interface that was replaced takes a restart, because its ports
+are bound as root; a warning says so.
 """
 
 import asyncio
@@ -14,68 +14,69 @@ from contextlib import AsyncExitStack, suppress
 
 from fastpxe.net.interfaces import Interface, all_interfaces
 
-LOOK_S = 2.0
+POLL_S = 2.0
 
 log = logging.getLogger("fastpxe")
 
 
-class Drift:
-    """Has `parent` reload at other addresses, and warns of what is lost, once while that lasts."""
+class InterfaceWatcher:
+    """Sends SIGHUP to `parent` when addresses change, and warns of each lost interface once."""
 
     def __init__(self, bound: Sequence[Interface], parent: int) -> None:
         self._bound = bound
         self._parent = parent
-        self._told: frozenset[str] = frozenset()
-        self._moved: frozenset[Interface] = frozenset()
+        self._warned: frozenset[str] = frozenset()
+        self._readdressed: frozenset[Interface] = frozenset()
 
-    async def begin(self, _observer: object, stack: AsyncExitStack) -> None:
-        """Look now and then, until the stack is closed."""
-        looking = asyncio.ensure_future(self._go_on())
-        stack.callback(looking.cancel)
+    async def start(self, _observer: object, stack: AsyncExitStack) -> None:
+        """Poll until the stack is closed."""
+        polling = asyncio.ensure_future(self._run())
+        stack.callback(polling.cancel)
 
-    async def _go_on(self) -> None:
+    async def _run(self) -> None:
         while True:
-            with suppress(OSError):  # one vanished just now: the next look sees it
-                self.look()
-            await asyncio.sleep(LOOK_S)
+            with suppress(OSError):  # an interface vanished just now: the next poll shows it
+                self.poll()
+            await asyncio.sleep(POLL_S)
 
-    def look(self) -> None:
-        """Do what is to be done about what is new. Raises OSError."""
+    def poll(self) -> None:
+        """Compare the interfaces with those bound. Raises OSError."""
         present = all_interfaces()
-        moved = frozenset(readdressed(self._bound, present))
-        news = moved - self._moved
-        if news:
-            for one in news:
-                log.warning("%s has other addresses now, and fastpxe reloads", one.name)
+        changed = frozenset(readdressed(self._bound, present))
+        new = changed - self._readdressed
+        if new:
+            for interface in new:
+                log.warning("the addresses of %s have changed: reloading", interface.name)
             os.kill(self._parent, signal.SIGHUP)
-        self._moved = moved
-        found = list(losses(self._bound, present, dict(socket.if_nameindex())))
-        for text in found:
-            if text not in self._told:
+        self._readdressed = changed
+        warnings = list(losses(self._bound, present, dict(socket.if_nameindex())))
+        for text in warnings:
+            if text not in self._warned:
                 log.warning("%s", text)
-        if self._told and not found:
-            log.info("the interfaces are as they were at the start")
-        self._told = frozenset(found)
+        if self._warned and not warnings:
+            log.info("all interfaces are served again")
+        self._warned = frozenset(warnings)
 
 
 def readdressed(bound: Sequence[Interface], now: Sequence[Interface]) -> Iterator[Interface]:
-    """Those that ports are bound on and that have other addresses now, as they are now."""
+    """The bound interfaces whose addresses differ now, as they are now."""
     by_index = {interface.index: interface for interface in now}
-    for one in bound:
-        found = by_index.get(one.index, one)
-        if found.networks != one.networks:
-            yield found
+    for interface in bound:
+        present = by_index.get(interface.index, interface)
+        if present.networks != interface.networks:
+            yield present
 
 
 def losses(
     bound: Sequence[Interface], now: Sequence[Interface], names: dict[int, str]
 ) -> Iterator[str]:
-    """Why nobody is answered on ports that are bound; `names` are all interfaces, by index."""
+    """Warnings about bound interfaces that can't be served; `names`: of all interfaces by index."""
     served = {interface.index for interface in now}
-    for one in bound:
-        if one.index not in names and one.name in names.values():
-            yield f"{one.name} is another interface than at the start: restart fastpxe to serve it"
-        elif one.index not in names:
-            yield f"{one.name} is gone: nobody is answered there, until it is back and a restart"
-        elif one.index not in served:
-            yield f"{one.name} is down or has no address: nobody is answered there"
+    for interface in bound:
+        name, index = interface.name, interface.index
+        if index not in names and name in names.values():
+            yield f"{name} was replaced by another interface: restart fastpxe to serve it"
+        elif index not in names:
+            yield f"{name} is gone: not served until it is back and fastpxe is restarted"
+        elif index not in served:
+            yield f"{name} is down or has no address: not served"

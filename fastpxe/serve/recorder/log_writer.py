@@ -1,7 +1,7 @@
-"""The log of events: so many lines a second, and a count of the rest.
+"""The log of events, limited to a number of lines a second; the rest is counted.
 
-In a storm a line for each answer would tell nobody anything, and take longer to write than the
-storm. What is left out is in the counts, and each machine's boot in the journal.
+In a storm nobody can read a line for each answer, and writing them takes longer than the storm.
+Every datagram is in the counts, and every machine's boot in the journal.
 """
 
 import logging
@@ -10,16 +10,13 @@ from collections import Counter
 from fastpxe.events import Event
 
 LINES_PER_S = 200
+WARNINGS_FACTOR = 10  # warnings and errors are left out above ten times as many lines
 
 log = logging.getLogger("fastpxe")
 
 
-class Lines:
-    """Writes lines with the time at which their event happened.
-
-    `per_s` is how many in a second of this machine's clock; warnings and errors beside them count,
-    but are left out only above ten times as many.
-    """
+class RateLimitedLog:
+    """Writes lines, each with the time of its event. `per_s`: the most lines in a second."""
 
     def __init__(self, per_s: int = LINES_PER_S) -> None:
         self._per_s = per_s
@@ -28,22 +25,22 @@ class Lines:
         self._left_out: Counter[str] = Counter()
 
     def has_room(self) -> bool:
-        """Whether a line that is no warning would be written now."""
+        """Whether a line below a warning would be written now."""
         return self._written < self._per_s and log.isEnabledFor(logging.INFO)
 
-    def tell(self, level: int, text: str, event: Event) -> None:
-        """Write a line, unless there were too many."""
+    def emit(self, level: int, text: str, event: Event) -> None:
+        """Write a line, or count it when there were too many in this second."""
         if not log.isEnabledFor(level):
             return
-        limit = self._per_s if level < logging.WARNING else 10 * self._per_s
+        limit = self._per_s if level < logging.WARNING else WARNINGS_FACTOR * self._per_s
         if self._written >= limit:
             self._left_out[_kind(text)] += 1
             return
         self._written += 1
-        self.tell_anyway(level, text, event)
+        self.emit_unlimited(level, text, event)
 
-    def tell_anyway(self, level: int, text: str, event: Event) -> None:
-        """Write a line of a kind that is limited already, and that others must not push aside."""
+    def emit_unlimited(self, level: int, text: str, event: Event) -> None:
+        """Write a line that the caller limits, and that other lines must not push out."""
         if not log.isEnabledFor(level):
             return
         record = log.makeRecord(log.name, level, "", 0, text, (), None, extra={"event": event})
@@ -52,18 +49,18 @@ class Lines:
             record.msecs = event.at % 1 * 1000
         log.handle(record)
 
-    def look(self, now: float) -> None:
-        """Begin a second, and say what was left out of the one before."""
+    def poll(self, now: float) -> None:
+        """Start a new second if it is time, and log what was left out of the one before."""
         if int(now) == self._second:
             return
         self._second, self._written = int(now), 0
         if self._left_out:
-            counted = ", ".join(f"{what} {count}" for what, count in self._left_out.items())
-            log.info("too many lines, left out: %s", counted)
+            counts = ", ".join(f"{kind} {count}" for kind, count in self._left_out.items())
+            log.info("too many lines, left out: %s", counts)
             self._left_out.clear()
 
 
 def _kind(text: str) -> str:
-    """Its first word, unless that is a client's number: dnsmasq's lines begin with the xid."""
+    """The line's first word, unless that is a client's number: dnsmasq's lines start with xid."""
     word = text.partition(" ")[0]
     return "other" if word.isdecimal() else word

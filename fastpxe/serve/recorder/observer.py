@@ -1,9 +1,8 @@
-"""What becomes of events: lines of the log, the journal, counts, and hosts that have started."""
+"""Handles events: lines of the log, the journal of boots, counters, and hosts that have started."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable
-from ipaddress import IPv4Address
 
 import msgspec
 
@@ -18,161 +17,156 @@ from fastpxe.events import (
     TransferDone,
     TransferRefused,
 )
-from fastpxe.monitor.counters import Answers, Tally
+from fastpxe.monitor.counters import AnswerRate, Counters
 from fastpxe.monitor.journal import Boot, Journal
 from fastpxe.monitor.log_lines import Repeats, describe
-from fastpxe.serve.files.resolve import hardware_address
-from fastpxe.serve.recorder.host_boots import HostKeeper
-from fastpxe.serve.recorder.log_writer import Lines
-from fastpxe.service import Front
+from fastpxe.monitor.problems import Problem
+from fastpxe.net.neighbours import NeighbourCache
+from fastpxe.serve.recorder.host_boots import HostBootManager
+from fastpxe.serve.recorder.log_writer import RateLimitedLog
+from fastpxe.service import Service
 from fastpxe.text import printable
 
-LOOK_S = 1.0
-STUCK_ONE_BY_ONE = 20  # a problem's machines in a second; when a DHCP server dies, all are stuck
-NEIGHBOURS_MAX = 50_000
-NEIGHBOUR_S = 30.0  # how long a neighbour's hardware address is taken for true
+POLL_S = 1.0
+STUCK_LINES_MAX = 20  # of a problem in a second: when a DHCP server dies, all machines are stuck
 
 log = logging.getLogger("fastpxe")
 
-Download = TransferDone | TransferRefused | HttpServed | Progress
+FileEvent = TransferDone | TransferRefused | HttpServed | Progress
 
 
-class Kept(msgspec.Struct, kw_only=True):
+class ObserverState(msgspec.Struct, kw_only=True):
     """What one observer leaves to the next."""
 
     boots: list[Boot]
     history: list[Boot]
     hits: dict[str, int]
     problems: dict[str, int]
-    tally: Tally
-    answers: Answers
+    counters: Counters
+    answer_rate: AnswerRate
 
 
 class Observer:
-    """Sees each event once, whichever worker it came from.
+    """Handles the events of all workers, each once.
 
-    `lines` writes the log. `front` is the configuration in force.
+    service: the configuration in force. lines: writes the log.
     """
 
-    def __init__(self, front: Front, lines: Lines) -> None:
-        self.front = front
-        self.journal = Journal(front.own)
-        self.tally = Tally()
-        self.answers = Answers()
+    def __init__(self, service: Service, lines: RateLimitedLog) -> None:
+        self.service = service
+        self.journal = Journal(service.own)
+        self.counters = Counters()
+        self.answer_rate = AnswerRate()
         self._lines = lines
         self._repeats = Repeats()
-        self._hosts = HostKeeper(front.hosts, front.rules, front.own) if front.hosts else None
-        self._neighbours: dict[tuple[IPv4Address, str], tuple[str, float]] = {}
-        self._looked_at = 0.0
-        self._heard: list[Event] = []
+        self._hosts = (
+            HostBootManager(service.hosts, service.rules, service.own) if service.hosts else None
+        )
+        self._macs = NeighbourCache()
+        self._polled_at = 0.0
+        self._queue: list[Event] = []
 
-    def look(self, now: float, answered: Callable[[], int]) -> None:
-        """Do what time asks for; `answered` says how many DHCP answers there were so far."""
+    def poll(self, now: float, answered: Callable[[], int]) -> None:
+        """Do what depends on time; `answered` returns the number of DHCP answers so far."""
         if self._hosts:
-            self._hosts.look()
-        self._lines.look(now)
-        if now - self._looked_at < LOOK_S and now >= self._looked_at:
+            self._hosts.poll()
+        self._lines.poll(now)
+        if now - self._polled_at < POLL_S and now >= self._polled_at:
             return
-        self._looked_at = now
-        self.answers.count(answered(), now)
-        told: Counter[str] = Counter()
-        for boot, problem in self.journal.look(now):
-            told[problem.name] += 1
-            if told[problem.name] > STUCK_ONE_BY_ONE:
-                continue
-            text = (
-                f"stuck mac={boot.mac} problem={problem.name} interface={boot.interface}: "
-                f"{printable(problem.text.encode())}; {problem.advice}"
-            )
-            self._lines.tell_anyway(
-                logging.WARNING, text, Notice(interface=boot.interface, at=now, text=text)
-            )
-        for name, count in told.items():
-            if count > STUCK_ONE_BY_ONE:
-                text = (
-                    f"stuck {count - STUCK_ONE_BY_ONE} more machines, problem={name}: "
-                    "`fastpxe watch --stage stuck` shows them"
-                )
-                notice = Notice(interface="", at=now, text=text)
-                self._lines.tell_anyway(logging.WARNING, text, notice)
+        self._polled_at = now
+        self.answer_rate.update(answered(), now)
+        self._log_stuck(self.journal.poll(now), now)
 
-    def hear(self, event: Event) -> None:
-        """Take note of an event, until `see`."""
-        self._heard.append(event)
+    def enqueue(self, event: Event) -> None:
+        """Keep an event until `flush`."""
+        self._queue.append(event)
 
-    def see(self) -> None:
-        """Take in what was heard, by the time at which it happened: each worker tells its own."""
-        heard, self._heard = self._heard, []
-        for event in sorted(heard, key=lambda event: event.at):
-            self.saw(event)
+    def flush(self) -> None:
+        """Handle the queue in the order of time: each worker's events are ordered by themselves."""
+        events, self._queue = self._queue, []
+        for event in sorted(events, key=lambda event: event.at):
+            self.on_event(event)
 
-    def saw(self, event: Event) -> None:
-        """Take in an event."""
-        mac = self._mac_of(event) if isinstance(event, Download) else ""
-        self.journal.saw(event, mac)
-        self.tally.saw(event)
+    def on_event(self, event: Event) -> None:
+        mac = self._mac_of(event) if isinstance(event, FileEvent) else ""
+        self.journal.on_event(event, mac)
+        self.counters.on_event(event)
         if self._hosts:
-            self._hosts.saw(event, mac)
-        if self._is_told(event):
-            self._tell(event)
+            self._hosts.on_event(event, mac)
+        if self._is_logged(event):
+            self._log(event)
 
-    def keep(self) -> bytes:
-        """What the next observer is to know."""
-        kept = Kept(
+    def save(self) -> bytes:
+        """Return the state for the next observer."""
+        state = ObserverState(
             boots=list(self.journal.boots()),
             history=list(self.journal.history),
             hits=self.journal.hits,
             problems=self.journal.problems,
-            tally=self.tally,
-            answers=self.answers,
+            counters=self.counters,
+            answer_rate=self.answer_rate,
         )
-        return msgspec.msgpack.encode(kept)
+        return msgspec.msgpack.encode(state)
 
-    def take_over(self, kept: bytes) -> None:
-        """Go on from what another observer kept; b"" for nothing."""
-        if not kept:
+    def restore(self, saved: bytes) -> None:
+        """Continue from a state that another observer saved; b"" for none."""
+        if not saved:
             return
-        found = msgspec.msgpack.decode(kept, type=Kept)
-        self.journal.put_back(found.boots)
-        self.journal.history.extend(found.history)
-        self.journal.hits.update(found.hits)
-        self.journal.problems.update(found.problems)
-        self.tally, self.answers = found.tally, found.answers
+        state = msgspec.msgpack.decode(saved, type=ObserverState)
+        self.journal.restore(state.boots)
+        self.journal.history.extend(state.history)
+        self.journal.hits.update(state.hits)
+        self.journal.problems.update(state.problems)
+        self.counters, self.answer_rate = state.counters, state.answer_rate
 
-    def _is_told(self, event: Event) -> bool:
+    # --- the log ----------------------------------------------------------------------------------
+
+    def _is_logged(self, event: Event) -> bool:
         if isinstance(event, Answered):
-            return self.front.tells_answers
+            return self.service.logs_answers
         if isinstance(event, TransferRefused):
-            return self.front.tells_refusals
+            return self.service.logs_refusals
         return not isinstance(event, Progress)
 
-    def _tell(self, event: Event) -> None:
+    def _log(self, event: Event) -> None:
         level, text = describe(event)
         if not self._repeats.is_new(event):
             level = logging.DEBUG
-        self._lines.tell(level, text, event)
+        self._lines.emit(level, text, event)
         for detail in event.details if isinstance(event, DhcpEvent) else ():
-            self._lines.tell(logging.INFO, detail, event)
+            self._lines.emit(logging.INFO, detail, event)
         for line in event.traceback if isinstance(event, Fault) else ():
-            self._lines.tell(logging.ERROR, line, event)
+            self._lines.emit(logging.ERROR, line, event)
 
-    def _mac_of(self, event: Download) -> str:
-        """The hardware address of a client of files: its neighbour entry, else what DHCP told.
+    def _log_stuck(self, stuck: list[tuple[Boot, Problem]], now: float) -> None:
+        """Warn of stuck machines: STUCK_LINES_MAX of each problem, and how many more there are."""
+        counts: Counter[str] = Counter()
+        for boot, problem in stuck:
+            counts[problem.name] += 1
+            if counts[problem.name] <= STUCK_LINES_MAX:
+                text = (
+                    f"stuck mac={boot.mac} problem={problem.name} interface={boot.interface}: "
+                    f"{printable(problem.text.encode())}; {problem.advice}"
+                )
+                self._warn(text, now, boot.interface)
+        for name, count in counts.items():
+            if count > STUCK_LINES_MAX:
+                text = (
+                    f"stuck {count - STUCK_LINES_MAX} more machines, problem={name}: "
+                    "`fastpxe watch --stage stuck` lists them"
+                )
+                self._warn(text, now)
 
-        That is asked each time: the address may have gone to another machine just now.
+    def _warn(self, text: str, now: float, interface: str = "") -> None:
+        notice = Notice(interface=interface, at=now, text=text)
+        self._lines.emit_unlimited(logging.WARNING, text, notice)
+
+    # --- clients of files -------------------------------------------------------------------------
+
+    def _mac_of(self, event: FileEvent) -> str:
+        """The hardware address of a client: of its neighbour entry, else the last one by DHCP.
+
+        DHCP's is not cached: the address may have gone to another machine just now.
         """
-        address, key = event.client[0], (event.client[0], event.interface)
-        mac, until = self._neighbours.get(key, ("", 0.0))
-        if not until - NEIGHBOUR_S <= event.at < until:  # the clock may have been set back
-            mac = _neighbour(address, event.interface) or ""
-            if len(self._neighbours) > NEIGHBOURS_MAX:
-                self._neighbours.clear()
-            self._neighbours[key] = (mac, event.at + NEIGHBOUR_S)
-        return mac or self.journal.mac_of(address)
-
-
-def _neighbour(address: IPv4Address, interface: str) -> str | None:
-    try:
-        return hardware_address(str(address), interface)
-    except OSError:  # no descriptor left: too many look at the web page
-        return None
+        address = event.client[0]
+        return self._macs.find(address, event.interface, event.at) or self.journal.mac_of(address)

@@ -1,118 +1,129 @@
-"""The process that tells people what the workers do, whenever nobody else wants to run.
+"""The recorder: the process that logs and counts what the workers do, when no worker needs the CPU.
 
-It is a process of its own because a line takes longer to write than an answer, and a web page
-longer still. On a busy core the workers push it aside (SCHED_IDLE); yet some kernels only do so at
-the next tick, so in a storm it reads nothing, and afterwards what the boards still hold. What they
-couldn't hold is counted. SIGTERM: tell what still waits, then end.
+It is a separate process because a log line takes longer to write than an answer, and a web page
+longer still. On a busy core the workers preempt it (SCHED_IDLE). Some kernels do so at the next
+tick only, so during a storm it reads nothing, and afterwards what the rings still hold; what they
+had no room for is counted. At SIGTERM it handles the events that wait, then ends.
 
-There is one at a time: the next waits for it, and goes on from what it kept.
+There is one at a time: the next waits until it has ended, and restores its state.
 """
 
 import asyncio
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from fastpxe.serve.ipc.event_channel import Teller
-from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.event_channel import EventReader
+from fastpxe.serve.ipc.handover import HandoverBuffer
 from fastpxe.serve.recorder.observer import Observer
-from fastpxe.serve.system.fork import fork, take_signals
+from fastpxe.serve.system.fork import fork
+from fastpxe.serve.system.stop_signals import StopSignals
 
-AT_ONCE = 100
-LOOK_S = 0.05
-KEEP_S = 5.0
+BATCH = 100  # decisions, and events, of each worker
+POLL_S = 0.05
+SAVE_S = 5.0
 STORM_PER_S = 2000  # decisions; above that rate a storm is on, and its lines wait until it is over
 
-Beside = Callable[[Observer, AsyncExitStack], Awaitable[None]]
-"""Starts something that runs beside, in the same process, until the stack is closed."""
+BackgroundTask = Callable[[Observer, AsyncExitStack], Awaitable[None]]
+"""Starts something that runs in the recorder's process until the stack is closed."""
 
 
-class Recording(NamedTuple):
+class RecorderContext(NamedTuple):
     """What a recorder works with.
 
-    counts: those of the whole server. beside: what runs in the same process. flush: for the end.
+    counts: the number of datagrams by outcome, of the whole server. tasks: what else runs in the
+    process. flush: called at the end.
     """
 
     observer: Observer
-    tellers: Sequence[Teller]
-    notebook: Notebook
+    readers: Sequence[EventReader]
+    handover: HandoverBuffer
     counts: Callable[[], Counter[str]]
-    beside: Sequence[Beside]
+    tasks: Sequence[BackgroundTask]
     flush: Callable[[], None]
 
 
-def start(recording: Recording) -> int:
-    """Fork a recorder; its process id."""
+def start(context: RecorderContext) -> int:
+    """Fork a recorder and return its process id. Raises OSError."""
 
     def record() -> None:
-        # At full speed: one that the next overtakes here waits until that one is replaced.
-        recording.notebook.hold()
+        # Before SCHED_IDLE: a recorder that the next one overtakes here waits until that one ends.
+        context.handover.hold()
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        recording.observer.take_over(recording.notebook.read())
-        asyncio.run(_record(recording))
-        recording.flush()
+        context.observer.restore(context.handover.read())
+        asyncio.run(_record(context))
+        context.flush()
 
     return fork("fastpxe-log", record)
 
 
-async def _record(recording: Recording) -> None:
-    stopped = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    if signal.SIGTERM in signal.sigpending():  # it was replaced while it waited for the one before
-        stopped.set()
-    take_signals()
-    observer, tellers = recording.observer, recording.tellers
-
-    def tell() -> int:
-        told = sum(teller.tell(AT_ONCE) for teller in tellers)
-        observer.see()
-        return told
-
-    def answered() -> int:
-        return recording.counts()["answered"]
-
-    try:
-        await _go_on(recording, stopped, tell, answered)
-    finally:  # whatever became of that: what the workers did last is told and kept
-        while tell():
-            pass
-        observer.look(time.time(), answered)
-        recording.notebook.write(observer.keep())
+async def _record(context: RecorderContext) -> None:
+    await Recorder(context).run()
 
 
-async def _go_on(
-    recording: Recording,
-    stopped: asyncio.Event,
-    tell: Callable[[], int],
-    answered: Callable[[], int],
-) -> None:
-    """Tell of what happens, and do what runs beside, until stopped."""
-    observer, tellers = recording.observer, recording.tellers
-    before, kept_at = 0, time.monotonic()
-    async with AsyncExitStack() as stack:
-        for begin in () if stopped.is_set() else recording.beside:
-            await begin(observer, stack)
-        while not stopped.is_set():
-            observer.look(time.time(), answered)
-            now = sum(teller.pushed for teller in tellers)
-            if now - before <= STORM_PER_S * LOOK_S:
-                end = time.monotonic() + LOOK_S
-                # Nothing is waited for in here: the web page gets its turn.
-                while not stopped.is_set() and tell() and not _is_enough(tellers, now, end):  # noqa: ASYNC110
-                    await asyncio.sleep(0)
-            before = now
-            if time.monotonic() - kept_at > KEEP_S:
-                recording.notebook.write(observer.keep())
-                kept_at = time.monotonic()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), LOOK_S)
+class Recorder:
+    """Reads the events of all workers and passes them to the observer; made in an event loop."""
+
+    def __init__(self, context: RecorderContext) -> None:
+        self._context = context
+        self._observer = context.observer
+        self._signals = StopSignals()
+        self._saved_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Record until SIGTERM; at the end, also by an error, handle the last events and save."""
+        try:
+            async with AsyncExitStack() as stack:
+                for start_task in () if self._signals.is_stopped else self._context.tasks:
+                    await start_task(self._observer, stack)
+                await self._record()
+        finally:
+            while self._handle_batch():
+                pass
+            self._poll()
+            self._save()
+
+    async def _record(self) -> None:
+        before = 0
+        while not self._signals.is_stopped:
+            self._poll()
+            pushed = self._pushed()
+            if not _is_storm(pushed - before):
+                await self._handle_waiting(pushed)
+            before = pushed
+            if time.monotonic() - self._saved_at > SAVE_S:
+                self._save()
+            await self._signals.sleep(POLL_S)
+
+    async def _handle_waiting(self, pushed: int) -> None:
+        """Handle what waits, until a storm begins or the next poll is due."""
+        end = time.monotonic() + POLL_S
+        while not self._signals.is_stopped and self._handle_batch():
+            if _is_storm(self._pushed() - pushed) or time.monotonic() >= end:
+                return
+            await asyncio.sleep(0)  # the web page gets its turn
+
+    def _handle_batch(self) -> int:
+        """Handle up to BATCH events of each worker; returns how many there were."""
+        count = sum(reader.read(BATCH) for reader in self._context.readers)
+        self._observer.flush()
+        return count
+
+    def _pushed(self) -> int:
+        """The number of decisions of all workers so far."""
+        return sum(reader.pushed for reader in self._context.readers)
+
+    def _poll(self) -> None:
+        self._observer.poll(time.time(), lambda: self._context.counts()["answered"])
+
+    def _save(self) -> None:
+        self._context.handover.write(self._observer.save())
+        self._saved_at = time.monotonic()
 
 
-def _is_enough(tellers: Sequence[Teller], before: int, end: float) -> bool:
-    """Whether a storm began while events were told, or it is time to look."""
-    is_storm = sum(teller.pushed for teller in tellers) - before > STORM_PER_S * LOOK_S
-    return is_storm or time.monotonic() >= end
+def _is_storm(decisions: int) -> bool:
+    """Whether so many decisions within POLL_S are a storm."""
+    return decisions > STORM_PER_S * POLL_S

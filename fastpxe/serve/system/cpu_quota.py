@@ -1,4 +1,4 @@
-"""How many cores this process may use: by affinity, and by the limit of its control group."""
+"""How many cores this process may use, by its CPU affinity and by its control group's limit."""
 
 import math
 import os
@@ -8,12 +8,12 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int:
-    """At least 1. More workers than that only take turns, and answer later (cgroups(7))."""
+    """The number of workers that can run at once, at least 1. Source: cgroups(7)."""
     return max(1, min(len(os.sched_getaffinity(0)), limit_of(_own_group())))
 
 
 def limit_of(group: Path) -> int:
-    """Whole cores that cpu.max of a group and those above it leave; a large number for no limit."""
+    """Whole cores by cpu.max of a group and of those above it; a large number if unlimited."""
     limit = math.inf
     for folder in (group, *group.parents):
         try:

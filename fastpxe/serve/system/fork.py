@@ -1,4 +1,4 @@
-"""The child processes of the supervisor: how each begins and ends."""
+"""Fork a child process of the supervisor."""
 
 import ctypes
 import logging
@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from fastpxe.serve.system.privileges import give_up_all
+from fastpxe.serve.system.privileges import drop_capabilities
 
 log = logging.getLogger("fastpxe")
 
@@ -16,11 +16,11 @@ _HANDLED = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) -> int:
-    """Have a child process do the work and end; its process id. `name` is for ps(1).
+    """Run `work` in a child process, then end it; returns its process id. `name` is for ps(1).
 
-    It has no capability, unless it `opens_sockets`: then it is for `work` to give up the parent's.
-    SIGTERM and SIGUSR1 wait until it calls take_signals: one that comes before it can handle it
-    would end it on the spot, with what it has yet to tell. What `work` raises is logged.
+    The child has no capability. If it `opens_sockets`, it keeps the parent's until `work` drops
+    them. SIGTERM and SIGUSR1 are blocked until it calls unblock_signals: before its handlers are
+    installed, they would kill it with events unsent. An exception of `work` is logged.
     """
     parent = os.getpid()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
@@ -30,32 +30,32 @@ def fork(name: str, work: Callable[[], object], *, opens_sockets: bool = False) 
         return pid
     status = 1
     try:
-        _begin(name, parent)
+        _initialize(name, parent)
         if not opens_sockets:
-            give_up_all()
+            drop_capabilities()
         work()
         status = 0
-    except Exception:  # whoever started us sees no more than that we ended
+    except Exception:  # the parent sees an exit status only
         log.exception("%s failed", name)
     finally:
         os._exit(status)  # not sys.exit: the parent's handlers and buffers are not ours
 
 
-def _begin(name: str, parent: int) -> None:
-    """Take a name, end when the parent does, and take signals as a child.
+def _initialize(name: str, parent: int) -> None:
+    """Set the process name, the signals, and that the child ends with its parent.
 
-    `parent` is the process id that forked: it may have ended before this could be asked for.
+    parent: the process that forked; it may have ended before the kernel was asked to watch it.
     """
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_NAME, name.encode())
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent tells us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent forwards it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, _HANDLED)
 
 
-def take_signals() -> None:
-    """Say, in a child, that SIGTERM and SIGUSR1 have their handlers."""
+def unblock_signals() -> None:
+    """Deliver SIGTERM and SIGUSR1, whose handlers are installed."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)

@@ -1,7 +1,7 @@
-"""Give up what only the start needs: root, and every capability but one.
+"""Drop the privileges that only the start needs: root, and every capability but one.
 
-The parent gives up all but CAP_NET_ADMIN, with which each new worker gives its sockets for
-transfers a buffer above net.core.rmem_max. Nobody who reads a packet has it: see `give_up_all`.
+The parent keeps CAP_NET_ADMIN: a new worker needs it to give its transfer sockets a buffer above
+net.core.rmem_max. The worker drops it before it reads its first packet (`drop_capabilities`).
 
 Sources:
   capabilities(7), credentials(7), capset(2), prctl(2).
@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from fastpxe.errors import StartError
 
-ROOT = "root"
 OWN_USER = "fastpxe"
 NOBODY = "nobody"
 
@@ -35,26 +34,28 @@ _PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 class Account(NamedTuple):
-    """Who is to serve: a user's name and numbers."""
+    """The user to run as."""
 
     name: str
     uid: int
     gid: int
 
 
-def account(
+def resolve_account(
     asked: str | None, configured: str | None = None, group: str | None = None
 ) -> Account | None:
-    """Who serves from now on; None when root stays what it is.
+    """The user to run as once the ports are bound; None to stay root.
 
-    `asked` is what the command says; `configured` and `group` are for root alone, as in dnsmasq.
-    When nothing is said, root becomes fastpxe if there is such a user, else nobody. Raises
+    asked: the command's --user. configured, group: the configuration's, for root only, as in
+    dnsmasq. By default root switches to fastpxe if there is such a user, else to nobody. Raises
     StartError.
     """
     uid = os.geteuid()
     if uid != 0:
         if asked is not None and _uid(asked) != uid:
-            raise StartError(f"only root can become {asked!r}; start it with sudo, or as that user")
+            raise StartError(
+                f"only root can switch to user {asked!r}; start with sudo, or as that user"
+            )
         return Account(_name(uid), uid, os.getegid())
     user = asked or configured or (OWN_USER if _uid(OWN_USER) is not None else NOBODY)
     try:
@@ -63,35 +64,35 @@ def account(
     except KeyError:
         what = f"user {user!r}" if _uid(user) is None else f"group {group!r}"
         raise StartError(
-            f"there is no {what} on this machine; name one that serves: --user NAME, "
-            "or --user root to go on as root"
+            f"there is no {what} on this machine; name another: --user NAME, or --user root to "
+            "stay root"
         ) from None
     return Account(user, entry.pw_uid, gid) if entry.pw_uid else None
 
 
-def become(one: Account) -> None:
-    """Be this user, with no capability but KEPT, and never get one again. Raises StartError.
+def switch_user(account: Account) -> None:
+    """Run as this user, with no capability but KEPT, from now on. Raises StartError.
 
-    Descriptors stay as they are. There must be one thread: capabilities are a thread's own.
+    Open descriptors stay open. There must be one thread only: capabilities are per thread.
     """
     try:
-        _forbid_more()
-        if os.geteuid() != one.uid:
+        _forbid_new()
+        if os.geteuid() != account.uid:
             _prctl(_PR_SET_KEEPCAPS, 1)
-            os.initgroups(one.name, one.gid)
-            os.setresgid(one.gid, one.gid, one.gid)
-            os.setresuid(one.uid, one.uid, one.uid)
+            os.initgroups(account.name, account.gid)
+            os.setresgid(account.gid, account.gid, account.gid)
+            os.setresuid(account.uid, account.uid, account.uid)
         _keep(KEPT)
     except OSError as error:
         raise StartError(
-            f"can't become user {one.name}: {error.strerror}; grant CAP_SETUID and CAP_SETGID, "
-            "or --user root to go on as root"
+            f"can't switch to user {account.name}: {error.strerror}; grant CAP_SETUID and "
+            "CAP_SETGID, or stay root: --user root"
         ) from error
-    _require(one, KEPT)
+    _require(account, KEPT)
 
 
-def give_up_all() -> None:
-    """Have no capability at all, unless root was to stay. Raises StartError."""
+def drop_capabilities() -> None:
+    """Drop every capability, unless this user is root. Raises StartError."""
     if os.geteuid() == 0:
         return
     _keep(())
@@ -104,7 +105,7 @@ def lowest_port() -> int:
 
 
 def whoami() -> str:
-    """The name of the user that this is, or its number."""
+    """The name of this user, or its number."""
     return _name(os.geteuid())
 
 
@@ -139,8 +140,8 @@ class _Half(ctypes.Structure):
     )
 
 
-def _forbid_more() -> None:
-    """No program that is started from here gets a privilege by its file."""
+def _forbid_new() -> None:
+    """No program started from here gets a privilege from its file (set-user-ID, capabilities)."""
     if _held("CapEff") >> CAP_SETPCAP & 1:
         for number in range(_held("CapBnd").bit_length()):
             _prctl(_PR_CAPBSET_DROP, number)
@@ -148,7 +149,7 @@ def _forbid_more() -> None:
 
 
 def _keep(kept: Iterable[int]) -> None:
-    """Have of the permitted capabilities these alone; inherit and pass on none."""
+    """Drop all capabilities but these, as far as they are permitted; pass on none."""
     mask = _mask(kept) & _held("CapPrm")
     halves = (_Half * 2)()
     for number, half in enumerate(halves):
@@ -170,22 +171,22 @@ def _checked(result: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-# --- what the kernel says -----------------------------------------------------------------------
+# --- the state in the kernel ----------------------------------------------------------------------
 
 
-def _require(one: Account, kept: Iterable[int]) -> None:
-    """Read back what was done, rather than trust it. Raises StartError."""
+def _require(account: Account, kept: Iterable[int]) -> None:
+    """Read the state back and compare it. Raises StartError."""
     status = _status()
     wrong = [
-        *(key for key, wanted in (("Uid", one.uid), ("Gid", one.gid))
+        *(key for key, wanted in (("Uid", account.uid), ("Gid", account.gid))
           if set(status[key].split()) != {str(wanted)}),
         *(key for key in ("CapInh", "CapAmb") if int(status[key], 16)),
         *(key for key in ("CapPrm", "CapEff") if int(status[key], 16) & ~_mask(kept)),
         *(["NoNewPrivs"] if status["NoNewPrivs"] != "1" else []),
     ]  # fmt: skip
     if wrong:
-        found = ", ".join(f"{key} {' '.join(status[key].split())}" for key in wrong)
-        raise StartError(f"privileges are still there after they were given up: {found}")
+        values = ", ".join(f"{key} {' '.join(status[key].split())}" for key in wrong)
+        raise StartError(f"privileges were not dropped: {values}")
 
 
 def _status() -> dict[str, str]:

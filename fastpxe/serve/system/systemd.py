@@ -1,4 +1,4 @@
-"""Tell the service manager how the server is, where one asked to be told.
+"""Notify the service manager of the server's state, if it asked for that.
 
 Sources:
   sd_notify(3), sd_watchdog_enabled(3): datagrams of NAME=VALUE lines to the socket $NOTIFY_SOCKET.
@@ -11,16 +11,16 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 
-from fastpxe.serve.ipc.heartbeat import Pulse
+from fastpxe.serve.ipc.heartbeat import Heartbeat
 
 log = logging.getLogger("fastpxe")
 
 SEND_LIMIT_S = 1
-LOOKS = 3  # in the time that the manager waits: two may be late
+POLLS = 3  # in the time that the manager waits: two may be late
 
 
-class Manager:
-    """Who started this, as far as it listens; else nobody is told anything."""
+class ServiceManager:
+    """The service manager that started this process, if any; without one nothing is sent."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
@@ -29,24 +29,24 @@ class Manager:
         self.watchdog_s = _watchdog_s(environment)
 
     def ready(self, status: str) -> None:
-        self._tell("READY=1", _status(status))
+        self._notify("READY=1", _status(status))
 
     def reloading(self) -> None:
-        """`ready` says that it is over."""
+        """To be followed by `ready`."""
         now_us = time.monotonic_ns() // 1000
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={now_us}", _status("reloading"))
+        self._notify("RELOADING=1", f"MONOTONIC_USEC={now_us}", _status("reloading"))
 
     def stopping(self) -> None:
-        self._tell("STOPPING=1", _status("stopping"))
+        self._notify("STOPPING=1", _status("stopping"))
 
     def alive(self) -> None:
-        self._tell("WATCHDOG=1")
+        self._notify("WATCHDOG=1")
 
-    def _tell(self, *lines: str) -> None:
+    def _notify(self, *lines: str) -> None:
         if not self._address:
             return
         with (
-            # A manager that is gone is no reason to leave clients without an answer.
+            # A manager that is gone must not keep clients from being answered.
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock,
         ):
@@ -55,25 +55,28 @@ class Manager:
 
 
 class Watchdog:
-    """Tells the manager at times that all is well, as long as every pulse beats."""
+    """Notifies the manager regularly, as long as all heartbeats beat."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: ServiceManager) -> None:
         self._manager = manager
-        self._interval_s = manager.watchdog_s / LOOKS if manager.watchdog_s else None
+        self._interval_s = manager.watchdog_s / POLLS if manager.watchdog_s else None
         self._due_at = 0.0
 
     def wait_s(self, now: float) -> float | None:
-        """How long to the next look; None for ever."""
+        """Seconds until the next poll, None for never."""
         return None if self._interval_s is None else max(0.0, self._due_at - now)
 
-    def look(self, pulses: Sequence[Pulse], now: float) -> None:
-        """Look at every pulse, if it is time to."""
+    def poll(self, heartbeats: Sequence[Heartbeat], now: float) -> None:
+        """Check all heartbeats and notify the manager, if it is time to."""
         if self._interval_s is None or now < self._due_at:
             return
         self._due_at = now + self._interval_s
-        silent = [pulse.name for pulse in pulses if not pulse.has_beaten()]
+        silent = [heartbeat.name for heartbeat in heartbeats if not heartbeat.has_beaten()]
         for name in silent:
-            log.error("%s gives no sign of life; the service manager is told of none", name)
+            log.error(
+                "%s has no heartbeat: its event loop hangs; the service manager is not notified",
+                name,
+            )
         if not silent:
             self._manager.alive()
 
@@ -83,7 +86,7 @@ def _status(text: str) -> str:
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:
-    """How long the manager waits for a sign of life; None where it doesn't."""
+    """How long the manager waits for a notification; None if it doesn't."""
     period, pid = (environment.get(f"WATCHDOG_{name}", "") for name in ("USEC", "PID"))
     if not period.isdecimal() or int(period) == 0 or pid not in ("", str(os.getpid())):
         return None

@@ -29,7 +29,7 @@ from fastpxe.policy import compiler, config
 from fastpxe.serve.dhcp._port import DhcpPort
 from fastpxe.serve.dhcp.server import DhcpServer, DhcpSocket
 from fastpxe.serve.ipc._event_ring import EventRing
-from fastpxe.serve.ipc.event_channel import EventPipe, Teller
+from fastpxe.serve.ipc.event_channel import EventChannel, EventReader
 
 pytestmark = pytest.mark.netns
 
@@ -124,7 +124,7 @@ class Wire:
         self.told: list[Event] = []
         self.sockets: list[DhcpSocket] = []
         self.clients: list[Client] = []
-        self.pipes: list[EventPipe] = []
+        self.channels: list[EventChannel] = []
         self.running: DhcpServer | None = None
 
     def serve(self, text: str = TEXT, *, group: str | None = None) -> DhcpServer:
@@ -149,9 +149,14 @@ class Wire:
         answers = compiled(text)
         self.ring = EventRing(len(self.sockets))
         names = {s.interface.index: s.interface.name for s in self.sockets}
-        self.pipes.append(EventPipe())
-        self.teller = Teller(
-            self.ring, self.pipes[-1], names, answers, self.told.append, wants_details=lambda: True
+        self.channels.append(EventChannel())
+        self.reader = EventReader(
+            self.ring,
+            self.channels[-1],
+            names,
+            answers,
+            self.told.append,
+            wants_details=lambda: True,
         )
         self.running = DhcpServer(self.loop, self.sockets, answers, self.ring)
         return self.running
@@ -171,13 +176,13 @@ class Wire:
     def stop(self) -> None:
         if self.running is not None:
             self.running.close()
-            self.teller.tell(100_000)
+            self.reader.read(100_000)
             self.running = None
 
     def close(self) -> None:
         self.stop()
-        for pipe in self.pipes:
-            pipe.close()
+        for channel in self.channels:
+            channel.close()
         for sock in [*(one.sock for one in self.sockets), *(one.sock for one in self.clients)]:
             sock.close()
         self.loop.close()

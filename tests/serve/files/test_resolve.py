@@ -13,7 +13,6 @@ from fastpxe.dhcp.constants import TftpError
 from fastpxe.errors import FileForbidden, FileNotFound, MalformedPacket
 from fastpxe.serve.files.resolve import (
     MOST_SPELLINGS,
-    hardware_address,
     open_for,
     open_requested,
     requested_path,
@@ -21,14 +20,6 @@ from fastpxe.serve.files.resolve import (
 from fastpxe.serve.files.root import Opener, Root, open_beneath, open_by_walking
 from fastpxe.serve.files.roots import MissingRoot
 from fastpxe.tftp.packets import Error, TftpSettings, Wrq
-
-ARP = """\
-IP address       HW type     Flags       HW address            Mask     Device
-10.0.0.5         0x1         0x2         52:54:00:AB:cd:ef     *        eth0
-10.0.0.5         0x1         0x2         52:54:00:00:00:01     *        eth1
-10.0.0.6         0x1         0x0         00:00:00:00:00:00     *        eth0
-10.0.0.50        0x1         0x6         52:54:00:00:00:50     *        eth0
-"""
 
 
 @pytest.fixture
@@ -49,32 +40,6 @@ def path_of(root: Root, name: bytes, client: str = "10.0.0.9", **settings: objec
         interface="eth0",
     )
     return b"".join(folder_and_path)
-
-
-# --- neighbours --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("client", "interface", "found"),
-    [
-        ("10.0.0.5", "eth0", "52:54:00:ab:cd:ef"),
-        ("10.0.0.5", "eth1", "52:54:00:00:00:01"),
-        ("10.0.0.5", "eth2", None),
-        ("10.0.0.50", "eth0", "52:54:00:00:00:50"),
-        ("10.0.0.6", "eth0", None),  # asked for, and not answered yet
-        ("10.0.0.7", "eth0", None),
-    ],
-)
-def test_a_neighbour_is_known_by_address_and_interface(
-    tmp_path: Path, client: str, interface: str, found: str | None
-) -> None:
-    table = tmp_path / "arp"
-    table.write_text(ARP)
-    assert hardware_address(client, interface, table) == found
-
-
-def test_the_table_of_this_machine_is_read() -> None:
-    assert hardware_address("192.0.2.1", "lo") is None
 
 
 # --- folders of clients ------------------------------------------------------------------------

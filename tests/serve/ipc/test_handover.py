@@ -3,37 +3,37 @@
 import os
 import signal
 
-from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.handover import HandoverBuffer
 
 
 def test_what_was_written_last_is_read_by_another_process() -> None:
-    notebook = Notebook()
-    assert notebook.read() == b""
+    buffer = HandoverBuffer()
+    assert buffer.read() == b""
     writer = os.fork()
     if not writer:
-        notebook.hold()
-        notebook.write(b"long " * 100)
-        notebook.write(b"short")
+        buffer.hold()
+        buffer.write(b"long " * 100)
+        buffer.write(b"short")
         os._exit(0)
     os.waitpid(writer, 0)
-    notebook.hold()
-    assert notebook.read() == b"short"
+    buffer.hold()
+    assert buffer.read() == b"short"
 
 
 def test_the_next_waits_until_the_one_before_has_ended_however_it_ends() -> None:
-    notebook = Notebook()
+    buffer = HandoverBuffer()
     reader, writer = os.pipe()
     first = os.fork()
     if not first:
-        notebook.hold()
-        notebook.write(b"first")
+        buffer.hold()
+        buffer.write(b"first")
         os.write(writer, b"held")
         signal.pause()
     assert os.read(reader, 4) == b"held"
     second = os.fork()
     if not second:
-        notebook.hold()
-        os._exit(0 if notebook.read() == b"first" else 1)
+        buffer.hold()
+        os._exit(0 if buffer.read() == b"first" else 1)
     assert os.waitpid(second, os.WNOHANG) == (0, 0)
     os.kill(first, signal.SIGKILL)
     os.waitpid(first, 0)

@@ -92,12 +92,12 @@ def test_a_folder_that_its_user_may_not_enter_is_said_at_once_and_costs_no_line(
         wire.config = Path(private) / "fastpxe.toml"
         wire.config.write_text(f"[tftp]\nenabled = false\n{ONE}")
         process = wire.run(*FASTPXE, "serve", "-c", wire.config, "--user", "nobody")
-        wire.wait_for(process, "the configuration is not watched, SIGHUP reloads it: ")
+        wire.wait_for(process, "the configuration is not watched, reload it with SIGHUP: ")
         wire.ask()
         assert process.stop(signal.SIGTERM) == 0
     assert process.output().count(" offer ") == 1
     assert "Traceback" not in process.output()
-    assert "reloads it: [Errno 13] Permission denied" in process.output()
+    assert "reload it with SIGHUP: [Errno 13] Permission denied" in process.output()
 
 
 def test_a_kernel_that_has_no_watch_left_is_said_and_the_end_is_clean(
@@ -111,12 +111,12 @@ def test_a_kernel_that_has_no_watch_left_is_said_and_the_end_is_clean(
 
     async def watch() -> None:
         async with AsyncExitStack() as stack:
-            config_watch.begin([str(tmp_path / "fastpxe.toml")], (), os.getpid(), stack)
+            config_watch.start([str(tmp_path / "fastpxe.toml")], (), os.getpid(), stack)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
 
     with caplog.at_level(logging.WARNING, "fastpxe"):
         asyncio.run(watch())
     (record,) = caplog.records
-    said = "the configuration is not watched, SIGHUP reloads it: too many open files"
+    said = "the configuration is not watched, reload it with SIGHUP: too many open files"
     assert record.getMessage() == said

@@ -56,25 +56,25 @@ def test_a_host_that_is_set_boots_so_at_once_and_until_it_is_forgotten(served: W
     process = served.start("-c", str(served.config))
     assert served.file_offered() == "usual.efi"
     host(served, "set", MAC, "--boot", "installer")
-    served.wait_for(process, f"host {MAC} is to boot installer")
+    served.wait_for(process, f"host {MAC}: boot set to installer")
     assert served.file_offered() == "installer.efi"
     assert fetch(served, "installer.efi") == b"installer" * 100
     assert served.file_offered() == "installer.efi"
     host(served, "forget", MAC)
     while served.file_offered() != "usual.efi":
         assert process.is_running()
-    served.wait_for(process, f"host {MAC} is as usual")
+    served.wait_for(process, f"host {MAC}: boot cleared")
 
 
 def test_a_boot_once_is_forgotten_when_its_file_was_fetched(served: Wire) -> None:
     process = served.start("-c", str(served.config))
     host(served, "set", MAC, "--boot", "installer", "--once")
-    served.wait_for(process, f"host {MAC} is to boot installer, once")
+    served.wait_for(process, f"host {MAC}: boot set to installer, once")
     assert served.file_offered() == "installer.efi"
     assert served.file_offered() == "installer.efi"  # a firmware that asks again gets the same
     assert fetch(served, "installer.efi") == b"installer" * 100
     served.wait_for(process, f"host {MAC} has started 'installer'")
-    assert "is as usual" not in process.output()
+    assert ": boot cleared" not in process.output()
     assert served.file_offered() == "usual.efi"
     assert "no machine" in host(served, "list")
 
@@ -86,7 +86,7 @@ def test_a_boot_once_over_a_router_is_forgotten_too(served: Wire) -> None:
     served.server.ip(f"route add {far}/32 via {CLIENT}")
     process = served.start("-c", str(served.config))
     host(served, "set", "52:54:00:aa:bb:cc", "--boot", "installer", "--once")
-    served.wait_for(process, "is to boot installer, once")
+    served.wait_for(process, ": boot set to installer, once")
     relayed = {"giaddr": IPv4Address(CLIENT), "ciaddr": IPv4Address(0), "chaddr": chaddr}
     takes = {50: far.packed, 54: IPv4Address(CLIENT).packed}
     with served.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as relay:
@@ -104,14 +104,14 @@ def test_a_boot_once_over_a_router_is_forgotten_too(served: Wire) -> None:
 def test_a_restart_and_a_reload_forget_nothing(served: Wire) -> None:
     host(served, "set", MAC, "--boot", "installer", "--once")
     process = served.start("-c", str(served.config))
-    served.wait_for(process, f"host {MAC} is to boot installer, once")
+    served.wait_for(process, f"host {MAC}: boot set to installer, once")
     process.popen.send_signal(signal.SIGHUP)
     served.wait_for(process, "reloaded:")
-    served.wait_for(process, f"host {MAC} is to boot installer, once", count=2)
+    served.wait_for(process, f"host {MAC}: boot set to installer, once", count=2)
     assert served.file_offered() == "installer.efi"
     process.stop(signal.SIGTERM)
     process = served.start("-c", str(served.config))
-    served.wait_for(process, f"host {MAC} is to boot installer, once")
+    served.wait_for(process, f"host {MAC}: boot set to installer, once")
     assert served.file_offered() == "installer.efi"
 
 
@@ -120,7 +120,7 @@ def test_a_boot_that_the_configuration_lost_is_told_and_changes_nothing(served: 
     text = served.config.read_text()
     served.config.write_text(text[: text.rindex("[[boot]]")])
     process = served.start("-c", str(served.config))
-    served.wait_for(process, "is to boot installer, which no rule is named: as usual")
+    served.wait_for(process, ": boot set to installer, but no rule has that name: ignored")
     assert served.file_offered() == "usual.efi"
 
 
@@ -132,7 +132,7 @@ def test_a_boot_once_is_not_repeated_though_it_cannot_be_forgotten(served: Wire)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", state], check=True)
         process = served.start("-c", str(served.config))
-        served.wait_for(process, f"host {MAC} is to boot installer, once")
+        served.wait_for(process, f"host {MAC}: boot set to installer, once")
         assert served.file_offered() == "installer.efi"
         fetch(served, "installer.efi")
         served.wait_for(process, "would boot 'installer' again after a restart")
@@ -147,11 +147,11 @@ def test_a_broken_database_is_told_once_and_stops_nobody(served: Wire) -> None:
     (served.folder / "state").mkdir()
     (served.folder / "state" / "hosts.db").write_bytes(os.urandom(4096))
     process = served.start("-c", str(served.config))
-    served.wait_for(process, "hosts as they were:")
+    served.wait_for(process, "hosts' boots are unchanged:")
     for _ in range(3):
         assert served.file_offered() == "usual.efi"
     assert process.stop(signal.SIGTERM) == 0
-    assert process.output().count("hosts as they were:") == 1
+    assert process.output().count("hosts' boots are unchanged:") == 1
 
 
 def test_a_host_that_was_set_before_boots_so_from_the_first_answer_on(served: Wire) -> None:

@@ -53,27 +53,27 @@ def test_a_boot_that_has_started_is_forgotten_unless_it_was_asked_for_anew(tmp_p
 def test_a_watch_tells_of_every_change_once(tmp_path: Path) -> None:
     store = HostStore(str(tmp_path))
     watch = HostWatch(store)
-    assert watch.look() is None  # nothing was there, and nothing is
+    assert watch.poll() is None  # nothing was there, and nothing is
     for boot in ("a", "b", "c"):  # faster than a file's time stamp tells
         store.set(ONE, boot, once=False)
-        assert plain(watch.look()) == [host(store, ONE, boot)]
-        assert watch.look() is None
+        assert plain(watch.poll()) == [host(store, ONE, boot)]
+        assert watch.poll() is None
     store.path.unlink()
-    assert watch.look() == []
+    assert watch.poll() == []
     store.set(ONE, "d", once=False)
-    assert plain(watch.look()) == [host(store, ONE, "d")]
+    assert plain(watch.poll()) == [host(store, ONE, "d")]
 
 
 def test_a_file_that_is_being_made_is_no_trouble(tmp_path: Path) -> None:
     store = HostStore(str(tmp_path))
     store.path.touch()
-    assert HostWatch(store).look() is None
+    assert HostWatch(store).poll() is None
 
 
 def test_what_is_no_database_is_told_with_its_name(tmp_path: Path) -> None:
     store = HostStore(str(tmp_path))
     store.path.write_bytes(b"no database at all, yet long enough to look like one" * 20)
-    for use in (store.all, HostWatch(store).look):
+    for use in (store.all, HostWatch(store).poll):
         with pytest.raises(StoreError, match=r"hosts\.db: file is not a database"):
             use()
 
@@ -111,6 +111,6 @@ def test_fastpxe_s_own_folder_is_given_to_whom_root_becomes_and_no_other(tmp_pat
 
 def test_a_folder_that_cannot_be_looked_into_is_no_folder_without_hosts(tmp_path: Path) -> None:
     store = HostStore(str(tmp_path / ("a" * 300)))
-    for look in (store.all, HostWatch(store).look, lambda: store.forget(host(store, ONE, "a"))):
+    for read in (store.all, HostWatch(store).poll, lambda: store.forget(host(store, ONE, "a"))):
         with pytest.raises(StoreError, match=r"hosts\.db: File name too long"):
-            look()
+            read()

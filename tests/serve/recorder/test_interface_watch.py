@@ -7,7 +7,7 @@ from ipaddress import IPv4Interface
 import pytest
 
 from fastpxe.net.interfaces import Interface, all_interfaces
-from fastpxe.serve.recorder.interface_watch import Drift, losses, readdressed
+from fastpxe.serve.recorder.interface_watch import InterfaceWatcher, losses, readdressed
 
 
 def interface(name: str = "eth0", index: int = 2, *networks: str) -> Interface:
@@ -22,11 +22,11 @@ def interface(name: str = "eth0", index: int = 2, *networks: str) -> Interface:
         ([interface("eth9")], {2: "eth9"}, []),  # renamed: its ports go with it
         ([interface("eth0", 2, "10.0.1.1/24")], {2: "eth0"}, []),
         ([], {2: "eth0"}, ["is down or has no address"]),
-        ([], {}, ["is gone"]),
-        ([interface("eth0", 3)], {3: "eth0"}, ["is another interface than at the start"]),
+        ([], {}, ["is gone: "]),
+        ([interface("eth0", 3)], {3: "eth0"}, ["was replaced by another interface"]),
     ],
 )  # fmt: skip
-def test_what_is_lost_is_said(
+def test_a_lost_interface_is_warned_of(
     now: list[Interface], names: dict[int, str], words: list[str]
 ) -> None:
     found = list(losses([interface()], now, names))
@@ -50,9 +50,9 @@ def test_other_addresses_are_seen(now: Interface, *, is_another: bool) -> None:
     assert list(readdressed([interface()], [now])) == [now] * is_another
 
 
-def test_it_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    drift = Drift([*all_interfaces(), interface("nowhere0", 1 << 20)], os.getpid())
-    drift.look()
-    drift.look()
+def test_it_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    watcher = InterfaceWatcher([*all_interfaces(), interface("nowhere0", 1 << 20)], os.getpid())
+    watcher.poll()
+    watcher.poll()
     assert [record.getMessage()[:17] for record in caplog.records] == ["nowhere0 is gone:"]
     assert caplog.records[0].levelno == logging.WARNING

@@ -1,4 +1,4 @@
-"""How a recorder ends when what runs beside it fails; else see test_supervisor and faults/."""
+"""How a recorder ends when a background task fails; else see test_supervisor and faults/."""
 
 import os
 import signal
@@ -8,41 +8,41 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from fastpxe.serve.ipc.handover import Notebook
+from fastpxe.serve.ipc.handover import HandoverBuffer
 from fastpxe.serve.recorder import recorder
 
 
-class Watcher:
-    """An observer that knows nothing, and keeps that."""
+class EmptyObserver:
+    """An observer without events."""
 
-    def see(self) -> None:
+    def flush(self) -> None:
         pass
 
-    def take_over(self, kept: bytes) -> None:
+    def restore(self, saved: bytes) -> None:
         pass
 
-    def look(self, now: float, answered: Callable[[], int]) -> None:
+    def poll(self, now: float, answered: Callable[[], int]) -> None:
         pass
 
-    def keep(self) -> bytes:
-        return b"kept"
+    def save(self) -> bytes:
+        return b"saved"
 
 
-def end_beside(begin: recorder.Beside) -> tuple[int, bytes]:
-    """The exit status of a recorder with that beside it, and what it has kept."""
-    notebook = Notebook()
+def end_with(task: recorder.BackgroundTask) -> tuple[int, bytes]:
+    """The exit status of a recorder with a task, and the state that it has saved."""
+    handover = HandoverBuffer()
     pid = recorder.start(
-        recorder.Recording(
-            observer=Watcher(),  # type: ignore[arg-type] - as much of one as is asked here
-            tellers=[],
-            notebook=notebook,
+        recorder.RecorderContext(
+            observer=EmptyObserver(),  # type: ignore[arg-type] - as much of one as is asked here
+            readers=[],
+            handover=handover,
             counts=Counter[str],
-            beside=[begin],
+            tasks=[task],
             flush=lambda: None,
         )
     )
     _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), notebook.read()
+    return os.waitstatus_to_exitcode(status), handover.read()
 
 
 def fail() -> None:
@@ -58,6 +58,6 @@ async def fail_at_once(_: object, __: object) -> None:
     fail()
 
 
-@pytest.mark.parametrize("begin", [fail_at_the_end, fail_at_once])
-def test_what_fails_beside_costs_nothing_of_what_it_keeps(begin: recorder.Beside) -> None:
-    assert end_beside(begin) == (1, b"kept")
+@pytest.mark.parametrize("task", [fail_at_the_end, fail_at_once])
+def test_a_task_that_fails_keeps_no_state_from_being_saved(task: recorder.BackgroundTask) -> None:
+    assert end_with(task) == (1, b"saved")

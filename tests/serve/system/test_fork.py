@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from fastpxe.serve.system.fork import fork, take_signals
+from fastpxe.serve.system.fork import fork, unblock_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
@@ -19,7 +19,7 @@ def test_a_signal_waits_for_its_handler(number: int) -> None:
     def work() -> None:
         os.read(reader, 1)  # the signal has been sent by then
         signal.signal(number, lambda *_: os._exit(7))
-        take_signals()
+        unblock_signals()
 
     pid = fork("early", work, opens_sockets=True)
     os.kill(pid, number)

@@ -140,7 +140,7 @@ def test_root_becomes_another_user_in_every_process_and_serves(wire: Wire) -> No
 def test_a_worker_that_comes_later_is_no_more_than_the_first(wire: Wire) -> None:
     process = serve(wire, HTTP)
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    wire.wait_for(process, "another takes its place")
+    wire.wait_for(process, "starting a replacement")
     hear_each_worker(wire)
     assert_unprivileged(process, uid_of(default_user()))
     os.kill(fastpxe_of(process), signal.SIGHUP)
@@ -201,15 +201,15 @@ def test_root_stays_root_when_told_so(wire: Wire) -> None:
 def test_a_user_that_is_not_there_is_refused(wire: Wire) -> None:
     wire.write(ONE)
     assert refusal(wire, "--user", "nosuch") == (
-        "fastpxe: there is no user 'nosuch' on this machine; name one that serves: --user NAME, "
-        "or --user root to go on as root\n"
+        "fastpxe: there is no user 'nosuch' on this machine; name another: --user NAME, "
+        "or --user root to stay root\n"
     )
 
 
 def test_a_change_that_fails_refuses_to_start(wire: Wire) -> None:
     wire.write(ONE)
     without = ("setpriv", "--bounding-set=-setuid,-setgid")
-    assert "can't become user nobody: Operation not permitted" in refusal(
+    assert "can't switch to user nobody: Operation not permitted" in refusal(
         wire, "--user", "nobody", around=without
     )
 
@@ -257,7 +257,7 @@ def test_it_serves_from_a_folder_that_only_root_may_enter(wire: Wire) -> None:
     wire.config.write_text(PRIVATE_TOML.format(profile="fog-1.6", folder=wire.folder))
     around = ("env", "-C", "/", f"PYTHONPATH={home}")
     process = wire.run(*around, *SERVE, "-c", wire.config, "--user", "nobody", "--no-watch")
-    assert "a reload will be refused" not in process.output()
+    assert "reloads will be refused" not in process.output()
     assert wire.file_offered() == "snponly.efi"
     assert http_get(wire) == b"MZ" * 300
     for name in "", "page.css", "page.js", "metrics":
@@ -294,7 +294,7 @@ def test_a_configuration_that_only_root_may_read_is_named_at_start(wire: Wire) -
     wire.write(ONE)
     wire.config.chmod(0o600)
     process = wire.run(*SERVE, "-c", wire.config)
-    assert "a reload will be refused: user nobody:" in process.output()
+    assert "reloads will be refused: user nobody:" in process.output()
     os.kill(fastpxe_of(process), signal.SIGHUP)
     wire.wait_for(process, "reload refused")
     assert wire.file_offered() == "one.efi"
@@ -304,7 +304,7 @@ def test_a_configuration_that_only_root_may_read_is_named_at_start(wire: Wire) -
 def test_ports_that_the_user_may_not_send_from_are_told(wire: Wire, user: str, told: int) -> None:
     wire.config.write_text(f'[tftp]\nroot = "{wire.folder}"\nports = [900, 1100]\n{ONE}')
     process = wire.run(*SERVE, "-c", wire.config, "--user", user)
-    assert process.output().count("user daemon may send from none below 1024;") == told
+    assert process.output().count("user daemon can't bind ports below 1024;") == told
 
 
 # --- another user from the start, as systemd does it ---------------------------------------------
@@ -350,7 +350,7 @@ def test_another_user_can_become_nobody_else(wire: Wire) -> None:
         check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ran.returncode == 1
-    assert "only root can become 'nobody'" in ran.stderr
+    assert "only root can switch to user 'nobody'" in ran.stderr
 
 
 # --- dnsmasq's syntax, beside dnsmasq itself ------------------------------------------------------

@@ -11,7 +11,7 @@ from netns import Process
 from started import SERVE
 from wire_rig import LIMIT_S, ONE, SERVER, Wire, fastpxe_of, http_of, workers_of
 
-from fastpxe.serve.system.systemd import Manager
+from fastpxe.serve.system.systemd import ServiceManager
 
 Told = dict[str, str]
 
@@ -96,9 +96,9 @@ def test_the_watchdog_hears_nothing_while_a_worker_hangs(wire: Wire, systemd: Sy
         assert systemd.hear() == {"WATCHDOG": "1"}
     worker = workers_of(process)[1]
     os.kill(worker, signal.SIGSTOP)
-    wire.wait_for(process, "worker 1 gives no sign of life")
+    wire.wait_for(process, "worker 1 has no heartbeat")
     systemd.hear_what_waits()
-    wire.wait_for(process, "worker 1 gives no sign of life", 4)
+    wire.wait_for(process, "worker 1 has no heartbeat", 4)
     assert not systemd.hear_what_waits()
     os.kill(worker, signal.SIGCONT)
     assert systemd.hear() == {"WATCHDOG": "1"}
@@ -112,9 +112,9 @@ def test_the_watchdog_hears_nothing_while_the_http_server_hangs(
     assert "READY" in systemd.hear()
     assert systemd.hear() == {"WATCHDOG": "1"}
     os.kill(http_of(process), signal.SIGSTOP)
-    wire.wait_for(process, "the HTTP server gives no sign of life")
+    wire.wait_for(process, "the HTTP server has no heartbeat")
     systemd.hear_what_waits()
-    wire.wait_for(process, "the HTTP server gives no sign of life", 4)
+    wire.wait_for(process, "the HTTP server has no heartbeat", 4)
     assert not systemd.hear_what_waits()
     os.kill(http_of(process), signal.SIGCONT)
     assert systemd.hear() == {"WATCHDOG": "1"}
@@ -125,10 +125,10 @@ def test_a_worker_that_was_replaced_is_alive(wire: Wire, systemd: Systemd) -> No
     process = serve(wire, "WATCHDOG_USEC=2000000")
     systemd.hear()
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    wire.wait_for(process, "another takes its place")
+    wire.wait_for(process, "starting a replacement")
     systemd.hear_what_waits()
     assert systemd.hear() == {"WATCHDOG": "1"}
-    assert "no sign of life" not in process.output()
+    assert "no heartbeat" not in process.output()
 
 
 @pytest.mark.parametrize(
@@ -145,17 +145,17 @@ def test_a_worker_that_was_replaced_is_alive(wire: Wire, systemd: Systemd) -> No
 def test_a_watchdog_is_there_when_it_is_meant_for_this_process(
     environment: dict[str, str], watchdog_s: float | None
 ) -> None:
-    assert Manager(environment).watchdog_s == watchdog_s
+    assert ServiceManager(environment).watchdog_s == watchdog_s
 
 
 def test_an_abstract_address_is_told_too() -> None:
     name = f"fastpxe-test-{os.getpid()}"
     listening = Systemd(f"\0{name}")
-    Manager({"NOTIFY_SOCKET": f"@{name}"}).ready("two\nlines")
+    ServiceManager({"NOTIFY_SOCKET": f"@{name}"}).ready("two\nlines")
     assert listening.hear() == {"READY": "1", "STATUS": "two lines"}
     listening.sock.close()
 
 
 def test_a_manager_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    Manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive()
-    Manager({}).alive()
+    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive()
+    ServiceManager({}).alive()
