@@ -78,6 +78,7 @@ def test_every_recorded_configuration_is_the_same_or_has_a_reason(name: str) -> 
     assert INDISTINGUISHABLE not in {d.why for d in verification.differences}
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("seed", range(40))
 def test_of_a_random_configuration_every_difference_is_named(seed: int) -> None:
     parsed = read(RandomConfig(Random(seed)).file)  # noqa: S311 - it is to repeat itself
