@@ -18,7 +18,7 @@ from netns import CLONE_NEWNET, Namespace, check, in_a_thread, libc
 from fastpxe.dhcp._responder import Responder
 from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
 from fastpxe.dnsmasq.syntax.disk import Disk
-from fastpxe.dnsmasq.syntax.model import Interface as Addresses
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.net.interfaces import Interface, all_interfaces, select_interfaces
 from fastpxe.net.sockets import open_port
@@ -39,7 +39,7 @@ def native() -> Responder:
 
 def dnsmasq() -> Responder:
     disk = Disk(lambda _: DNSMASQ.encode(), lambda _: None)
-    interfaces = [Addresses(name="eth0", networks=(ADDRESS,))]
+    interfaces = [InterfaceAddresses(name="eth0", networks=(ADDRESS,))]
     return DnsmasqAnswers(read_config(["f"], disk=disk), interfaces, seed=1).responder("eth0")
 
 

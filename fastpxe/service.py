@@ -12,8 +12,7 @@ from fastpxe.dhcp.constants import DHCP_SERVER_PORT, PXE_PORT
 from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
 from fastpxe.dnsmasq.engine.tftp import notices as tftp_notices
 from fastpxe.dnsmasq.engine.tftp import tftp_settings
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
-from fastpxe.dnsmasq.syntax.model import Interface as Addresses
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import ConfigError, StartError
 from fastpxe.net.interfaces import Interface, select_interfaces
 from fastpxe.policy import compiler
@@ -154,7 +153,7 @@ def _files_of(config: Config) -> Iterator[tuple[str, str]]:
 def _dnsmasq(config: DnsmasqConfig, present: Sequence[Interface]) -> Service:
     answers = DnsmasqAnswers(
         config,
-        [Addresses(name=i.name, networks=i.networks) for i in present],
+        [InterfaceAddresses(name=i.name, networks=i.networks) for i in present],
         seed=secrets.randbits(63) | 1,
     )
     served = _served_interfaces(present, answers)

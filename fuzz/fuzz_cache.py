@@ -11,7 +11,7 @@ from fuzzing import packets, run
 from fastpxe.dnsmasq.engine.backend import DnsmasqAnswers
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.syntax.disk import Disk
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.dnsmasq.syntax.reader import read_config
 
 TEXT = b"""
@@ -38,7 +38,7 @@ dhcp-option-force=tag:dell,209,x.cfg
 """
 FILE = "f.conf"
 ADDRESS = IPv4Address("10.0.0.1")
-INTERFACES = (Interface(name="eth0", networks=(IPv4Interface(f"{ADDRESS}/24"),)),)
+INTERFACES = (InterfaceAddresses(name="eth0", networks=(IPv4Interface(f"{ADDRESS}/24"),)),)
 CONFIG = read_config([FILE], arguments=("--no-hosts",), disk=Disk({FILE: TEXT}.get, lambda _: None))
 ENGINE = Engine(CONFIG, INTERFACES)
 CACHE = DnsmasqAnswers(CONFIG, INTERFACES, seed=1).responder("eth0")

@@ -12,13 +12,13 @@ from fastpxe.dnsmasq.engine.engine import Arrival, Engine
 from fastpxe.dnsmasq.lint.lint import check as findings
 from fastpxe.dnsmasq.syntax.disk import Disk
 from fastpxe.dnsmasq.syntax.keywords import KEYS
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.errors import ConfigError
 
 FILE = "f.conf"
 REQUESTS = packets()
-INTERFACES = (Interface(name="eth0", networks=(IPv4Interface("10.77.0.2/24"),)),)
+INTERFACES = (InterfaceAddresses(name="eth0", networks=(IPv4Interface("10.77.0.2/24"),)),)
 PLACE = Arrival(interface="eth0", port=67, source=IPv4Address("0.0.0.0"), source_port=68)
 WORDS = (
     *KEYS, "=", ",", ":", "\n", '"', "\\", "#", "tag:", "tag:!x", "set:x", "option:", "encap:",

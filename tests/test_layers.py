@@ -121,6 +121,7 @@ TESTED_ELSEWHERE = {
     "serve/http/process": "serve/test_supervisor kills and retires the process",
     "serve/listeners": "serve/test_supervisor counts what each worker's sockets answer",
     "monitor/metrics": "serve/recorder/test_admin reads them as Prometheus does",
+    "policy/rules": "records: policy/test_config and policy/test_compiler make them",
     "policy/schema": "policy/test_config reads every key of them",
     "serve/recorder/observer": "serve/test_supervisor and serve/recorder/test_host_boots read it",
     "serve/recorder/recorder": "serve/test_supervisor reads its log, and kills it",

@@ -10,7 +10,7 @@ from fastpxe import findings
 from fastpxe.cli.config_args import Commands, add_json, add_source, load, source_of
 from fastpxe.dnsmasq.engine.tftp import tftp_settings
 from fastpxe.dnsmasq.lint import lint as check_dnsmasq
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.errors import FileRefused, MalformedPacket
 from fastpxe.json_text import indented
 from fastpxe.net.interfaces import all_interfaces
@@ -64,7 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
             config, compiler.build(config, []), is_served, bad_scripts(config.tftp)
         )
     else:
-        present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]
+        present = [InterfaceAddresses(name=i.name, networks=i.networks) for i in all_interfaces()]
         found = check_dnsmasq.check(config, present, is_served)
     if parsed.json:
         print(indented({"findings": found}))

@@ -11,12 +11,12 @@ import msgspec
 from fastpxe import explanation as explain
 from fastpxe.cli.config_args import Commands, add_json, add_source, load
 from fastpxe.dhcp import pcap
-from fastpxe.dhcp.constants import Option
+from fastpxe.dhcp.constants import ARCH_NAMES, FEATURE_NAMES, Option
 from fastpxe.dhcp.decode import decode
 from fastpxe.dhcp.identity import Pattern, microsoft_order, parse_mac, parse_uuid
 from fastpxe.dnsmasq.engine import explain as dnsmasq_explain
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import FastpxeError, MalformedPacket
 from fastpxe.explanation import Explanation, Step
 from fastpxe.firmware.requests import Client
@@ -26,7 +26,6 @@ from fastpxe.policy import compiler
 from fastpxe.policy import explain as explain_native
 from fastpxe.policy.config import Config
 from fastpxe.policy.explain import Place
-from fastpxe.policy.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.serve.recorder.host_store import HostStore
 
 OPTION_MAX = 255  # bytes; what is longer takes several, and no firmware does that to its class
@@ -247,7 +246,7 @@ class _Dnsmasq:
     """A dnsmasq configuration to be explained."""
 
     def __init__(self, config: DnsmasqConfig, address: IPv4Interface | None) -> None:
-        present = [Interface(name=i.name, networks=i.networks) for i in all_interfaces()]
+        present = [InterfaceAddresses(name=i.name, networks=i.networks) for i in all_interfaces()]
         interfaces, self._interface = dnsmasq_explain.place(config, present, address)
         self._engine = Engine(config, interfaces)
 

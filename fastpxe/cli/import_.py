@@ -8,7 +8,7 @@ from typing import Any
 
 from fastpxe.cli.config_args import DISK, Commands, add_json, add_source, load
 from fastpxe.dnsmasq.convert.translate import Translation, files_of, translate
-from fastpxe.dnsmasq.convert.verify import Proof, prove
+from fastpxe.dnsmasq.convert.verify import Verification, verify
 from fastpxe.dnsmasq.syntax.comments import Comments, comments
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.errors import ConfigError, FastpxeError
@@ -22,13 +22,13 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     command = commands.add_parser(
         "import",
-        help="write a dnsmasq configuration as a fastpxe.toml, and prove that it does the same",
+        help="translate a dnsmasq configuration to a fastpxe.toml, and verify it",
         description=(
-            "Write a dnsmasq configuration as a fastpxe.toml. Then ask both for every kind of\n"
-            "client, and name each that would get another file, or from another server.\n"
-            "What a fastpxe.toml can't say is a comment in it that begins with TRAP.\n"
-            "Exit status: 0 when all get the same, 1 with differences, 2 when the configuration\n"
-            "is refused."
+            "Translate a dnsmasq configuration to a fastpxe.toml. Then compare both for every\n"
+            "kind of client, and report each that gets another file or another server.\n"
+            "A line that a fastpxe.toml can't express becomes a comment that starts with TRAP.\n"
+            "Exit status: 0 without differences, 1 with differences, 2 if the configuration is\n"
+            "refused."
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
@@ -45,23 +45,23 @@ def add(commands: Commands) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Print the TOML, and the proof on stderr; with --json both as one object."""
+    """Print the TOML, and the comparison on stderr; with --json both as one object."""
     config = load(parsed)
     if not isinstance(config, DnsmasqConfig):
         where = parsed.path or parsed.config or "command line"
         raise ConfigError("import reads dnsmasq's syntax; name such a file", where=where)
     translation = translate(config, _comments(config))
-    proof = prove(config, native.parse(translation.text, "fastpxe.toml"), translation)
+    verification = verify(config, native.parse(translation.text, "fastpxe.toml"), translation)
     if parsed.output:
         _write(parsed.output, translation.text)
     if parsed.json:
-        print(indented(_as_json(translation, proof)))
+        print(indented(_as_json(translation, verification)))
     else:
         if not parsed.output:
             print(translation.text, end="")
-        for line in _text(translation, proof):
+        for line in _text(translation, verification):
             print(line, file=sys.stderr)
-    return EXIT_SAME if proof.same else EXIT_DIFFERENT
+    return EXIT_SAME if verification.same else EXIT_DIFFERENT
 
 
 def _comments(config: DnsmasqConfig) -> Comments:
@@ -81,24 +81,24 @@ def _write(path: str, text: str) -> None:
         raise FastpxeError(f"{path} can't be written: {error.strerror}") from None
 
 
-def _text(translation: Translation, proof: Proof) -> Iterator[str]:
-    yield proof.summary
-    for one in proof.differences:
-        yield f"{one.where}: {one.text}" if one.text else one.where
-        yield f"    {one.why}"
-        yield f"    {one.clients} clients, such as: {one.example}"
-        yield f"    dnsmasq: {one.dnsmasq}"
-        yield f"    fastpxe: {one.fastpxe}"
+def _text(translation: Translation, verification: Verification) -> Iterator[str]:
+    yield verification.summary
+    for difference in verification.differences:
+        yield f"{difference.where}: {difference.text}" if difference.text else difference.where
+        yield f"    {difference.why}"
+        yield f"    {difference.clients} clients, such as: {difference.example}"
+        yield f"    dnsmasq: {difference.dnsmasq}"
+        yield f"    fastpxe: {difference.fastpxe}"
     count = len(translation.all_traps)
     if count:
         yield f"{count} remark{'s' if count > 1 else ''} in the file: look for TRAP"
 
 
-def _as_json(translation: Translation, proof: Proof) -> dict[str, Any]:
+def _as_json(translation: Translation, verification: Verification) -> dict[str, Any]:
     return {
         "toml": translation.text,
-        "clients": len(proof.comparisons),
-        "same": sum(one.is_same for one in proof.comparisons),
-        "differences": proof.differences,
+        "clients": len(verification.comparisons),
+        "same": sum(comparison.is_same for comparison in verification.comparisons),
+        "differences": verification.differences,
         "traps": translation.all_traps,
     }

@@ -42,11 +42,6 @@ cdef class Responder:
         fault = parse(&message, <const uint8_t *>PyBytes_AS_STRING(datagram),
                       <uint32_t>PyBytes_GET_SIZE(datagram))
         size = self.answer(&message, fault, &arrival, out, &outcome)
-        return Verdict(
-            reason=outcome.reason,
-            reply=PyBytes_FromStringAndSize(<const char *>out, size),
-            to=outcome.to,
-            to_port=outcome.to_port,
-            rule=outcome.rule,
-            reply_index=outcome.reply,
-        )
+        reply = PyBytes_FromStringAndSize(<const char *>out, size)
+        return Verdict(outcome.reason, reply, outcome.to, outcome.to_port, outcome.rule,
+                       outcome.reply)

@@ -1,4 +1,4 @@
-"""Names of the numbers on the wire; no logic.
+"""The numbers on the wire, and the names that a configuration may use for them; no logic.
 
 Sources:
   RFC 2131 and 2132 (DHCP), RFC 4578 (PXE options 93, 94, 97), PXE 2.1 (option 43),
@@ -107,6 +107,11 @@ class Arch(IntEnum):
     RPI = 41
 
 
+ARCH_NAMES: dict[str, tuple[int, ...]] = {
+    arch.name.lower().replace("_", "-"): (arch.value,) for arch in Arch
+} | {"uefi-x64": (Arch.UEFI_X64, Arch.UEFI_EBC), "uefi-x64-http": (16, 17)}
+"""The architectures by the names of a configuration; x64 firmware sends either of two numbers."""
+
 HTTP_ARCHES = frozenset(arch.value for arch in Arch if arch.name.endswith("_HTTP"))
 """Those whose client fetches a URL and no TFTP file."""
 
@@ -136,6 +141,12 @@ class IpxeFeature(IntEnum):
     MENU = 0x27
     SDI = 0x28
     NFS = 0x29
+
+
+FEATURE_NAMES: dict[str, int] = {
+    feature.name.lower().replace("_", "-"): feature.value for feature in IpxeFeature
+}
+"""The features of iPXE by the names of a configuration."""
 
 
 class TftpOp(IntEnum):

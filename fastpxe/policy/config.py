@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from fastpxe import resources
-from fastpxe.dhcp.constants import HTTP_ARCHES, Arch
+from fastpxe.dhcp.constants import ARCH_NAMES, FEATURE_NAMES, HTTP_ARCHES, Arch
 from fastpxe.dhcp.identity import parse_mac, parse_uuid
 from fastpxe.errors import ConfigError
 from fastpxe.firmware.menu import ITEMS_MAX, TEXT_MAX, Item, Menu, excess
 from fastpxe.policy.hosts import Host, parse_host
-from fastpxe.policy.rules import ARCH_NAMES, FEATURE_NAMES, Boot, Match, Rule, Text
+from fastpxe.policy.rules import Boot, Match, Rule, Text
 from fastpxe.policy.schema import (
     STATE,
     AdminSettings,

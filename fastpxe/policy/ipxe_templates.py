@@ -19,12 +19,11 @@ import jinja2
 import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from fastpxe.dhcp.constants import Option
+from fastpxe.dhcp.constants import ARCH_NAMES, Option
 from fastpxe.dhcp.identity import microsoft_order
 from fastpxe.errors import ScriptFailed
 from fastpxe.firmware.requests import Client
 from fastpxe.policy.hosts import parse_host
-from fastpxe.policy.rules import ARCH_NAMES
 
 SUFFIX = ".ipxe"
 TEXT_MAX = 128  # characters of what a machine says of itself
@@ -61,7 +60,7 @@ Load = Callable[[str], tuple[str, str | None, Callable[[], bool]] | None]
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What a machine said of itself; nothing of it is proved. Empty where it said nothing.
 
-    mac: "52:54:00:12:34:56". uuid: as its label has it. arch: a name of rules.ARCH_NAMES. The
+    mac: "52:54:00:12:34:56". uuid: as its label has it. arch: a name of constants.ARCH_NAMES. The
     others are SMBIOS texts, and the name that DHCP gave it.
     """
 

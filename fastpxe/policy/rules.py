@@ -8,21 +8,11 @@ from typing import Literal
 
 import msgspec
 
-from fastpxe.dhcp.constants import Arch, IpxeFeature
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.firmware.menu import Menu
 
 Style = Literal["auto", "binl", "direct"]
 How = Literal["exact", "prefix", "contains"]
-
-# The names that a config may use; "uefi-x64" covers both numbers that x64 firmware sends.
-ARCH_NAMES: dict[str, tuple[int, ...]] = {
-    arch.name.lower().replace("_", "-"): (arch.value,) for arch in Arch
-} | {"uefi-x64": (Arch.UEFI_X64, Arch.UEFI_EBC), "uefi-x64-http": (16, 17)}
-
-FEATURE_NAMES: dict[str, int] = {
-    feature.name.lower().replace("_", "-"): feature.value for feature in IpxeFeature
-}
 
 
 class Text(msgspec.Struct, frozen=True):

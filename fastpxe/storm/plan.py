@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from fastpxe.dhcp.constants import (
+    ARCH_NAMES,
     DHCP_CLIENT_PORT,
     DHCP_SERVER_PORT,
     HTTP_ARCHES,
@@ -21,7 +22,6 @@ from fastpxe.dhcp.constants import (
 from fastpxe.errors import FastpxeError
 from fastpxe.firmware.offers import Firmware
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.rules import ARCH_NAMES
 
 Via = Literal["broadcast", "relay", "4011"]
 

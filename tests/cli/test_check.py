@@ -42,8 +42,8 @@ def test_findings_exit_1_in_text_and_json(conf: Path, capsys: pytest.CaptureFixt
         file.write("dhcp-no-override\n")
     assert run("check", str(conf)) == 1
     assert capsys.readouterr().out == (
-        f"{conf}:6: it changes no proxy reply: the file name is always in its own field\n"
-        f"    take it out  [no-override]\n"
+        f"{conf}:6: it has no effect on a proxy reply: the file name is always in its own field\n"
+        f"    remove it  [no-override]\n"
         f"{conf}: 1 finding\n"
     )
     assert run("check", "--json", str(conf)) == 1
@@ -63,7 +63,7 @@ def test_a_refused_configuration_exits_2(
 def test_options_of_dnsmasq_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", "--", "--dhcp-range=127.0.0.1,proxy", "--dhcp-boot=a") == 1
     out = capsys.readouterr().out
-    assert out.startswith("command line:1: no client is ever answered")
+    assert out.startswith("command line:1: no client gets a reply")
     assert out.endswith(
         "command line: 1 finding; boot files were not looked for: none is served from here\n"
     )

@@ -1,4 +1,4 @@
-"""`fastpxe import`: the TOML on stdout, the proof on stderr, and what the exit status says."""
+"""`fastpxe import`: the TOML on stdout, the comparison on stderr, and the exit status."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def conf(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_toml_goes_to_stdout_and_the_proof_to_stderr(
+def test_the_toml_goes_to_stdout_and_the_comparison_to_stderr(
     conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["import", str(conf)]) == 0
@@ -40,7 +40,7 @@ def test_differences_come_with_line_reason_and_an_example(
     error = capsys.readouterr().err
     assert (
         "f.conf:6: pxe-service=x86PC,A,a.b\n"
-        "    a menu of 2 entries; fastpxe gives the first at once\n"
+        "    a menu of 2 entries; fastpxe boots the first\n"
         "    6 clients, such as: PXEClient arch 0 on 192.0.2.0/24\n"
         "    dnsmasq: a.b from this machine or b.c from this machine\n"
         "    fastpxe: a.b from this machine\n"
@@ -54,7 +54,7 @@ def test_the_output_may_be_a_file(conf: Path, capsys: pytest.CaptureFixture[str]
     assert config.parse(output.read_text(), "f.toml").rules[0].boot.file == "a"
 
 
-def test_a_file_that_cannot_be_written_is_told(
+def test_a_file_that_cannot_be_written_is_reported(
     conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["import", str(conf), "-o", str(conf / "no")]) == 1

@@ -266,7 +266,7 @@ def test_a_fault_of_the_server_s_own_keeps_its_traceback(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("name", "content", "shown"),
     [
-        ("a.conf", b"\x7fELF\x1b[2J\xff=1\n", r":1: \x7fELF\x1b[2Jÿ: no such keyword"),
+        ("a.conf", b"\x7fELF\x1b[2J\xff=1\n", r":1: \x7fELF\x1b[2Jÿ: unknown keyword"),
         ("a.toml", b'"\\u001b[2J" = 1\n', r":1: \x1b[2J: unknown key; known: "),
     ],
 )

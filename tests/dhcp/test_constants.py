@@ -32,3 +32,23 @@ def test_tftp_numbers_have_no_gap() -> None:
 
 def test_the_http_arches_are_those_of_the_iana_table() -> None:
     assert {15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30, 38, 40} == wire.HTTP_ARCHES
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("bios", (0,)),
+        ("uefi-ia32", (6,)),
+        ("uefi-x64", (7, 9)),
+        ("uefi-ebc", (9,)),
+        ("uefi-arm64", (11,)),
+        ("uefi-x64-http", (16, 17)),
+        ("rpi", (41,)),
+    ],
+)
+def test_an_arch_has_its_numbers(name: str, numbers: tuple[int, ...]) -> None:
+    assert wire.ARCH_NAMES[name] == numbers
+
+
+def test_every_arch_has_a_name() -> None:
+    assert {number for numbers in wire.ARCH_NAMES.values() for number in numbers} == set(wire.Arch)

@@ -15,12 +15,12 @@ from project import TESTS, TOP
 
 from fastpxe import cli
 from fastpxe._codec import REASONS
+from fastpxe.dhcp.constants import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.events import Outcome
 from fastpxe.monitor.counters import Counters
 from fastpxe.monitor.metrics import Figures, exposition
 from fastpxe.monitor.problems import PROBLEMS
 from fastpxe.policy import config
-from fastpxe.policy.rules import ARCH_NAMES, FEATURE_NAMES
 from fastpxe.policy.schema import (
     AdminSettings,
     BootTable,

@@ -7,7 +7,7 @@ import pytest
 from dnsmasq_text import read
 from packets import message, tlv, u16
 
-from fastpxe.dnsmasq.convert.sample_networks import sites
+from fastpxe.dnsmasq.convert.sample_networks import sample_networks
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival
 from fastpxe.firmware.boot import Outcome, boot
 from fastpxe.firmware.requests import Client
@@ -17,18 +17,18 @@ OTHER = IPv4Address("192.0.2.9")
 
 
 def booted(text: str, client: Client, *, is_steered: bool = False) -> Outcome:
-    engine, (site,) = sites(read(RANGE + text))
+    engine, (network,) = sample_networks(read(RANGE + text))
     asked: list[int] = []
 
     def ask(datagram: bytes, port: int, source: IPv4Address, source_port: int) -> bytes | None:
         asked.append(port)
         arrival = Arrival(
-            interface=site.interface, port=port, source=source, source_port=source_port
+            interface=network.interface, port=port, source=source, source_port=source_port
         )
         answer = engine.answer(datagram, arrival)
         return answer.data if isinstance(answer, Answer) else None
 
-    return boot(client, site.own, ask, is_steered=is_steered)
+    return boot(client, network.own, ask, is_steered=is_steered)
 
 
 BIOS, UEFI = Client(arch=0), Client(arch=7)

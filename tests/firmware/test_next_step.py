@@ -12,7 +12,7 @@ from packets import NOWHERE, OUR_ADDRESS, message
 
 from fastpxe.backend import NativeAnswers
 from fastpxe.dhcp.pxe_options import MenuEntry
-from fastpxe.dnsmasq.convert.sample_networks import sites
+from fastpxe.dnsmasq.convert.sample_networks import sample_networks
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival
 from fastpxe.dnsmasq.engine.log_labels import next_step_of
 from fastpxe.dnsmasq.engine.message import read
@@ -71,9 +71,11 @@ def test_the_table_has_every_step() -> None:
 
 @pytest.mark.parametrize(("case", "firmware"), EVERY, ids=ids)
 def test_the_log_of_dnsmasq_s_answers_has_the_step(case: Case, firmware: Firmware) -> None:
-    engine, (site,) = sites(dnsmasq_text.read("dhcp-range=192.0.2.0,proxy\npxe-prompt=x\n"))
+    engine, (network,) = sample_networks(
+        dnsmasq_text.read("dhcp-range=192.0.2.0,proxy\npxe-prompt=x\n")
+    )
     discover = CLIENTS[firmware].discover()
-    arrival = Arrival(interface=site.interface, port=67, source=NOWHERE, source_port=68)
+    arrival = Arrival(interface=network.interface, port=67, source=NOWHERE, source_port=68)
     answer = engine.answer(discover, arrival)
     assert isinstance(answer, Answer)
     replaced = msgspec.structs.replace(answer, data=case.offer(OUR_ADDRESS))

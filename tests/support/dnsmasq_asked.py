@@ -6,15 +6,17 @@ from dnsmasq_text import read
 
 from fastpxe.dhcp.options import walk
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine, Silence
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 
 RANGE = "dhcp-range=10.77.0.0,proxy\n"
 PROXY = RANGE + "pxe-prompt=P,0\n"
 INTERFACES = (
-    Interface(name="lo", networks=(IPv4Interface("127.0.0.1/8"),)),
-    Interface(name="eth0", networks=(IPv4Interface("10.77.0.2/24"), IPv4Interface("10.78.0.2/24"))),
-    Interface(name="eth1", networks=(IPv4Interface("10.79.0.2/24"),)),
-    Interface(name="eth2", networks=()),
+    InterfaceAddresses(name="lo", networks=(IPv4Interface("127.0.0.1/8"),)),
+    InterfaceAddresses(
+        name="eth0", networks=(IPv4Interface("10.77.0.2/24"), IPv4Interface("10.78.0.2/24"))
+    ),
+    InterfaceAddresses(name="eth1", networks=(IPv4Interface("10.79.0.2/24"),)),
+    InterfaceAddresses(name="eth2", networks=()),
 )
 
 

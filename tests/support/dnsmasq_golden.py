@@ -10,7 +10,7 @@ from project import TESTS
 
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine
 from fastpxe.dnsmasq.syntax.disk import Disk
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.dnsmasq.syntax.reader import read_config
 
 FOLDER = TESTS / "dnsmasq" / "golden"
@@ -64,16 +64,16 @@ def recorded() -> Iterator[Exchange]:
         yield from msgspec.json.decode(file.read_bytes(), type=list[Exchange])
 
 
-def interfaces(env: str = "") -> tuple[Interface, ...]:
+def interfaces(env: str = "") -> tuple[InterfaceAddresses, ...]:
     """The server of the recordings; `env` names the addresses that it had besides."""
     more = [word for word in env.partition("(added")[0].split() if "/24" in word]
     # the kernel keeps a second address of the same subnet as a secondary, behind the others
     more.sort(key=lambda word: word.startswith("10.88.0."))
     addresses = ["10.88.0.1/24", *more]
     return (
-        Interface(name="lo", networks=(IPv4Interface("127.0.0.1/8"),)),
-        Interface(name="dqs0", networks=tuple(map(IPv4Interface, addresses))),
-        Interface(name="dqs1", networks=(IPv4Interface("10.88.9.1/24"),)),
+        InterfaceAddresses(name="lo", networks=(IPv4Interface("127.0.0.1/8"),)),
+        InterfaceAddresses(name="dqs0", networks=tuple(map(IPv4Interface, addresses))),
+        InterfaceAddresses(name="dqs1", networks=(IPv4Interface("10.88.9.1/24"),)),
     )
 
 

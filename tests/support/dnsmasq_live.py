@@ -14,16 +14,16 @@ from typing import Self
 import msgspec
 from netns import Namespace, Process
 
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 
 NETWORKS = {
     "dqs0": ("10.88.0.1/24", "10.88.7.1/24", "10.88.0.3/24"),  # the last one is a secondary
     "dqs1": ("10.88.9.1/24",),
 }
 INTERFACES = (
-    Interface(name="lo", networks=(IPv4Interface("127.0.0.1/8"),)),
+    InterfaceAddresses(name="lo", networks=(IPv4Interface("127.0.0.1/8"),)),
     *(
-        Interface(name=name, networks=tuple(map(IPv4Interface, networks)))
+        InterfaceAddresses(name=name, networks=tuple(map(IPv4Interface, networks)))
         for name, networks in NETWORKS.items()
     ),
 )

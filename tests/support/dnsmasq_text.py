@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from fastpxe.dnsmasq.syntax.disk import Disk
+from fastpxe.dnsmasq.syntax.fields import quote
 from fastpxe.dnsmasq.syntax.model import DnsmasqConfig
 from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.errors import ConfigError
@@ -24,6 +25,11 @@ def read(text: str, *arguments: str, **files: str) -> DnsmasqConfig:
     others = {name.replace("_", "."): content.encode() for name, content in files.items()}
     content = text.encode("utf-8", "surrogateescape")
     return read_config([FILE], arguments=arguments, disk=disk({FILE: content, **others}))
+
+
+def quoted(text: str) -> str:
+    """A value that is in quotes, as it is read."""
+    return "".join(map(quote, text))
 
 
 def refused(text: str, *arguments: str) -> ConfigError:

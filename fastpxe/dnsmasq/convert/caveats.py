@@ -1,18 +1,15 @@
-"""What a dnsmasq configuration says besides boot files, for a fastpxe.toml.
-
-That is its interfaces, its TFTP server, and what is not taken over.
-"""
+"""The interfaces and [tftp] of a fastpxe.toml, and remarks on lines that it doesn't have."""
 
 import posixpath
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastpxe.dhcp.constants import DHCP_SERVER_PORT
-from fastpxe.dnsmasq.convert.sample_networks import Site
+from fastpxe.dhcp.pxe_options import WAIT_FOREVER, SubOption
+from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork
 from fastpxe.dnsmasq.convert.toml_writer import Trap
-from fastpxe.dnsmasq.engine.choose import MENU_PROMPT
 from fastpxe.dnsmasq.engine.tftp import NO_ROOT, tftp_settings
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, VendorOption, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, Location, VendorOption
 from fastpxe.tftp.packets import TftpSettings
 
 NOT_ENABLED = (
@@ -20,8 +17,8 @@ NOT_ENABLED = (
 )
 
 
-def place(where: Where) -> str:
-    """Where a line stands, short."""
+def place(where: Location) -> str:
+    """The location of a line, without folders."""
     return f"{posixpath.basename(where.file)}:{where.line}"
 
 
@@ -29,13 +26,13 @@ def trap_of(line: Line, why: str) -> Trap:
     return Trap(place(line.where), line.text, why)
 
 
-def config_traps(config: DnsmasqConfig, found: Sequence[Site]) -> tuple[Trap, ...]:
-    """What is not in the rules, in the order of the file."""
+def config_traps(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> tuple[Trap, ...]:
+    """Remarks on lines that have no rule, in the order of the file."""
     traps = [
         *_lines(config),
-        *((line.where, trap_of(line, why)) for line, why in _ranges(config, found)),
+        *((line.where, trap_of(line, why)) for line, why in _ranges(config, networks)),
     ]
-    traps.sort(key=lambda pair: (pair[0].file, pair[0].line))
+    traps.sort(key=lambda pair: pair[0])
     return (*_network(config), *_tftp(config), *(trap for _, trap in traps))
 
 
@@ -46,7 +43,7 @@ def interfaces_of(config: DnsmasqConfig) -> dict[str, Any]:
 
 
 def tftp_table(config: DnsmasqConfig) -> dict[str, Any]:
-    """The keys of [tftp] that are not at their defaults."""
+    """The keys of [tftp] that differ from their defaults."""
     settings, default = tftp_settings(config), TftpSettings()
     if not settings.enabled or not config.tftp.roots:
         return {"enabled": False, **({"root": settings.root} if settings.root else {})}
@@ -55,7 +52,7 @@ def tftp_table(config: DnsmasqConfig) -> dict[str, Any]:
         for name in TftpSettings.__struct_fields__
         if getattr(settings, name) != getattr(default, name)
     }
-    if config.tftp.mtu is None or config.tftp.no_blocksize:  # dnsmasq's own limits, not the user's
+    if config.tftp.mtu is None or config.tftp.no_blocksize:  # a limit of dnsmasq, not of the user
         changed.pop("mtu", None)
     if settings.max_transfers == default.max_transfers:
         changed.pop("max_transfers_per_client", None)
@@ -67,13 +64,13 @@ def _tftp(config: DnsmasqConfig) -> Iterator[Trap]:
         yield Trap("enable-tftp", "", NO_ROOT)
         return
     if config.tftp.roots and not config.tftp.enabled:
-        why = "without enable-tftp dnsmasq serves no file from there; enabled = true would"
+        why = "without enable-tftp dnsmasq serves no files from there; enabled = true serves them"
         yield trap_of(config.tftp.roots[0], why)
 
 
 def _network(config: DnsmasqConfig) -> Iterator[Trap]:
     network = config.network
-    name_them = 'write each interface\'s name: interfaces = ["eth0"]'
+    advice = 'list the interfaces by name: interfaces = ["eth0"]'
     for key, values in (
         ("interface", [name for name in network.interfaces if "*" in name]),
         ("except-interface", network.except_interfaces),
@@ -83,45 +80,46 @@ def _network(config: DnsmasqConfig) -> Iterator[Trap]:
         ("shared-network", [str(address) for _, address in network.shared_networks]),
     ):
         if values:
-            yield Trap(f"{key}={','.join(map(str, values))}", "", f"not taken over; {name_them}")
+            yield Trap(f"{key}={','.join(map(str, values))}", "", f"not imported; {advice}")
     if network.server_port != DHCP_SERVER_PORT:
         yield Trap("dhcp-alternate-port", "", "fastpxe answers on port 67")
     if not config.is_pxe_enabled:
         yield Trap("pxe-service", "", NOT_ENABLED)
 
 
-def _ranges(config: DnsmasqConfig, found: Sequence[Site]) -> Iterator[tuple[Line, str]]:
+def _ranges(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> Iterator[tuple[Line, str]]:
     has_names = bool(interfaces_of(config))
     for line in config.ranges:
         if not line.is_proxy:
             yield line, "fastpxe leases no addresses"
         elif line.netmask is None:
-            inside = [site for site in found if line.address in site.network]
-            why = "without a netmask this is the subnet of the interface that holds the address: "
-            if len(found) > 1 and inside:
-                yield line, f"{why}{inside[0].network} is a guess"
+            inside = [network for network in networks if line.address in network.subnet]
+            why = "without a netmask this is the subnet of the interface with that address: "
+            if len(networks) > 1 and inside:
+                yield line, f"{why}{inside[0].subnet} is a guess"
             elif has_names:
                 yield line, f"{why}fastpxe answers relays of any subnet"
             else:
-                yield line, f'{why}fastpxe answers on all; write its name: interfaces = ["eth0"]'
+                yield line, f'{why}fastpxe answers on all; name this one: interfaces = ["eth0"]'
 
 
-def _lines(config: DnsmasqConfig) -> Iterator[tuple[Where, Trap]]:
+def _lines(config: DnsmasqConfig) -> Iterator[tuple[Location, Trap]]:
     for line in config.vendor_options:
-        why = _prompt(line) if _is_prompt(line) else "fastpxe sends no other options in 43"
+        why = (
+            _prompt(line) if _is_prompt(line) else "fastpxe sends no other sub-options of option 43"
+        )
         yield line.where, trap_of(line, why)
     for option in config.pxe_options:
-        yield option.where, trap_of(option, "fastpxe sends no such option")
+        yield option.where, trap_of(option, "fastpxe doesn't send this option")
     for delay in config.reply_delays:
-        yield delay.where, trap_of(delay, "fastpxe answers at once")
+        yield delay.where, trap_of(delay, "fastpxe replies without delay")
 
 
 def _is_prompt(line: VendorOption) -> bool:
-    return line.vendor_class is None and line.code == MENU_PROMPT
+    return line.vendor_class is None and line.code == SubOption.MENU_PROMPT
 
 
 def _prompt(line: VendorOption) -> str:
-    """The first byte is the time to wait, 255 for ever."""
     seconds = line.value[0]
-    wait = "waits for a key" if seconds == 0xFF else f"is shown for {seconds} s"
-    return f"fastpxe shows no prompt and boots at once; this one {wait}"
+    wait = "waits for a key" if seconds == WAIT_FOREVER else f"is shown for {seconds} s"
+    return f"fastpxe shows no prompt and boots at once; this prompt {wait}"

@@ -1,7 +1,6 @@
-"""The clients that a configuration is tried with: every kind, and what its own lines test.
+"""The clients with which a configuration is compared: every kind, and those that its lines test.
 
-Each test of a line is made true on its own, and every two of them together, as far as one client
-can be both.
+Each test of a line is true of some sample, and each pair of tests, if one client can meet both.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,16 +12,17 @@ import msgspec
 
 from fastpxe.dhcp.constants import HTTP_ARCHES, Option
 from fastpxe.dhcp.identity import Pattern
-from fastpxe.dnsmasq.convert.sample_networks import Site
+from fastpxe.dnsmasq.convert.predicates import client_tests
+from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork
 from fastpxe.dnsmasq.engine.message import octets
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpHost,
+    DhcpMatch,
     DnsmasqConfig,
     Elements,
-    Host,
     Line,
     MacMatch,
-    Match,
     NameMatch,
     Prefix,
     RelayMatch,
@@ -32,12 +32,12 @@ from fastpxe.dnsmasq.syntax.model import (
 from fastpxe.firmware.requests import Client
 
 ARCHES = (0, 6, 7, 9, 10, 11, 15, 16)
-MACHINES_MAX = 3000
-NO_MARK_MAC = bytes.fromhex("065aa53cc396")  # locally administered: no line is for it
-NO_MARK_UUID = bytes(range(0xA1, 0xB1))
-OUTSIDE = IPv4Address("203.0.113.1")  # a relay in no range: RFC 5737 keeps it free
+CLIENTS_MAX = 3000
+PLAIN_MAC = bytes.fromhex("065aa53cc396")  # locally administered: no line tests it
+PLAIN_UUID = bytes(range(0xA1, 0xB1))
+OUTSIDE = IPv4Address("203.0.113.1")  # a relay in no range: reserved by RFC 5737
 
-# What says who the client is or what it asks, not what it is like; what iPXE says, an iPXE says.
+# These options follow from the request and the kind of client; a trait can't set them.
 _KEPT = frozenset({43, 50, 52, 53, 54, 57, 82, 93, 118, Option.IPXE})
 
 IPXE = b"iPXE"
@@ -45,87 +45,80 @@ IPXE = b"iPXE"
 Changes = dict[str, Any]
 
 
-class Machine(msgspec.Struct, frozen=True):
-    """A client, the site it is at, and which lines' tests it was made for.
+class SampleClient(msgspec.Struct, frozen=True):
+    """A client, its network, and the lines whose tests it meets.
 
     `is_steered`: its DHCP server sends it to port 4011 at once.
     """
 
     client: Client
-    site: Site
+    network: SampleNetwork
     lines: tuple[Line, ...]
     is_steered: bool
 
     def __str__(self) -> str:
         client = self.client
         kind = "iPXE" if client.ipxe else client.class_text.split(":")[0]
-        where = f" behind {client.giaddr}" if int(client.giaddr) else f" on {self.site.network}"
-        steered = ", asking port 4011 alone" if self.is_steered else ""
+        where = f" behind {client.giaddr}" if int(client.giaddr) else f" on {self.network.subnet}"
+        steered = ", on port 4011 only" if self.is_steered else ""
         what = "".join(f", {line.where}" for line in self.lines)
         return f"{kind} arch {client.arch}{where}{steered}{what}"
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """What makes the test of a line true of a client."""
+class ClientTrait(msgspec.Struct, frozen=True):
+    """The changes that make the test of a line true of a client."""
 
     line: Line
     fields: frozenset[str]
     changes: Callable[[Client], Changes]
 
 
-def machines(config: DnsmasqConfig, found: Sequence[Site]) -> list[Machine]:
-    """Every kind of client everywhere, then special ones up to MACHINES_MAX."""
-    marks = [mark for line in _tests(config) for mark in marks_of(line)]
-    plain = [m for site in found for m in _plain(config, site)]
+def sample_clients(config: DnsmasqConfig, networks: Sequence[SampleNetwork]) -> list[SampleClient]:
+    """Every kind of client in every network, then special ones up to CLIENTS_MAX."""
+    traits = [trait for line in client_tests(config) for trait in traits_of(line)]
+    plain = [m for network in networks for m in _plain(config, network)]
     special = (
-        machine
-        for chosen in _chosen(marks)
-        for site in found
-        for machine in _marked(config, site, chosen)
+        sample
+        for chosen in _chosen(traits)
+        for network in networks
+        for sample in _with_traits(config, network, chosen)
     )
-    return [*plain, *islice(special, max(0, MACHINES_MAX - len(plain)))]
+    return [*plain, *islice(special, max(0, CLIENTS_MAX - len(plain)))]
 
 
-def _tests(config: DnsmasqConfig) -> Iterator[Line]:
-    yield from config.mac_matches
-    yield from config.matches
-    yield from config.class_matches
-    yield from config.hosts
-    yield from config.relay_matches
-    yield from config.name_matches
+def _chosen(traits: Sequence[ClientTrait]) -> Iterator[tuple[ClientTrait, ...]]:
+    yield from ((trait,) for trait in traits)
+    yield from (pair for pair in combinations(traits, 2) if not pair[0].fields & pair[1].fields)
 
 
-def _chosen(marks: Sequence[Mark]) -> Iterator[tuple[Mark, ...]]:
-    yield from ((mark,) for mark in marks)
-    yield from (two for two in combinations(marks, 2) if not two[0].fields & two[1].fields)
+def _plain(config: DnsmasqConfig, network: SampleNetwork) -> Iterator[SampleClient]:
+    """Ordinary clients in the network, behind its relay, and behind a relay in no range."""
+    for giaddr in IPv4Address(0), network.relay, *([OUTSIDE] if _is_bounded(config) else []):
+        for client in _kinds(config, network):
+            yield from _ways(msgspec.structs.replace(client, giaddr=giaddr), network, ())
 
 
-def _plain(config: DnsmasqConfig, site: Site) -> Iterator[Machine]:
-    """Ordinary machines, at the site, behind its relay, and behind one in no range."""
-    for giaddr in IPv4Address(0), site.relay, *([OUTSIDE] if _is_bounded(config) else []):
-        for client in _kinds(config, site):
-            yield from _ways(msgspec.structs.replace(client, giaddr=giaddr), site, ())
-
-
-def _marked(config: DnsmasqConfig, site: Site, marks: tuple[Mark, ...]) -> Iterator[Machine]:
-    for kind in _kinds(config, site):
+def _with_traits(
+    config: DnsmasqConfig, network: SampleNetwork, traits: tuple[ClientTrait, ...]
+) -> Iterator[SampleClient]:
+    for kind in _kinds(config, network):
         client = kind
-        for mark in marks:
-            client = msgspec.structs.replace(client, **mark.changes(client))
-        yield from _ways(client, site, tuple(mark.line for mark in marks))
+        for trait in traits:
+            client = msgspec.structs.replace(client, **trait.changes(client))
+        yield from _ways(client, network, tuple(trait.line for trait in traits))
 
 
 def _is_bounded(config: DnsmasqConfig) -> bool:
     return all(line.netmask is not None for line in config.ranges)
 
 
-def _kinds(config: DnsmasqConfig, site: Site) -> Iterator[Client]:
-    """One of each architecture and class, as firmware and as iPXE."""
-    plain = Client(mac=NO_MARK_MAC, uuid=NO_MARK_UUID, ciaddr=site.client)
+def _kinds(config: DnsmasqConfig, network: SampleNetwork) -> Iterator[Client]:
+    """A client of each architecture and class, as firmware and as iPXE."""
+    plain = Client(mac=PLAIN_MAC, uuid=PLAIN_UUID, ciaddr=network.client)
     for arch in dict.fromkeys((*ARCHES, *_named_arches(config))):
         yield msgspec.structs.replace(plain, arch=arch)
         ipxe = msgspec.structs.replace(plain, arch=arch, ipxe=True)
-        if arch in HTTP_ARCHES:  # iPXE itself never says HTTPClient
+        if arch in HTTP_ARCHES:  # iPXE itself never sends HTTPClient
             text = ipxe.class_text.replace("HTTPClient", "PXEClient")
             ipxe = msgspec.structs.replace(ipxe, vendor_class=text)
         yield ipxe
@@ -142,22 +135,24 @@ def _named_arches(config: DnsmasqConfig) -> Iterator[int]:
             yield from (n for n in [number] if n <= 0xFFFF)
 
 
-def _ways(client: Client, site: Site, lines: tuple[Line, ...]) -> Iterator[Machine]:
-    """By a broadcast; and by port 4011 alone, where UEFI HTTP Boot never asks."""
-    yield Machine(client, site, lines, is_steered=False)
+def _ways(
+    client: Client, network: SampleNetwork, lines: tuple[Line, ...]
+) -> Iterator[SampleClient]:
+    """With a broadcast; and on port 4011 only, except UEFI HTTP Boot, which doesn't use it."""
+    yield SampleClient(client, network, lines, is_steered=False)
     if not client.class_text.startswith("HTTPClient") and not int(client.giaddr):
-        yield Machine(client, site, lines, is_steered=True)
+        yield SampleClient(client, network, lines, is_steered=True)
 
 
-# --- what makes a test true ---------------------------------------------------------------------
+# --- traits -------------------------------------------------------------------------------------
 
 
-def marks_of(line: Line) -> list[Mark]:
-    """One for each way in which the line's test can be made true; none for what is always so."""
+def traits_of(line: Line) -> list[ClientTrait]:
+    """One for each way to meet the line's test; none if it depends on the kind of client."""
     match line:
         case MacMatch(pattern=pattern):
             return _mac(line, [pattern])
-        case Host():
+        case DhcpHost():
             return [*_mac(line, [mac.pattern for mac in line.macs]), *_names(line)]
         case ClassMatch(code=code, substring=text):
             return [] if text == IPXE else [_class(line, code, text)]
@@ -165,12 +160,12 @@ def marks_of(line: Line) -> list[Mark]:
             return [_option(line, Option.RELAY_AGENT, bytes([code, len(value)]) + value)]
         case NameMatch(name=name):
             return [_option(line, 12, octets(name))]
-        case Match():
+        case DhcpMatch():
             return _match(line)
     return []
 
 
-def _mac(line: Line, patterns: Iterable[Pattern]) -> list[Mark]:
+def _mac(line: Line, patterns: Iterable[Pattern]) -> list[ClientTrait]:
     filled = (
         bytes(v & m | 0x5A & ~m & 0xFF for v, m in zip(p.value, p.mask, strict=True))
         for p in patterns
@@ -178,36 +173,36 @@ def _mac(line: Line, patterns: Iterable[Pattern]) -> list[Mark]:
     return [_fixed(line, "mac", mac) for mac in filled if 0 < len(mac) <= 16]
 
 
-def _fixed(line: Line, field: str, value: bytes) -> Mark:
-    return Mark(line, frozenset({field}), lambda _: {field: value})
+def _fixed(line: Line, field: str, value: bytes) -> ClientTrait:
+    return ClientTrait(line, frozenset({field}), lambda _: {field: value})
 
 
-def _names(line: Host) -> Iterator[Mark]:
+def _names(line: DhcpHost) -> Iterator[ClientTrait]:
     if line.name:
         yield _option(line, 12, octets(line.name))
     yield from (_option(line, Option.CLIENT_ID, i) for i in line.client_ids if i not in (b"*", b""))
 
 
-def _option(line: Line, code: int, value: bytes) -> Mark:
+def _option(line: Line, code: int, value: bytes) -> ClientTrait:
     def changes(client: Client) -> Changes:
         return {"extra": {**client.extra, code: value[:255]}}
 
-    return Mark(line, frozenset({f"option {code}"}), changes)
+    return ClientTrait(line, frozenset({f"option {code}"}), changes)
 
 
-def _class(line: Line, code: int, text: bytes) -> Mark:
+def _class(line: Line, code: int, text: bytes) -> ClientTrait:
     if code == Option.USER_CLASS:
         return _fixed(line, "user_class", text)
     is_whole = text.startswith((b"PXEClient", b"HTTPClient"))
 
     def changes(client: Client) -> Changes:
-        found = text.decode("latin-1")
-        return {"vendor_class": found if is_whole else f"{client.class_text}:{found}"}
+        added = text.decode("latin-1")
+        return {"vendor_class": added if is_whole else f"{client.class_text}:{added}"}
 
-    return Mark(line, frozenset({"vendor_class"}), changes)
+    return ClientTrait(line, frozenset({"vendor_class"}), changes)
 
 
-def _match(line: Match) -> list[Mark]:
+def _match(line: DhcpMatch) -> list[ClientTrait]:
     value = _example(line.value)
     if line.enterprise is not None:
         items = bytes([len(value)]) + value
@@ -223,7 +218,7 @@ def _match(line: Match) -> list[Mark]:
 
 
 def _example(value: Value) -> bytes:
-    """Bytes of which the test is true."""
+    """Bytes that meet the test."""
     match value:
         case Prefix(pattern):
             return bytes(v & m for v, m in zip(pattern.value, pattern.mask, strict=True))

@@ -1,8 +1,7 @@
-"""Where a configuration serves: an interface made up for each of its dhcp-ranges.
+"""The networks with which a configuration is compared: a made-up interface for each dhcp-range.
 
-`import` compares on these sites, whatever machine it runs on. Our own address there is one that
-the configuration doesn't mention, so that "this machine" and an address that is written down are
-never taken for each other.
+The result of `import` doesn't depend on the machine where it runs. The server's address is one that
+the configuration doesn't mention, so that it differs from every written address.
 """
 
 from collections.abc import Iterator
@@ -13,27 +12,27 @@ import msgspec
 
 from fastpxe.dnsmasq.engine.engine import Engine
 from fastpxe.dnsmasq.engine.ranges import Place
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Range
+from fastpxe.dnsmasq.syntax.model import DhcpRange, DnsmasqConfig, InterfaceAddresses
 
 GUESSED_MASK = IPv4Address("255.255.255.0")
-SITES_MAX = 32
+NETWORKS_MAX = 32
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """A network with clients, the interface on it, our own address there, and dnsmasq's view.
+class SampleNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """A network of clients: the interface, its subnet, the server's address, and the ranges there.
 
-    `is_guessed`: the range has no netmask, and dnsmasq would take the interface's.
+    `is_guessed`: the range has no netmask, and dnsmasq would use that of the interface.
     """
 
     interface: str
-    network: IPv4Network
+    subnet: IPv4Network
     own: IPv4Address
     is_guessed: bool
     place: Place
 
     @property
     def client(self) -> IPv4Address:
-        """An address that the DHCP server there gave to a client."""
+        """The address of a client."""
         return self._host(2)
 
     @property
@@ -41,34 +40,34 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return self._host(3)
 
     def _host(self, from_end: int) -> IPv4Address:
-        """A host address from the end of the network, which is never our own."""
-        last = int(self.network.broadcast_address)
-        return IPv4Address(max(last - from_end, int(self.network.network_address)))
+        """A host address at the end of the subnet; the server's is at the beginning."""
+        last = int(self.subnet.broadcast_address)
+        return IPv4Address(max(last - from_end, int(self.subnet.network_address)))
 
 
-def sites(config: DnsmasqConfig) -> tuple[Engine, tuple[Site, ...]]:
-    """The engine on made-up interfaces, and the sites where it answers."""
+def sample_networks(config: DnsmasqConfig) -> tuple[Engine, tuple[SampleNetwork, ...]]:
+    """The engine on made-up interfaces, and the networks where it replies."""
     made = list(_made_up(config))
     engine = Engine(config, [interface for interface, _ in made])
-    found = []
+    samples = []
     for interface, is_guessed in made:
         place = engine.ranges.places[interface.name]
         address = interface.networks[0]
         if not place.refused and place.candidates:
-            found.append(
-                Site(
+            samples.append(
+                SampleNetwork(
                     interface=interface.name,
-                    network=address.network,
+                    subnet=address.network,
                     own=address.ip,
                     is_guessed=is_guessed,
                     place=place,
                 )
             )
-    return engine, tuple(found)
+    return engine, tuple(samples)
 
 
-def network_of(line: Range) -> IPv4Network | None:
-    """The network of a range; None for a netmask that is none."""
+def network_of(line: DhcpRange) -> IPv4Network | None:
+    """The network of a range; None if its netmask is invalid."""
     mask = GUESSED_MASK if line.netmask is None else line.netmask
     try:
         return IPv4Network(f"{line.address}/{mask}", strict=False)
@@ -76,7 +75,7 @@ def network_of(line: Range) -> IPv4Network | None:
         return None
 
 
-def _made_up(config: DnsmasqConfig) -> Iterator[tuple[Interface, bool]]:
+def _made_up(config: DnsmasqConfig) -> Iterator[tuple[InterfaceAddresses, bool]]:
     seen: list[IPv4Network] = []
     names = _names(config)
     for line in config.ranges:
@@ -88,26 +87,26 @@ def _made_up(config: DnsmasqConfig) -> Iterator[tuple[Interface, bool]]:
         own = _own(config, network)
         address = IPv4Interface(f"{own}/{network.prefixlen}")
         name = next(names, None)
-        if name is None or len(seen) > SITES_MAX:
+        if name is None or len(seen) > NETWORKS_MAX:
             return
-        yield Interface(name=name, networks=(address,)), line.netmask is None
+        yield InterfaceAddresses(name=name, networks=(address,)), line.netmask is None
 
 
 def _names(config: DnsmasqConfig) -> Iterator[str]:
-    """Names that interface= lets through, no two the same."""
+    """Distinct names that interface= accepts."""
     fixed = [name for name in config.network.interfaces if "*" not in name]
     yield from dict.fromkeys(fixed)
     wild = next((n.partition("*")[0] for n in config.network.interfaces if "*" in n), None)
     if fixed and wild is None:
         return
-    for number in range(SITES_MAX):
+    for number in range(NETWORKS_MAX):
         name = f"{wild or 'eth'}{number}"
         if name not in fixed:
             yield name
 
 
 def _own(config: DnsmasqConfig, network: IPv4Network) -> IPv4Address:
-    """The listen-address there, else one that no line mentions."""
+    """The listen-address there, else an address that no line mentions."""
     for address in config.network.listen_addresses:
         if address in network:
             return address

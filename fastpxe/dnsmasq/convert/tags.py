@@ -1,11 +1,12 @@
-"""The tags of a dnsmasq configuration, as tests that the rules of a fastpxe.toml can make.
+"""The tags of a dnsmasq configuration, as tests of the rules of a fastpxe.toml.
 
-They are set in the order of fastpxe.dnsmasq.engine.tags. A test that no rule can make counts as
-failed, and is remembered with its reason.
+They are set in the order of fastpxe.dnsmasq.engine.tags. A test that no rule can express fails, and
+is kept with its reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -14,10 +15,10 @@ from fastpxe.dhcp.identity import Pattern
 from fastpxe.dnsmasq.convert.predicates import (
     IPXE,
     IPXE_CLASS,
-    Untold,
+    Inexpressible,
     condition_of,
+    inexpressible_part,
     macs_of,
-    untold_of,
 )
 from fastpxe.dnsmasq.engine.message import octets
 from fastpxe.dnsmasq.engine.ranges import Candidate
@@ -37,18 +38,18 @@ from fastpxe.policy.conditions import (
 )
 
 Env = Mapping[str, Test]
-"""A test for each tag that is set for anybody."""
+"""The test of each tag that a line sets."""
 
 
 class Untranslated(msgspec.Struct, frozen=True):
-    """A line that tests something that a rule can't, and what that is."""
+    """A line whose test no rule can express, and the tested part of the request."""
 
     line: Line
     why: str
 
 
 class KnownHost(msgspec.Struct, frozen=True):
-    """A MAC of a dhcp-host, where the line's own tags hold, and the tags that it sets."""
+    """A MAC of a dhcp-host, the test of the line's own tags, and the tags that it sets."""
 
     mac: Pattern
     filtered: Test
@@ -75,7 +76,7 @@ def all_hold(tags: Tags, env: Env) -> Test:
 
 
 def derive(lines: Iterable[TagIf], env: Env) -> Env:
-    """Add what tag-if sets, in one pass."""
+    """Add the tags of tag-if, in one pass."""
     for line in lines:
         test = all_hold(line.tags, env)
         for name in line.sets:
@@ -84,7 +85,7 @@ def derive(lines: Iterable[TagIf], env: Env) -> Env:
 
 
 class Tagger:
-    """The tags at a place: the ranges there, and the interface's name."""
+    """The tags of the requests that arrive on an interface."""
 
     def __init__(
         self, config: DnsmasqConfig, candidates: Sequence[Candidate], interface: str
@@ -99,7 +100,7 @@ class Tagger:
         self.is_ipxe_the_only_class = len(user_classes) == 1
 
     def by_request(self) -> Env:
-        """All tags but those of the range and of tag-if."""
+        """All tags except those of the range and of tag-if."""
         config = self.config
         env: Env = {self.interface: YES}
         lines: Iterable[Line] = chain(
@@ -115,20 +116,20 @@ class Tagger:
         return env
 
     def _set_by(self, env: Env, line: Line) -> Env:
-        """Set the tag of a line, which all these directives call `sets`."""
+        """Set the tag of a line; all these records have it as `sets`."""
         try:
             condition = condition_of(line)
             if condition == IPXE_CLASS and self.is_ipxe_the_only_class:
                 condition = IPXE
             if self._is_in_all_classes(line):
                 condition = ANYBODY
-        except Untold as untold:
-            self.untranslated[Untranslated(line, str(untold))] = None
+        except Inexpressible as reason:
+            self.untranslated[Untranslated(line, str(reason))] = None
             return env
         return set_tag(env, line.sets, only(condition))  # type: ignore[attr-defined]
 
     def _is_in_all_classes(self, line: Line) -> bool:
-        """A text that every class has which is answered, such as PXEClient."""
+        """Whether every answered class has this text, such as PXEClient."""
         return (
             isinstance(line, ClassMatch)
             and line.code == Option.VENDOR_CLASS
@@ -136,10 +137,10 @@ class Tagger:
         )
 
     def _hosts(self, env: Env) -> list[KnownHost]:
-        """The dhcp-host lines, from the one that counts least; see tags.find_host."""
+        """The dhcp-host lines, by rising precedence; see tags.find_host."""
         ranked = []
         for at, line in enumerate(self.config.hosts):
-            why = untold_of(line)
+            why = inexpressible_part(line)
             if why:
                 self.untranslated[Untranslated(line, why)] = None
             is_inside = is_in_ranges(line, self.candidates)
@@ -149,13 +150,13 @@ class Tagger:
                 octets = sum(m != 0 for m in mac.mask)
                 rank = is_inside, bool(line.tags), octets, at
                 ranked.append((rank, KnownHost(mac, filtered, sets)))
-        return [host for _, host in sorted(ranked, key=lambda one: one[0])]
+        return [host for _, host in sorted(ranked, key=itemgetter(0))]
 
 
 def _host_test(hosts: Sequence[KnownHost], name: str) -> Test:
-    """Whether the dhcp-host that a client has sets a tag.
+    """Whether the dhcp-host of a client sets a tag.
 
-    Neighbours that say the same go as one: there may be hundreds.
+    Adjacent hosts with the same result are one test: there may be hundreds.
     """
     test = NO
     for (is_set, filtered), group in groupby(hosts, lambda h: (name in h.sets, h.filtered)):

@@ -1,4 +1,4 @@
-"""A fastpxe.toml as text: comments, [tftp] and [[boot]] in one fixed shape."""
+"""The text of a fastpxe.toml: comments, [tftp] and [[boot]]."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -7,18 +7,18 @@ from typing import Any
 
 import msgspec
 
+from fastpxe.dhcp.constants import ARCH_NAMES
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.policy.conditions import Condition, Texts
-from fastpxe.policy.rules import ARCH_NAMES, Text
 
 WIDTH = 100
 
-# 7 and 9 together are "uefi-x64"; a number that no name stands for alone is written as it is.
+# 7 and 9 together are "uefi-x64"; a number without a name is written as a number.
 _NAMES = {numbers: name for name, numbers in ARCH_NAMES.items()}
 
 
 class Trap(msgspec.Struct, frozen=True):
-    """A line that fastpxe does otherwise, or not at all: where it stands, and what happens."""
+    """A remark on a line that fastpxe handles in another way, or not at all."""
 
     where: str
     text: str
@@ -26,7 +26,7 @@ class Trap(msgspec.Struct, frozen=True):
 
 
 class BootRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One [[boot]]. Neither file nor URL: the client is ignored."""
+    """A [[boot]]. Without file and URL the client is ignored."""
 
     name: str
     condition: Condition
@@ -44,7 +44,7 @@ def document(
     tables: dict[str, dict[str, Any]],
     rules: Sequence[BootRule],
 ) -> str:
-    """The whole file. The table named "" stands at the top."""
+    """The whole file. The table named "" has the top-level keys."""
     parts = ["\n".join(["# " + title, *(line for trap in traps for line in _trap(trap))])]
     for name, keys in tables.items():
         head = [f"[{name}]"] if name else []
@@ -63,12 +63,12 @@ def value(data: Any) -> str:
     if isinstance(data, dict):
         return "{ " + ", ".join(f"{_quoted(k)} = {value(v)}" for k, v in data.items()) + " }"
     if isinstance(data, list | tuple):
-        return _list([value(one) for one in data])
+        return _list([value(item) for item in data])
     return str(data)
 
 
 def _quoted(text: str) -> str:
-    """A basic string; JSON's escapes are TOML's too, but for DEL."""
+    """A basic string; JSON's escapes are valid in TOML, except for DEL."""
     safe = text.encode("utf-8", "replace").decode()
     return msgspec.json.encode(safe).decode().replace("\x7f", "\\u007f")
 
@@ -99,7 +99,7 @@ def _boot(rule: BootRule) -> Iterator[str]:
 
 
 def _trap(trap: Trap) -> Iterator[str]:
-    """The line as a comment, and under it what becomes of it."""
+    """The line as a comment, and below it the remark."""
     yield f"# TRAP {trap.where}: {_printable(trap.text)}" if trap.text else f"# TRAP {trap.where}"
     yield from textwrap.wrap(
         trap.why,
@@ -112,7 +112,7 @@ def _trap(trap: Trap) -> Iterator[str]:
 
 
 def _printable(text: str) -> str:
-    """A comment may hold no control characters."""
+    """Replace control characters, which a comment can't have."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
@@ -136,13 +136,13 @@ def _conditions(condition: Condition) -> Iterator[tuple[str, Any]]:
 
 
 def is_writable(condition: Condition) -> bool:
-    """A rule can't ask for two texts in one class."""
+    """Whether a rule can express it: a rule tests one text of a class."""
     classes = *(condition.vendor_classes or ()), *(condition.user_classes or ())
     return all(len(parts) == 1 for parts in classes)
 
 
 def _each(values: Sequence[Any] | None, write: Any) -> list[str]:
-    return [] if values is None else [write(one) for one in values]
+    return [] if values is None else [write(item) for item in values]
 
 
 def _one_or_many(values: Sequence[Any]) -> Any:
@@ -165,12 +165,12 @@ def _mac(pattern: Pattern) -> str:
 
 
 def _uuid(pattern: Pattern) -> str:
-    """All 17 bytes of option 97: the one spelling that is of one byte order."""
+    """All 17 bytes of option 97: the only form with a definite byte order."""
     octets = zip(pattern.value, pattern.mask, strict=True)
     return "00:" + ":".join(f"{octet:02x}" if mask else "??" for octet, mask in octets)
 
 
 def _parts(texts: Texts) -> str:
-    text: Text = texts[0]
+    text = texts[0]
     start = "*" if text.how == "contains" else ""
     return f"{start}{text.text.decode('ascii')}*"

@@ -1,7 +1,7 @@
-"""Does a fastpxe.toml give what a dnsmasq configuration gives? Both are asked, for many clients.
+"""Compare the boots of sample clients under a dnsmasq configuration and under a fastpxe.toml.
 
-The answers are those of the Engine and of the Policy that serve, and each client's boot is
-followed to its file. A client that gets something else belongs to a Difference, with the reason.
+The replies are those of the Engine and of the Policy that the server uses, and each client's boot
+is followed to its file. A client with another result belongs to a Difference, with the reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,20 @@ import msgspec
 from fastpxe.dhcp._request import Request
 from fastpxe.dhcp.constants import DHCP_SERVER_PORT
 from fastpxe.dnsmasq.convert.caveats import place
-from fastpxe.dnsmasq.convert.sample_clients import Machine, machines
-from fastpxe.dnsmasq.convert.sample_networks import Site, sites
-from fastpxe.dnsmasq.convert.translate import LACKS, TWO_TEXTS, URL, Translation
+from fastpxe.dnsmasq.convert.sample_clients import SampleClient, sample_clients
+from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork, sample_networks
+from fastpxe.dnsmasq.convert.translate import (
+    HTTP_NEEDS_URL,
+    LACKS,
+    TWO_TEXTS,
+    URL,
+    URL_FOR_FIRMWARE,
+    Translation,
+)
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.engine.message import read
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, Service
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, PxeService
 from fastpxe.firmware.boot import Outcome, boot
 from fastpxe.firmware.requests import Client
 from fastpxe.policy import compiler
@@ -26,16 +33,16 @@ from fastpxe.policy.compiler import KINDS, Compiled
 from fastpxe.policy.config import Config
 
 FAMILIES = "PXEClient", "HTTPClient"
-UNTOLD = "no rule can tell these clients from others"
+INDISTINGUISHABLE = "no rule can distinguish these clients from others"
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """A client, what each server makes it boot, and why.
+    """A client, and the outcome of its boot with each server.
 
-    `line` is the one by which dnsmasq decides, `tests` are those whose tests hold.
+    `line` is the line that dnsmasq chose, `tests` are the lines whose tests the client meets.
     """
 
-    machine: Machine
+    sample: SampleClient
     dnsmasq: Outcome
     fastpxe: Outcome
     line: Line | None
@@ -43,19 +50,19 @@ class Comparison(msgspec.Struct, frozen=True):
 
     @property
     def is_same(self) -> bool:
-        """Whether both boot the same, apart from a server that dnsmasq forgets to name."""
+        """Whether both outcomes are the same, except for a server that dnsmasq doesn't send."""
         return self.fastpxe in (self.dnsmasq, with_server(self.dnsmasq))
 
 
 def with_server(outcome: Outcome) -> Outcome:
-    """The outcome with this machine as the server that iPXE misses."""
+    """The outcome with this machine as the server, where iPXE got none."""
     kind = "file" if outcome.kind == "no-server" else outcome.kind
     others = tuple(map(with_server, outcome.others))
     return msgspec.structs.replace(outcome, kind=kind, others=others)
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """Clients that get something else, and why. `where` is the line's "file:line"."""
+    """Clients with another outcome, and the reason. `where` is the line's "file:line"."""
 
     where: str
     text: str
@@ -66,7 +73,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     fastpxe: str
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """All clients that were compared, and the differences."""
 
     comparisons: tuple[Comparison, ...]
@@ -82,29 +89,31 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         return f"{len(self.comparisons)} clients compared, {count} the same"
 
 
-def prove(config: DnsmasqConfig, native: Config, translation: Translation) -> Proof:
-    """Compare a configuration with what it was translated to."""
-    engine, found = sites(config)
-    compiled = compiler.build(native, [site.own for site in found])
-    comparisons = tuple(compare(engine, compiled, machine) for machine in machines(config, found))
+def verify(config: DnsmasqConfig, native: Config, translation: Translation) -> Verification:
+    """Compare a configuration with its translation."""
+    engine, networks = sample_networks(config)
+    compiled = compiler.build(native, [network.own for network in networks])
+    comparisons = tuple(
+        compare(engine, compiled, sample) for sample in sample_clients(config, networks)
+    )
     grouped: dict[tuple[str, str, str], list[Comparison]] = {}
-    for one in comparisons:
-        if not one.is_same:
-            grouped.setdefault(_reason(one, translation), []).append(one)
-    return Proof(
+    for comparison in comparisons:
+        if not comparison.is_same:
+            grouped.setdefault(_reason(comparison, translation), []).append(comparison)
+    return Verification(
         comparisons=comparisons,
         differences=tuple(_difference(*named, group) for named, group in grouped.items()),
     )
 
 
-def compare(engine: Engine, compiled: Compiled, machine: Machine) -> Comparison:
-    """Ask both what becomes of one client."""
-    client, site, is_steered = machine.client, machine.site, machine.is_steered
-    theirs, ours = _Dnsmasq(engine, site), _Fastpxe(compiled, site)
-    of_dnsmasq = boot(client, site.own, theirs.ask, is_steered=is_steered)
-    of_fastpxe = boot(client, site.own, ours.ask, is_steered=is_steered)
+def compare(engine: Engine, compiled: Compiled, sample: SampleClient) -> Comparison:
+    """Follow the boot of a client with both servers."""
+    client, network, is_steered = sample.client, sample.network, sample.is_steered
+    theirs, ours = _Dnsmasq(engine, network), _Fastpxe(compiled, network)
+    of_dnsmasq = boot(client, network.own, theirs.ask, is_steered=is_steered)
+    of_fastpxe = boot(client, network.own, ours.ask, is_steered=is_steered)
     tests = tuple(_holding(engine, client)) if of_dnsmasq != of_fastpxe else ()
-    return Comparison(machine, of_dnsmasq, of_fastpxe, theirs.line, tests)
+    return Comparison(sample, of_dnsmasq, of_fastpxe, theirs.line, tests)
 
 
 def _holding(engine: Engine, client: Client) -> Iterator[Line]:
@@ -119,10 +128,10 @@ def _holding(engine: Engine, client: Client) -> Iterator[Line]:
 
 
 class _Dnsmasq:
-    def __init__(self, engine: Engine, site: Site) -> None:
+    def __init__(self, engine: Engine, network: SampleNetwork) -> None:
         self.engine = engine
-        self.site = site
-        self.line: Line | None = None  # by which it decided last
+        self.network = network
+        self.line: Line | None = None  # of the last decision
 
     def ask(
         self, datagram: bytes, port: int, source: IPv4Address, source_port: int
@@ -130,10 +139,10 @@ class _Dnsmasq:
         if port == DHCP_SERVER_PORT:
             port = self.engine.config.network.server_port
         arrival = Arrival(
-            interface=self.site.interface, port=port, source=source, source_port=source_port
+            interface=self.network.interface, port=port, source=source, source_port=source_port
         )
         answer = self.engine.answer(datagram, arrival)
-        if self.line is None or not isinstance(self.line, Service):  # a menu's first entry stays
+        if self.line is None or not isinstance(self.line, PxeService):  # keep a menu's first entry
             self.line = _line(answer.decision) or self.line
         return answer.data if isinstance(answer, Answer) else None
 
@@ -150,9 +159,9 @@ def _line(decision: Decision | None) -> Line | None:
 
 
 class _Fastpxe:
-    def __init__(self, compiled: Compiled, site: Site) -> None:
+    def __init__(self, compiled: Compiled, network: SampleNetwork) -> None:
         self.native = compiled.native
-        self.site = site
+        self.network = network
 
     def ask(
         self, datagram: bytes, port: int, source: IPv4Address, source_port: int
@@ -162,8 +171,8 @@ class _Fastpxe:
             port=port,
             source=int(source),
             source_port=source_port,
-            address=int(self.site.own),
-            netmask=int(self.site.network.netmask),
+            address=int(self.network.own),
+            netmask=int(self.network.subnet.netmask),
         )
         return None if reason else reply
 
@@ -178,52 +187,51 @@ def _difference(where: str, text: str, why: str, group: Sequence[Comparison]) ->
         text=text,
         why=why,
         clients=len(group),
-        example=str(example.machine),
+        example=str(example.sample),
         dnsmasq=str(example.dnsmasq),
         fastpxe=str(example.fastpxe),
     )
 
 
-def _reason(one: Comparison, translation: Translation) -> tuple[str, str, str]:
-    """The place, its text, and why this client gets something else."""
-    untranslated = {lost.line: lost for lost in translation.untranslated}
-    for line in one.tests:
+def _reason(comparison: Comparison, translation: Translation) -> tuple[str, str, str]:
+    """The location, its text, and the reason why this client has another outcome."""
+    untranslated = {test.line: test.why for test in translation.untranslated}
+    for line in comparison.tests:
         if line in untranslated:
-            lost = untranslated[line]
-            return place(lost.line.where), lost.line.text, f"no rule can test {lost.why}"
-    lines = [line for line in (one.line, *one.tests) if line is not None]
+            return place(line.where), line.text, f"no rule can test {untranslated[line]}"
+    lines = [line for line in (comparison.line, *comparison.tests) if line is not None]
     where, text = (place(lines[0].where), lines[0].text) if lines else ("", "")
-    why = _why(one)
+    why = _why(comparison)
     if not why:
         traps = {trap.where: trap.why for trap in translation.all_traps}
         why = next((traps[at] for line in lines if (at := place(line.where)) in traps), "")
-    return where or "no line applies", text, why or _guess(one, translation)
+    return where or "no line applies", text, why or _guess(comparison, translation)
 
 
-def _guess(one: Comparison, translation: Translation) -> str:
-    """What is left as a reason when nothing about the client or its line is one."""
+def _guess(comparison: Comparison, translation: Translation) -> str:
+    """The probable reason if neither the client nor its line gives one."""
     if translation.has_two_texts:
         return TWO_TEXTS
     if any(trap.where.startswith("shared-network") for trap in translation.traps):
-        return "shared-network is not taken over"
-    if int(one.machine.client.giaddr):
-        return "behind a relay dnsmasq may look at its ranges in another order"
-    return UNTOLD
+        return "shared-network is not imported"
+    if int(comparison.sample.client.giaddr):
+        return "behind a relay dnsmasq can use its ranges in another order"
+    return INDISTINGUISHABLE
 
 
-def _why(one: Comparison) -> str:
-    client, theirs = one.machine.client, one.dnsmasq
+def _why(comparison: Comparison) -> str:
+    client, theirs = comparison.sample.client, comparison.dnsmasq
     if not client.class_text.startswith(FAMILIES):
         return "fastpxe answers the vendor classes PXEClient and HTTPClient"
     if KINDS[Request(client.discover()).kind_as(client.arch)] == "rpi":
-        return 'a Raspberry Pi, for which a rule has to say arch = "rpi"'
+        return 'a Raspberry Pi, for which a rule needs arch = "rpi"'
     if theirs.others:
-        return f"a menu of {len(theirs.others) + 1} entries; fastpxe gives the first at once"
+        return f"a menu of {len(theirs.others) + 1} entries; fastpxe boots the first"
     if theirs.kind in LACKS:
         return LACKS[theirs.kind]
     is_http = client.class_text.startswith("HTTPClient")
     if URL.match(theirs.file) and not is_http and not client.ipxe:
-        return "a URL, and PXE firmware takes none"
+        return URL_FOR_FIRMWARE
     if is_http and theirs.kind == "file" and not URL.match(theirs.file):
-        return "UEFI HTTP Boot takes a URL, and no file"
+        return HTTP_NEEDS_URL
     return ""

@@ -16,7 +16,7 @@ from fastpxe.dnsmasq.engine.decision import To
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine, Silence
 from fastpxe.dnsmasq.engine.log_labels import QUIET, LabelTable, label_of, reason_of
 from fastpxe.dnsmasq.engine.log_lines import lines
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.events import Decision
 from fastpxe.firmware.requests import Client
 
@@ -35,7 +35,7 @@ class DnsmasqAnswers:
     """
 
     def __init__(
-        self, config: DnsmasqConfig, interfaces: Sequence[Interface], *, seed: int
+        self, config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses], *, seed: int
     ) -> None:
         self.config = config
         self.engine = Engine(config, interfaces)

@@ -11,43 +11,33 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from fastpxe.dhcp.pxe_options import SubOption
+from fastpxe.dhcp.pxe_options import Control, SubOption
 from fastpxe.dnsmasq.engine.message import NO_ADDRESS, octets
 from fastpxe.dnsmasq.engine.tags import explain_unmet, unmet
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
+    BootServer,
+    DhcpBoot,
     DnsmasqConfig,
     Ignore,
+    Location,
     PxeOption,
+    PxeService,
     ReplyDelay,
-    Server,
-    Service,
     VendorOption,
-    Where,
 )
-
-DISCOVERY_CONTROL = SubOption.DISCOVERY_CONTROL
-BOOT_SERVERS = SubOption.BOOT_SERVERS
-BOOT_MENU = SubOption.BOOT_MENU
-MENU_PROMPT = SubOption.MENU_PROMPT
 
 FIRST_UEFI_ARCH = 6
 AREA_MAX = 253  # the menu, and the list of servers, stay below this
 SUB_OPTION_MAX = 253  # with code and length it fills one option 43
 
-# What DISCOVERY_CONTROL says: never multicast, and …
-ASK_LISTED_SERVERS = 3
-MAY_BROADCAST = 2
-USE_FILE = 8
-
-LineT = TypeVar("LineT", Boot, ReplyDelay)
+LineT = TypeVar("LineT", DhcpBoot, ReplyDelay)
 Pairs = tuple[tuple[int, bytes], ...]
 
 
 class Loser(msgspec.Struct, frozen=True):
     """A line that was looked at and not taken."""
 
-    where: Where
+    where: Location
     text: str
     why: str
 
@@ -63,8 +53,8 @@ class Choice(msgspec.Struct, Generic[LineT], frozen=True):
 class Services(msgspec.Struct, frozen=True):
     """The entries of the menu, in order. `single` is the one that replaces it for UEFI, or None."""
 
-    entries: tuple[Service, ...] = ()
-    single: Service | None = None
+    entries: tuple[PxeService, ...] = ()
+    single: PxeService | None = None
     losers: tuple[Loser, ...] = ()
 
 
@@ -75,7 +65,7 @@ class Names:
         self.known = known
         self.warnings: list[str] = []
 
-    def resolve(self, server: Server) -> IPv4Address:
+    def resolve(self, server: BootServer) -> IPv4Address:
         """The server's address; zero for a name that is not known, and for no server."""
         if server.address is not None:
             return server.address
@@ -124,7 +114,7 @@ def ignoring(lines: Sequence[Ignore], have: Collection[str]) -> Ignore | None:
     return next((i for i in lines if i.tags and unmet(i.tags, have) is None), None)
 
 
-def choose_services(services: Sequence[Service], arch: int, have: Collection[str]) -> Services:
+def choose_services(services: Sequence[PxeService], arch: int, have: Collection[str]) -> Services:
     """The menu of an architecture.
 
     UEFI firmware makes a mess of menus, so one entry alone with a basename is no menu there: the
@@ -182,13 +172,14 @@ def with_own(addresses: bytes, own: IPv4Address) -> bytes:
 
 
 def build_menu(
-    entries: Sequence[Service], own: IPv4Address, names: Names, *, has_prompt: bool
+    entries: Sequence[PxeService], own: IPv4Address, names: Names, *, has_prompt: bool
 ) -> Pairs:
     """Sub-options 6, 10 (unless a prompt is configured), 8 and 9 from the menu's entries.
 
     A list that grows too large costs the whole menu, as in dnsmasq.
     """
-    control = ASK_LISTED_SERVERS if entries else USE_FILE
+    unicast_only = Control.NO_MULTICAST | Control.NO_BROADCAST
+    control = unicast_only if entries else Control.USE_FILE
     texts, servers = bytearray(), bytearray()
     for entry in entries:
         text = octets(entry.menu)
@@ -202,12 +193,12 @@ def build_menu(
                 return names.fail("PXE menu too large")
             servers += kind + b"\1" + address.packed
         elif entry.type != 0:
-            control = MAY_BROADCAST
-    pairs = [(DISCOVERY_CONTROL, bytes([control]))]
-    if not has_prompt:  # one entry boots at once; a choice waits for ever
-        pairs.append((MENU_PROMPT, (b"\xff" if len(entries) > 1 else b"\0") + b"PXE"))
+            control = Control.NO_MULTICAST
+    pairs: list[tuple[int, bytes]] = [(SubOption.DISCOVERY_CONTROL, bytes([control]))]
+    if not has_prompt:  # one entry boots at once; a choice waits forever
+        pairs.append((SubOption.MENU_PROMPT, (b"\xff" if len(entries) > 1 else b"\0") + b"PXE"))
     if servers:
-        pairs.append((BOOT_SERVERS, bytes(servers)))
+        pairs.append((SubOption.BOOT_SERVERS, bytes(servers)))
     if entries:
-        pairs.append((BOOT_MENU, bytes(texts)))
+        pairs.append((SubOption.BOOT_MENU, bytes(texts)))
     return tuple(pairs)

@@ -9,9 +9,9 @@ from ipaddress import IPv4Address
 from msgspec.structs import replace
 
 from fastpxe.dhcp.constants import MessageType
+from fastpxe.dhcp.pxe_options import SubOption
 from fastpxe.dnsmasq.engine.choose import (
     FIRST_UEFI_ARCH,
-    MENU_PROMPT,
     Choice,
     Names,
     Pairs,
@@ -25,7 +25,7 @@ from fastpxe.dnsmasq.engine.choose import (
 )
 from fastpxe.dnsmasq.engine.decision import Decision, Reply, To
 from fastpxe.dnsmasq.engine.facts import Facts
-from fastpxe.dnsmasq.engine.message import NO_ADDRESS, PXE_BOOT_ITEM, octets
+from fastpxe.dnsmasq.engine.message import NO_ADDRESS, octets
 from fastpxe.dnsmasq.engine.ranges import Candidate
 from fastpxe.dnsmasq.engine.tags import (
     TagList,
@@ -36,7 +36,7 @@ from fastpxe.dnsmasq.engine.tags import (
     unmet,
     with_range,
 )
-from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Server, Service
+from fastpxe.dnsmasq.syntax.model import BootServer, DhcpBoot, DnsmasqConfig, PxeService
 
 WITH_CREDENTIALS = 0x8000  # of a boot item's layer: PXE 2.1 section 2.2.3 (BIS)
 
@@ -183,7 +183,7 @@ def offer(
     sub_options: Pairs = ()
     if not is_uefi or (facts.is_pxe_port and services.single is None):
         configured = sub_options_of(config, facts, have)
-        has_prompt = any(code == MENU_PROMPT for code, _ in configured)
+        has_prompt = any(code == SubOption.MENU_PROMPT for code, _ in configured)
         menu = build_menu(services.entries, chosen.own, lookups, has_prompt=has_prompt)
         sub_options = menu + configured
     is_discover = facts.message_type == MessageType.DISCOVER
@@ -222,7 +222,7 @@ def sub_options_of(config: DnsmasqConfig, facts: Facts, have: Collection[str]) -
     return tuple((line.code, line.value) for line in lines)
 
 
-def boot_file(line: Boot, default: IPv4Address, lookups: Names) -> tuple[IPv4Address, bytes]:
+def boot_file(line: DhcpBoot, default: IPv4Address, lookups: Names) -> tuple[IPv4Address, bytes]:
     """The siaddr and file of a dhcp-boot; a proxy never sends its server name."""
     if is_named(line.server):
         return lookups.resolve(line.server), octets(line.file)
@@ -230,7 +230,7 @@ def boot_file(line: Boot, default: IPv4Address, lookups: Names) -> tuple[IPv4Add
 
 
 def single_file(
-    service: Service, own: IPv4Address, lookups: Names
+    service: PxeService, own: IPv4Address, lookups: Names
 ) -> tuple[IPv4Address, bytes, bytes]:
     """The siaddr, file and sname of the one service that a UEFI client has."""
     server = service.server
@@ -240,12 +240,12 @@ def single_file(
     return siaddr, file if b"." in file else file + b".0", sname
 
 
-def is_named(server: Server) -> bool:
+def is_named(server: BootServer) -> bool:
     """Whether a server is given; 0.0.0.0 is none."""
     return bool(server.name) or (server.address is not None and int(server.address) != 0)
 
 
-def explain_offer(boot: Choice[Boot], services: Services) -> Iterator[str]:
+def explain_offer(boot: Choice[DhcpBoot], services: Services) -> Iterator[str]:
     for service in services.entries:
         yield f"menu entry {service.type:#06x}: {service.where}: {service.text}"
     if services.single is not None:
@@ -293,7 +293,7 @@ def acknowledge(
     config: DnsmasqConfig,
     facts: Facts,
     so_far: Decision,
-    item: Service,
+    item: PxeService,
     *,
     chosen: Candidate,
     vendor: str,
@@ -310,7 +310,7 @@ def acknowledge(
         file=file if b"." in file else b"%s.%d" % (file, layer),
         vendor=octets(vendor),
         sub_options=(
-            (PXE_BOOT_ITEM, b"\0\0\0\0"),
+            (SubOption.BOOT_ITEM, b"\0\0\0\0"),
             *sub_options_of(config, facts, names(so_far.tags)),
         ),
         is_item=True,

@@ -9,7 +9,7 @@ from fastpxe.dhcp.constants import MessageType
 from fastpxe.dnsmasq.engine.choose import Choice, Pairs, Services
 from fastpxe.dnsmasq.engine.ranges import Candidate
 from fastpxe.dnsmasq.engine.tags import TagList
-from fastpxe.dnsmasq.syntax.model import Boot, ReplyDelay, Service
+from fastpxe.dnsmasq.syntax.model import DhcpBoot, PxeService, ReplyDelay
 
 
 class To(Enum):
@@ -62,10 +62,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...] = ()
     tags: TagList = ()
     chosen: Candidate | None = None
-    boot: Choice[Boot] | None = None
+    boot: Choice[DhcpBoot] | None = None
     services: Services | None = None
     delay: Choice[ReplyDelay] | None = None
-    item: Service | None = None
+    item: PxeService | None = None
     reply: Reply | None = None
     warnings: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()

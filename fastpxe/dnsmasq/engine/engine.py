@@ -22,7 +22,7 @@ from fastpxe.dnsmasq.engine.message import NO_ADDRESS, Message, read
 from fastpxe.dnsmasq.engine.ranges import Place, Ranges
 from fastpxe.dnsmasq.engine.render import fill, lay_out
 from fastpxe.dnsmasq.engine.tags import TagList
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import MalformedPacket
 
 BROADCAST = IPv4Address("255.255.255.255")
@@ -88,7 +88,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 class Engine:
     """A configuration on a machine's interfaces, in the kernel's order (with lo)."""
 
-    def __init__(self, config: DnsmasqConfig, interfaces: Sequence[Interface]) -> None:
+    def __init__(self, config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses]) -> None:
         self.config = config
         self.ranges = Ranges(config, interfaces)
         self.tests = Tests(config)

@@ -11,7 +11,13 @@ from fastpxe.dhcp.pxe_options import MenuEntry
 from fastpxe.dnsmasq.engine.choose import Loser
 from fastpxe.dnsmasq.engine.decision import Decision
 from fastpxe.dnsmasq.engine.engine import Arrival, Engine, Silence
-from fastpxe.dnsmasq.syntax.model import Boot, DnsmasqConfig, Interface, Range, Service
+from fastpxe.dnsmasq.syntax.model import (
+    DhcpBoot,
+    DhcpRange,
+    DnsmasqConfig,
+    InterfaceAddresses,
+    PxeService,
+)
 from fastpxe.explanation import (
     Candidate,
     Explanation,
@@ -30,8 +36,8 @@ _NOBODY = IPv4Address(0)
 
 
 def place(
-    config: DnsmasqConfig, present: Sequence[Interface], address: IPv4Interface | None
-) -> tuple[list[Interface], str]:
+    config: DnsmasqConfig, present: Sequence[InterfaceAddresses], address: IPv4Interface | None
+) -> tuple[list[InterfaceAddresses], str]:
     """The interfaces to ask on, and the name of the one that the client is at.
 
     It is the one with `address`, else one of this machine's that a proxy range covers, else one
@@ -45,10 +51,10 @@ def place(
                     return list(present), interface.name
         address = _own_in(proxies[0]) if proxies else IPv4Interface("192.0.2.2/24")
     name = (config.network.interfaces or ("eth0",))[0].rstrip("*") or "eth0"
-    return [Interface(name=name, networks=(address,))], name
+    return [InterfaceAddresses(name=name, networks=(address,))], name
 
 
-def _own_in(line: Range) -> IPv4Interface:
+def _own_in(line: DhcpRange) -> IPv4Interface:
     """An address of ours that the range covers: the line's own, unless that is the network's."""
     try:
         network = IPv4Interface(f"{line.address}/{line.netmask or '255.255.255.0'}").network
@@ -192,7 +198,7 @@ def _candidates(decision: Decision) -> Iterator[Candidate]:
         yield from map(_lost, decision.boot.losers)
 
 
-def _won(line: Service | Boot, why: str) -> Candidate:
+def _won(line: PxeService | DhcpBoot, why: str) -> Candidate:
     return Candidate(name=f"{line.where} {line.text}", verdict="won", why=why)
 
 

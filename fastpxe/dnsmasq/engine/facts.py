@@ -16,11 +16,11 @@ from fastpxe.dnsmasq.engine.message import Message, find, octets
 from fastpxe.dnsmasq.engine.ranges import Place
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpHost,
+    DhcpMatch,
     DnsmasqConfig,
     Elements,
-    Host,
     MacMatch,
-    Match,
     NameMatch,
     Prefix,
     Present,
@@ -134,7 +134,7 @@ def enterprise_items(option: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += 5 + size
 
 
-def holds_enterprise(line: Match, option: bytes) -> bool:
+def holds_enterprise(line: DhcpMatch, option: bytes) -> bool:
     """Look into the counted strings that option 124 has for one enterprise."""
     for enterprise, start, data in enterprise_items(option):
         if enterprise != line.enterprise:
@@ -148,7 +148,7 @@ def holds_enterprise(line: Match, option: bytes) -> bool:
     return False
 
 
-def matches(line: Match, message: Message) -> bool:
+def matches(line: DhcpMatch, message: Message) -> bool:
     if line.enterprise is not None:
         option = message.option(Option.VI_VENDOR_CLASS, 5)
         return option is not None and holds_enterprise(line, option)
@@ -200,13 +200,13 @@ def is_for_class(config: DnsmasqConfig, line: VendorOption, vendor_class: bytes)
     return line.vendor_class in vendor_class
 
 
-def has_id(line: Host, client_id: bytes) -> bool:
+def has_id(line: DhcpHost, client_id: bytes) -> bool:
     """Unix clients prepend a zero byte to a text; the line need not."""
     spellings = {client_id, client_id[1:]} if client_id[0] == 0 else {client_id}
     return any(i in spellings for i in line.client_ids if i != b"*")
 
 
-def host_hit(index: int, line: Host, message: Message) -> HostHit | None:
+def host_hit(index: int, line: DhcpHost, message: Message) -> HostHit | None:
     """By what a dhcp-host knows this client; its name counts without the domain."""
     client_id = message.client_id
     name = message.client_name.split(b".")[0].lower()

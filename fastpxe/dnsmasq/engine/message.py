@@ -27,7 +27,6 @@ IP_AND_UDP_SIZE = 28
 HLEN_MAX = 16
 
 RELAY_LINK_SELECTION = 5  # RFC 3527
-PXE_BOOT_ITEM = SubOption.BOOT_ITEM  # type(2) layer(2)
 
 LABEL_MAX = 63
 FIRST_LABEL = re.compile(rb"(?:[0-9A-Za-z][0-9A-Za-z_-]*)?")
@@ -156,7 +155,7 @@ class Message(msgspec.Struct, frozen=True):
         if self.message_type not in (MessageType.REQUEST, MessageType.INFORM):
             return None
         vendor = self.option(Option.VENDOR_SPECIFIC, 4)
-        item = find(vendor, PXE_BOOT_ITEM, 4) if vendor is not None else None
+        item = find(vendor, SubOption.BOOT_ITEM, 4) if vendor is not None else None
         return None if item is None else item[:4]
 
     @property

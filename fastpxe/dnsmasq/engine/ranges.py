@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Interface
 import msgspec
 
 from fastpxe.dnsmasq.engine.message import NO_ADDRESS
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Network, Range
+from fastpxe.dnsmasq.syntax.model import DhcpRange, DnsmasqConfig, InterfaceAddresses, Network
 
 # The first octet of each class, and its netmask: for ranges that no interface leads to.
 CLASSES = ((range(128), 0xFF000000), (range(128, 192), 0xFFFF0000), (range(192, 224), 0xFFFFFF00))
@@ -72,11 +72,11 @@ def listens(network: Network, name: str, address: IPv4Address) -> bool:
     return not any(wildcard(pattern, name) for pattern in network.except_interfaces)
 
 
-def end_of(line: Range) -> IPv4Address:
+def end_of(line: DhcpRange) -> IPv4Address:
     return line.address if line.end is None else line.end
 
 
-def class_mask(line: Range) -> int:
+def class_mask(line: DhcpRange) -> int:
     """The netmask by address class, 0 when start and end are of different ones."""
     for octets, mask in CLASSES:
         if line.address.packed[0] in octets and end_of(line).packed[0] in octets:
@@ -87,7 +87,7 @@ def class_mask(line: Range) -> int:
 class Ranges:
     """The ranges of a configuration on the interfaces of a machine."""
 
-    def __init__(self, config: DnsmasqConfig, interfaces: Sequence[Interface]) -> None:
+    def __init__(self, config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses]) -> None:
         self.config = config
         self.interfaces = {interface.name: interface for interface in interfaces}
         self.masks = [int(r.netmask) if r.netmask is not None else 0 for r in config.ranges]

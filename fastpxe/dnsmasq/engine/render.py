@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from fastpxe.dhcp._template import filled
 from fastpxe.dhcp.constants import Option
+from fastpxe.dhcp.pxe_options import SubOption
 from fastpxe.dhcp.template import Template
 from fastpxe.dnsmasq.engine.choose import SUB_OPTION_MAX, Pairs
 from fastpxe.dnsmasq.engine.decision import Reply
-from fastpxe.dnsmasq.engine.message import FILE, OPTIONS_AT, PXE_BOOT_ITEM, SNAME, Message
+from fastpxe.dnsmasq.engine.message import FILE, OPTIONS_AT, SNAME, Message
 
 SIZE_MIN = 300  # BOOTP's: shorter replies are padded
 FILE_SIZE = 128
@@ -119,7 +120,7 @@ def put_vendor(areas: Areas, sub_options: Pairs) -> int:
         at = areas.put(
             Option.VENDOR_SPECIFIC, encapsulate(segment, is_last=number == len(spread) - 1)
         )
-        if number == 0 and at and segment[0][0] == PXE_BOOT_ITEM:
+        if number == 0 and at and segment[0][0] == SubOption.BOOT_ITEM:
             item_at = at + 2
     return item_at
 

@@ -12,14 +12,14 @@ import msgspec
 
 from fastpxe.dnsmasq.engine.facts import Facts, HostHit
 from fastpxe.dnsmasq.engine.ranges import Candidate, same_net
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Host, Tag, TagIf, Tags, Where
+from fastpxe.dnsmasq.syntax.model import DhcpHost, DnsmasqConfig, Location, Tag, TagIf, Tags
 
 
 class Tagged(msgspec.Struct, frozen=True):
     """A tag that is set, and why: the line that sets it, or what does."""
 
     name: str
-    why: Where | str
+    why: Location | str
 
     def __str__(self) -> str:
         return f"{self.name} ({self.why})"
@@ -72,7 +72,7 @@ def own_tags(config: DnsmasqConfig, facts: Facts) -> Iterator[Tagged]:
             yield Tagged(table[index].sets, table[index].where)
 
 
-def is_in_ranges(host: Host, candidates: Sequence[Candidate]) -> bool:
+def is_in_ranges(host: DhcpHost, candidates: Sequence[Candidate]) -> bool:
     """A dhcp-host with an address counts only where the address may be used."""
     return host.address is None or any(
         same_net(host.address, c.start, int(c.netmask)) for c in candidates
@@ -85,7 +85,7 @@ def find_host(
     have: Collection[str],
     candidates: Sequence[Candidate] | None,
     keys: Sequence[str] = ("by_id", "by_mac"),
-) -> Host | None:
+) -> DhcpHost | None:
     """The dhcp-host of a client: one whose tag: fields hold first, then one without any.
 
     By the keys in turn, else by the wildcard MAC with most octets; later lines first.
@@ -108,7 +108,9 @@ def find_host(
     return None
 
 
-def find_host_by_name(config: DnsmasqConfig, facts: Facts, have: Collection[str]) -> Host | None:
+def find_host_by_name(
+    config: DnsmasqConfig, facts: Facts, have: Collection[str]
+) -> DhcpHost | None:
     """The dhcp-host of the name that the client gives: not one that names a MAC or a client id."""
     host = find_host(config, facts.hits.hosts, have, facts.place.candidates, ("by_mac", "by_name"))
     if host is None or host.macs or any(i != b"*" for i in host.client_ids):

@@ -1,4 +1,4 @@
-"""Traps in a dnsmasq configuration: what costs people days, with the line and what to write."""
+"""Check a dnsmasq configuration for mistakes that cost days to find."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,19 +8,19 @@ from fastpxe.dnsmasq.lint.matches import check_matches
 from fastpxe.dnsmasq.lint.network import check_network
 from fastpxe.dnsmasq.lint.sweep import sweep
 from fastpxe.dnsmasq.lint.tags import check_tags
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.findings import Finding
 
 
 def check(
     config: DnsmasqConfig,
-    interfaces: Sequence[Interface] | None,
+    interfaces: Sequence[InterfaceAddresses] | None,
     is_served: Callable[[str], bool] | None,
 ) -> list[Finding]:
-    """Every trap, in the order of files and lines.
+    """Every finding, in the order of files and lines.
 
-    `interfaces` are those of the machine that is to serve; None when it is another one than this.
-    `is_served` tells whether a file is under the TFTP root; None asks nothing.
+    interfaces: those of the server; None if it is another machine than this one. is_served: whether
+    a file is under the TFTP root; with None no file is checked.
     """
     swept = sweep(config, interfaces)
     findings = [

@@ -1,4 +1,4 @@
-"""Traps in the lines that say what a client is: values compared otherwise than they look.
+"""Findings about lines that test a client: values that dnsmasq reads in an unexpected way.
 
 Sources: dnsmasq 2.90 and its behaviour; RFC 4578 (option 97 begins with a zero byte).
 """
@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from fastpxe.dhcp.constants import Option
 from fastpxe.dhcp.identity import microsoft_order
 from fastpxe.dnsmasq.syntax.arguments import SOURCE
-from fastpxe.dnsmasq.syntax.lines import Written, as_text, read_lines
+from fastpxe.dnsmasq.syntax.fields import as_text
+from fastpxe.dnsmasq.syntax.lines import SourceLine, read_lines
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpMatch,
     DnsmasqConfig,
     MacMatch,
-    Match,
     Prefix,
     Substring,
 )
@@ -22,7 +23,7 @@ from fastpxe.dnsmasq.syntax.option_values import read_name
 from fastpxe.findings import Finding
 
 UUID_SIZE = 17
-OTHERWISE = "match-value"
+NAME = "match-value"
 
 _OCTETS = re.compile(r"[0-9a-fA-F*]+(?:-[0-9a-fA-F*]+)+")
 _DIGITS = re.compile(r"[0-9]{1,99}")
@@ -30,11 +31,11 @@ _UUID = re.compile(r"[0-9a-fA-F]{32}")
 _TEXTS = (Option.VENDOR_CLASS, Option.USER_CLASS, 12, 81)
 _NOT_NUMBERS = (Option.VENDOR_CLASS, Option.USER_CLASS, Option.CLIENT_UUID)
 
-Told = tuple[str, str]  # effect and advice
+EffectAndAdvice = tuple[str, str]
 
 
 def check_matches(config: DnsmasqConfig) -> Iterator[Finding]:
-    """Every trap of this kind."""
+    """Every finding of this kind."""
     for match in config.matches:
         yield from _match(match)
     yield from _stars(config.class_matches)
@@ -44,58 +45,58 @@ def check_matches(config: DnsmasqConfig) -> Iterator[Finding]:
 # --- dhcp-match ---------------------------------------------------------------------------------
 
 
-def _match(line: Match) -> Iterator[Finding]:
+def _match(line: DhcpMatch) -> Iterator[Finding]:
     value = value_of(line)
     if value is None or line.enterprise is not None:
         return
-    for look in _LOOKS:
-        told = look(line, value)
-        if told is not None:
-            effect, advice = told
-            yield Finding(name=OTHERWISE, where=str(line.where), effect=effect, advice=advice)
+    for check in _CHECKS:
+        result = check(line, value)
+        if result is not None:
+            effect, advice = result
+            yield Finding(name=NAME, where=str(line.where), effect=effect, advice=advice)
             return
 
 
-def value_of(line: Match) -> str | None:
-    """What dnsmasq compares with, before it guesses at its type; quoted text hides its digits."""
-    if line.where.file == SOURCE:  # there quotes mean nothing
+def value_of(line: DhcpMatch) -> str | None:
+    """The value as dnsmasq reads it, before it guesses the type; quoted digits are marked."""
+    if line.where.file == SOURCE:  # quotes have no meaning there
         text = re.split("[= ]", line.text, maxsplit=1)[-1]
         value = text.encode("utf-8", "surrogateescape").decode("latin-1")
-        written = Written(line.where, "dhcp-match", value, line.text)
+        written = SourceLine(line.where, "dhcp-match", value, line.text)
     else:
         written = next(read_lines(line.text.encode("utf-8", "surrogateescape"), ""))
     return read_name(written, written.value or "", is_match=True)[1]
 
 
-def _dashes(line: Match, value: str) -> Told | None:
+def _dashes(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
     if line.code in _TEXTS or not _OCTETS.fullmatch(value):
         return None
     what = "text" if isinstance(line.value, Substring) else "one decimal number"
     return f"{value} with dashes is {what}, not bytes", _with_colons(line, value.replace("-", ""))
 
 
-def _with_colons(line: Match, digits: str) -> str:
-    """The bytes that are meant. A whole UUID is taken for one as labels have it."""
+def _with_colons(line: DhcpMatch, digits: str) -> str:
+    """The advice with the bytes. A whole UUID is assumed to be in the form of labels."""
     if line.code == Option.CLIENT_UUID and _UUID.fullmatch(digits):
         wire = microsoft_order(bytes.fromhex(digits)).hex(":")
-        return f"write the bytes as the wire has them: 00:{wire}"
+        return f"write the bytes as they are on the wire: 00:{wire}"
     return f"write the bytes with colons: {':'.join(re.findall('..?', digits)[:UUID_SIZE])}"
 
 
-def _decimal(line: Match, value: str) -> Told | None:
+def _decimal(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
     """Digits alone."""
     if not _DIGITS.fullmatch(value) or line.code not in _NOT_NUMBERS:
         return None
     is_uuid = line.code == Option.CLIENT_UUID
     effect = (
-        f"{value}, digits without a colon, is one decimal number, and compared with each piece of "
-        f"option {line.code} of that number's size"
+        f"{value}, digits without a colon, is one decimal number, and compared with each part of "
+        f"option {line.code} that has the number's size"
     )
     return effect, _with_colons(line, value) if is_uuid else f'for text write "{value}"'
 
 
-def _hex_arch(line: Match, value: str) -> Told | None:
-    """An architecture is well given in decimal, unless it was meant in hex."""
+def _hex_arch(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
+    """An architecture in decimal is right, unless it was meant in hexadecimal."""
     if line.code != Option.CLIENT_ARCH or not _DIGITS.fullmatch(value):
         return None
     meant = int(value, 16)
@@ -103,66 +104,66 @@ def _hex_arch(line: Match, value: str) -> Told | None:
         return None
     return (
         f"{value} is the decimal number {int(value)}",
-        f"write {int(value)}, or the bytes in hex: {meant.to_bytes(2).hex(':')}",
+        f"write {int(value)}, or the bytes in hexadecimal: {meant.to_bytes(2).hex(':')}",
     )
 
 
-def _text_for_arch(line: Match, value: str) -> Told | None:
+def _text_for_arch(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
     if line.code != Option.CLIENT_ARCH or not isinstance(line.value, Substring):
         return None
     return (
-        f"{as_text(value)} is taken for text, which option 93 never holds",
+        f"{as_text(value)} is read as text, which option 93 never has",
         "write the architecture as a decimal number: 7",
     )
 
 
-def _text_for_uuid(line: Match, value: str) -> Told | None:
+def _text_for_uuid(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
     if line.code != Option.CLIENT_UUID or not isinstance(line.value, Substring):
         return None
     text = as_text(value)
     is_whole = _UUID.fullmatch(text) is not None
-    advice = "write the bytes as the wire has them, with colons: 00:44:45:4c:4c:…"
+    advice = "write the bytes as they are on the wire, with colons: 00:44:45:4c:4c:…"
     return (
-        f"{text} is taken for text, which option 97 does not hold",
+        f"{text} is read as text, which option 97 doesn't have",
         _with_colons(line, text) if is_whole else advice,
     )
 
 
-def _star_in_text(line: Match, value: str) -> Told | None:
+def _star_in_text(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
     if not isinstance(line.value, Substring) or "*" not in value:
         return None
     return (
-        f"in text `*` is a star and no wildcard: nobody sends {as_text(value)}",
-        "leave it out: text is found anywhere in the option",
+        f"in text `*` is a literal star, not a wildcard: no client sends {as_text(value)}",
+        "remove it: text is found anywhere in the option",
     )
 
 
-def _mixed_octet(line: Match, value: str) -> Told | None:
+def _mixed_octet(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
     octets = value.split(":")
     mixed = [octet for octet in octets if "*" in octet and octet != "*"]
     if not isinstance(line.value, Prefix) or not mixed:
         return None
     wider = ":".join("*" if octet in mixed else octet for octet in octets)
     effect = (
-        f"from {mixed[0]} on every octet is compared as 00, and no `*` counts: it stands for a "
-        "whole octet"
+        f"a `*` is a wildcard for a whole octet: {mixed[0]} and the octets after it are compared "
+        "with 00, and no `*` counts"
     )
     return effect, f"write {wider}"
 
 
-def _long_group(line: Match, value: str) -> Told | None:
+def _long_group(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
     groups = value.split(":")
     if not isinstance(line.value, Prefix) or all(len(group) <= 2 for group in groups):
         return None
     bytes_ = line.value.pattern.value.hex(":")
     return (
-        f"of {value} only {bytes_} is compared: as many bytes as there are groups",
-        f"write two digits a group: {':'.join(re.findall('..?', ''.join(groups)))}",
+        f"only {bytes_} of {value} is compared: as many bytes as there are groups",
+        f"write two digits per group: {':'.join(re.findall('..?', ''.join(groups)))}",
     )
 
 
-def _no_uuid(line: Match, value: str) -> Told | None:
-    """A pattern is held against the start of the option, which is the type: 00."""
+def _no_uuid(line: DhcpMatch, value: str) -> EffectAndAdvice | None:
+    """A pattern is compared with the start of the option, which is the type: 00."""
     if line.code != Option.CLIENT_UUID or not isinstance(line.value, Prefix):
         return None
     pattern = line.value.pattern
@@ -173,14 +174,14 @@ def _no_uuid(line: Match, value: str) -> Told | None:
         )
     if pattern.value[:1] != b"\0" and pattern.mask[:1] != b"\0":
         effect = (
-            f"option 97 begins with a byte 00, its type, and {value} is compared with its start: "
+            f"option 97 starts with its type, a byte 00, and {value} is compared with the start: "
             "it never matches"
         )
         return effect, f"write 00:{value}"
     return None
 
 
-_LOOKS: tuple[Callable[[Match, str], Told | None], ...] = (
+_CHECKS: tuple[Callable[[DhcpMatch, str], EffectAndAdvice | None], ...] = (
     _dashes,
     _decimal,
     _hex_arch,
@@ -200,11 +201,11 @@ def _stars(lines: Sequence[ClassMatch]) -> Iterator[Finding]:
     for line in lines:
         if b"*" in line.substring:
             yield Finding(
-                name=OTHERWISE,
+                name=NAME,
                 where=str(line.where),
-                effect="in text `*` is a star and no wildcard: nobody sends "
+                effect="in text `*` is a literal star, not a wildcard: no client sends "
                 + line.substring.decode("latin-1"),
-                advice="leave it out: text is found anywhere in the option",
+                advice="remove it: text is found anywhere in the option",
             )
 
 
@@ -212,9 +213,9 @@ def _dashed_macs(lines: Sequence[MacMatch]) -> Iterator[Finding]:
     for line in lines:
         if line.htype is not None and len(line.pattern.value) == 5:
             yield Finding(
-                name=OTHERWISE,
+                name=NAME,
                 where=str(line.where),
-                effect=f"{line.htype:02x}- in front is a type of hardware, which leaves an address "
-                "of 5 octets: no Ethernet card has one",
+                effect=f"the leading {line.htype:02x}- is a hardware type, and 5 octets are left: "
+                "no Ethernet address matches",
                 advice="write the MAC address with colons",
             )

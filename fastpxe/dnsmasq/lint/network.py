@@ -1,4 +1,4 @@
-"""Traps in where a configuration serves: ranges, TFTP, and whether anybody is answered at all.
+"""Findings about ranges and TFTP, and about configurations that answer no client at all.
 
 Sources: dnsmasq 2.90, its manual and its behaviour in proxy mode.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from fastpxe.dnsmasq.engine.ranges import Ranges
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Line, Range
+from fastpxe.dnsmasq.syntax.model import DhcpRange, DnsmasqConfig, InterfaceAddresses, Line
 from fastpxe.findings import Finding
 
 _PREFIX_MAX = 32
@@ -15,9 +15,9 @@ _BARE_NUMBER = re.compile(r",\s*proxy\s*,\s*([0-9]{1,2})\s*$")
 
 
 def check_network(
-    config: DnsmasqConfig, interfaces: Sequence[Interface] | None
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses] | None
 ) -> Iterator[Finding]:
-    """Every trap of this kind."""
+    """Every finding of this kind."""
     yield from _nobody(config)
     yield from _pools(config)
     yield from _prefix_lengths(config)
@@ -27,9 +27,9 @@ def check_network(
 
 
 def where_of(config: DnsmasqConfig) -> str:
-    """A place for what is about the whole: the first line that says anything of clients."""
+    """The location of a finding about the whole: the first line about clients."""
     lines: tuple[Line, ...] = (*config.ranges, *config.boots, *config.services)
-    first = min((line.where for line in lines), key=lambda w: (w.file, w.line), default=None)
+    first = min((line.where for line in lines), default=None)
     return "the configuration" if first is None else str(first)
 
 
@@ -38,15 +38,15 @@ def _nobody(config: DnsmasqConfig) -> Iterator[Finding]:
         yield Finding(
             name="no-proxy-range",
             where=where_of(config),
-            effect="no client is ever answered: there is no dhcp-range for a proxy",
+            effect="no client gets a reply: there is no dhcp-range for a proxy",
             advice="add dhcp-range=ADDRESS,proxy with an address of the clients' network",
         )
     if not config.is_pxe_enabled:
         yield Finding(
             name="nothing-answered",
             where=where_of(config),
-            effect="no client is ever answered, whatever dhcp-boot says: there is neither a "
-            "pxe-prompt nor a pxe-service",
+            effect="no client gets a reply, with any dhcp-boot: there is neither a pxe-prompt nor "
+            "a pxe-service",
             advice='add pxe-prompt="Network boot",1',
         )
 
@@ -64,18 +64,20 @@ def _pools(config: DnsmasqConfig) -> Iterator[Finding]:
 
 def _prefix_lengths(config: DnsmasqConfig) -> Iterator[Finding]:
     for line in config.ranges:
-        found = _BARE_NUMBER.search(line.text)
-        if line.is_proxy and line.netmask is None and found and int(found[1]) <= _PREFIX_MAX:
+        number = _BARE_NUMBER.search(line.text)
+        if line.is_proxy and line.netmask is None and number and int(number[1]) <= _PREFIX_MAX:
             yield Finding(
                 name="prefix-length",
                 where=str(line.where),
-                effect=f"{found[1]} is a lease time in seconds here, and no prefix length: the "
+                effect=f"{number[1]} is a lease time in seconds here, not a prefix length: the "
                 "netmask is that of the interface",
                 advice="write the netmask out: proxy,255.255.255.0",
             )
 
 
-def _uncovered(config: DnsmasqConfig, interfaces: Sequence[Interface]) -> Iterator[Finding]:
+def _uncovered(
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses]
+) -> Iterator[Finding]:
     places = Ranges(config, interfaces).places.values()
     used = {candidate.index for place in places for candidate in place.candidates}
     for index, line in enumerate(config.ranges):
@@ -83,19 +85,19 @@ def _uncovered(config: DnsmasqConfig, interfaces: Sequence[Interface]) -> Iterat
             yield Finding(
                 name="range-without-interface",
                 where=str(line.where),
-                effect=f"no interface here that is listened on ({_addresses(interfaces)}) has an "
-                f"address in this range: only clients behind a relay {_inside(line)} are answered",
-                advice="write an address of the clients' network, and its netmask unless it is the "
-                "interface's own",
+                effect=f"no interface that the server listens on ({_addresses(interfaces)}) has an "
+                f"address in this range: only clients behind a relay {_inside(line)} get a reply",
+                advice="write an address of the clients' network, and its netmask if the interface "
+                "has another",
             )
 
 
-def _inside(line: Range) -> str:
+def _inside(line: DhcpRange) -> str:
     mask = "" if line.netmask is None else f"/{line.netmask}"
     return f"in {line.address}{mask}"
 
 
-def _addresses(interfaces: Sequence[Interface]) -> str:
+def _addresses(interfaces: Sequence[InterfaceAddresses]) -> str:
     shown = [f"{i.name} {network}" for i in interfaces for network in i.networks]
     return ", ".join(shown) or "none"
 
@@ -106,14 +108,14 @@ def _tftp(config: DnsmasqConfig) -> Iterator[Finding]:
         yield Finding(
             name="tftp-off",
             where=str(tftp.roots[0].where),
-            effect="without enable-tftp no file is served from here, tftp-root or not",
-            advice="add enable-tftp; or take this line out, if another server has the files",
+            effect="tftp-root has no effect without enable-tftp: no file is served",
+            advice="add enable-tftp, or remove this line if another server has the files",
         )
     if tftp.enabled and not tftp.roots:
         yield Finding(
             name="tftp-without-root",
             where=where_of(config),
-            effect="enable-tftp without tftp-root: dnsmasq serves every file of this machine that "
-            "everybody may read; fastpxe refuses every request",
+            effect="enable-tftp without tftp-root: dnsmasq serves every world-readable file of "
+            "this machine; fastpxe refuses every request",
             advice="add tftp-root=/srv/tftp",
         )

@@ -1,4 +1,4 @@
-"""Traps in tags: those that nobody sets, or nobody tests, or that are called otherwise.
+"""Findings about tags that are never set, never tested, or misspelled.
 
 Sources: dnsmasq 2.90 and its behaviour.
 """
@@ -6,22 +6,24 @@ Sources: dnsmasq 2.90 and its behaviour.
 import difflib
 from collections.abc import Collection, Iterator, Sequence
 
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface, Tag, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses, Location, Tag
 from fastpxe.findings import Finding
 
-# Tags that dnsmasq sets by itself, besides the names of interfaces.
+# Tags that dnsmasq itself sets, besides the names of interfaces.
 BUILT_IN = frozenset({"known", "known-othernet", "cpewan-id", "bootp", "dhcpv6"})
 
 
-def check_tags(config: DnsmasqConfig, interfaces: Sequence[Interface] | None) -> Iterator[Finding]:
-    """Every trap of this kind."""
+def check_tags(
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses] | None
+) -> Iterator[Finding]:
+    """Every finding of this kind."""
     yield from _kept_prefixes(config)
     yield from _never_tested(config)
     yield from _never_set(config, interfaces)
 
 
-def _setters(config: DnsmasqConfig) -> Iterator[tuple[str, Where]]:
-    """Every tag that a line sets, and where."""
+def _setters(config: DnsmasqConfig) -> Iterator[tuple[str, Location]]:
+    """Every tag that a line sets, and its location."""
     yield from ((line.sets, line.where) for line in config.matches)
     yield from ((line.sets, line.where) for line in config.class_matches)
     yield from ((line.sets, line.where) for line in config.mac_matches)
@@ -32,8 +34,8 @@ def _setters(config: DnsmasqConfig) -> Iterator[tuple[str, Where]]:
     yield from ((line.sets, line.where) for line in config.ranges if line.sets is not None)
 
 
-def _tests(config: DnsmasqConfig) -> Iterator[tuple[Tag, Where]]:
-    """Every tag that a line which counts for a proxy tests, and where."""
+def _tests(config: DnsmasqConfig) -> Iterator[tuple[Tag, Location]]:
+    """Every tag that a line of the proxy tests, and its location."""
     yield from ((tag, line.where) for line in config.boots for tag in line.tags)
     yield from ((tag, line.where) for line in config.services for tag in line.tags)
     yield from ((tag, line.where) for line in config.vendor_options for tag in line.tags)
@@ -45,7 +47,7 @@ def _tests(config: DnsmasqConfig) -> Iterator[tuple[Tag, Where]]:
     yield from ((tag, line.where) for line in config.tag_ifs for tag in line.tags)
 
 
-def _is_meant(tag: Tag, name: str) -> bool:
+def _matches(tag: Tag, name: str) -> bool:
     return name.startswith(tag.name) if tag.wildcard else name == tag.name
 
 
@@ -54,66 +56,67 @@ def _with_prefix(name: str) -> bool:
 
 
 def _kept_prefixes(config: DnsmasqConfig) -> Iterator[Finding]:
-    """Only dhcp-match drops any prefix; the others drop `set:` alone."""
+    """Only dhcp-match removes any prefix; the other lines remove only `set:`."""
     for name, where in _setters(config):
         if _with_prefix(name):
             yield Finding(
                 name="prefix-in-tag",
                 where=str(where),
-                effect=f'the tag is called "{name}", with its prefix: lines with tag:{name[4:]} '
-                "don't see it",
+                effect=f'the name of the tag is "{name}", with the prefix: tag:{name[4:]} tests '
+                "another tag",
                 advice=f"write set:{name[4:]}",
             )
 
 
 def _never_tested(config: DnsmasqConfig) -> Iterator[Finding]:
     tested = [tag for tag, _ in _tests(config)]
-    told = set()
+    reported = set()
     for name, where in _setters(config):
-        if name in told or _with_prefix(name) or any(_is_meant(tag, name) for tag in tested):
+        if name in reported or _with_prefix(name) or any(_matches(tag, name) for tag in tested):
             continue
-        told.add(name)
+        reported.add(name)
         yield Finding(
             name="tag-never-tested",
             where=str(where),
-            effect=f"tag {name} is set, and no line that counts for a proxy tests it: that "
-            "changes nothing",
-            advice=f"write tag:{name} where it is meant, or take this line out",
+            effect=f"tag {name} is set, and no line of the proxy tests it: it has no effect",
+            advice=f"use tag:{name} in the lines that need it, or remove this line",
         )
 
 
-def _never_set(config: DnsmasqConfig, interfaces: Sequence[Interface] | None) -> Iterator[Finding]:
+def _never_set(
+    config: DnsmasqConfig, interfaces: Sequence[InterfaceAddresses] | None
+) -> Iterator[Finding]:
     known = {name for name, _ in _setters(config)}
     present = {interface.name for interface in interfaces or ()}
-    told = set()
+    reported = set()
     for tag, where in _tests(config):
-        if tag in told or _can_be_set(config, tag, known | present):
+        if tag in reported or _can_be_set(config, tag, known | present):
             continue
-        told.add(tag)
-        holds = "this line holds for everybody" if tag.negated else "this line never counts"
+        reported.add(tag)
+        result = "this line applies to every client" if tag.negated else "this line never applies"
         if {f"net:{tag.name}", f"tag:{tag.name}"} & known:
-            continue  # told where it is set
+            continue  # a finding of the line that sets it
         yield Finding(
             name="tag-never-set",
             where=str(where),
-            effect=f"no line sets tag {tag.name}, nor has an interface here that name: {holds}",
-            advice=_meant(tag.name, known),
+            effect=f"no line sets tag {tag.name}, and no interface has that name: {result}",
+            advice=_suggest(tag.name, known),
         )
 
 
 def _can_be_set(config: DnsmasqConfig, tag: Tag, known: Collection[str]) -> bool:
     network = config.network
-    if any(_is_meant(tag, name) for name in {*known, *BUILT_IN, *network.interfaces}):
+    if any(_matches(tag, name) for name in {*known, *BUILT_IN, *network.interfaces}):
         return True
     targets = {target for target, _ in network.bridge_interfaces}
     stems = [name[:-1] for name in network.interfaces if name.endswith("*")]
     return tag.name in targets or any(tag.name.startswith(stem) for stem in stems)
 
 
-def _meant(name: str, known: Collection[str]) -> str:
-    """The tag that is meant, when one is spelled almost like it."""
+def _suggest(name: str, known: Collection[str]) -> str:
+    """The tag that is probably meant, if there is one with a similar name."""
     close = [other for other in sorted(known) if other.lower() == name.strip().lower()]
     close += difflib.get_close_matches(name, sorted(known), n=1)
     if close:
-        return f"is tag:{close[0]} meant? Capitals and blanks count"
-    return f"set it, as in dhcp-match=set:{name.strip()},OPTION,VALUE, or leave it out"
+        return f"did you mean tag:{close[0]}? Tags are case-sensitive, and blanks count"
+    return f"set it, as in dhcp-match=set:{name.strip()},OPTION,VALUE, or remove it"

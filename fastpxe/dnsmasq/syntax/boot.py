@@ -1,35 +1,33 @@
-"""The directives that say what a client gets: files, menus, and the options inside option 43.
+"""The directives of the reply: boot files, menus, and the options inside option 43.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour; 2.91 for dhcp-option-pxe.
 """
 
-from collections.abc import Callable
-
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4
-from fastpxe.dnsmasq.syntax.builder import Draft
-from fastpxe.dnsmasq.syntax.fields import leading_tags, read_tag
-from fastpxe.dnsmasq.syntax.lines import (
-    Written,
+from fastpxe.dhcp.pxe_options import WAIT_FOREVER, SubOption
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
+from fastpxe.dnsmasq.syntax.fields import (
     as_bytes,
     as_text,
-    fields,
+    leading_tags,
     plain,
+    read_ipv4,
+    read_tag,
     split,
+    split_all,
     whole_number,
 )
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
+    BootServer,
+    DhcpBoot,
     PxeOption,
+    PxeService,
     ReplyDelay,
-    Server,
-    Service,
     Tags,
     VendorOption,
 )
 from fastpxe.dnsmasq.syntax.option_values import read_name, read_value
-
-Directive = Callable[[Written, Draft], None]
 
 CSA_NAMES = (
     "x86pc",
@@ -45,16 +43,14 @@ CSA_NAMES = (
     "arm32_efi",
     "arm64_efi",
 )
-FIRST_SERVICE = 32768  # the numbers from here on are free for a vendor's own (PXE 2.1)
-PROMPT = 10
-WAIT = 255
+FIRST_SERVICE = 32768  # this and greater numbers are for vendors (PXE 2.1)
 
 
-def dhcp_boot(line: Written, draft: Draft) -> None:
-    tags, value = _tags_and_value(line, "write the file after the tags: tag:TAG,FILE")
-    file, sname, server = (*fields(value, at_most=3), "", "")[:3]
-    draft.boots.append(
-        Boot(
+def dhcp_boot(line: SourceLine, builder: ConfigBuilder) -> None:
+    tags, value = _tags_and_value(line, "write tag:TAG,FILE")
+    file, sname, server = (*split_all(value, at_most=3), "", "")[:3]
+    builder.boots.append(
+        DhcpBoot(
             where=line.where,
             text=line.text,
             tags=tags,
@@ -65,22 +61,22 @@ def dhcp_boot(line: Written, draft: Draft) -> None:
     )
 
 
-def _server(text: str) -> Server:
-    """An IPv4 address, or else the name of a host. A quoted digit is none."""
+def _server(text: str) -> BootServer:
+    """An IPv4 address, else a host name. A quoted digit is not part of an address."""
     address = read_ipv4(text)
-    return Server(address) if address is not None else Server(None, as_text(text))
+    return BootServer(address) if address is not None else BootServer(None, as_text(text))
 
 
-def pxe_service(line: Written, draft: Draft) -> None:
+def pxe_service(line: SourceLine, builder: ConfigBuilder) -> None:
     _, value = tags_and_rest = leading_tags(line.value or "")
     csa, menu = split(value) if value is not None else ("", None)
     if menu is None:
-        raise line.refused("it needs a client type and a menu text; write x86PC,TEXT,FILE")
-    menu, kind, server = (*fields(menu, at_most=3), "", "")[:3]
+        raise line.error("a client type and a menu text are required; write x86PC,TEXT,FILE")
+    menu, kind, server = (*split_all(menu, at_most=3), "", "")[:3]
     number = whole_number(kind)
-    with_file = sum(service.basename is not None for service in draft.services)
-    draft.services.append(
-        Service(
+    with_file = sum(service.basename is not None for service in builder.services)
+    builder.services.append(
+        PxeService(
             where=line.where,
             text=line.text,
             tags=tags_and_rest[0],
@@ -91,46 +87,46 @@ def pxe_service(line: Written, draft: Draft) -> None:
             server=_server(server),
         )
     )
-    draft.is_pxe_enabled = True
+    builder.is_pxe_enabled = True
 
 
-def _csa(line: Written, field: str) -> int:
+def _csa(line: SourceLine, field: str) -> int:
     if field.lower() in CSA_NAMES:
         return CSA_NAMES.index(field.lower())
     number = whole_number(field)
     if number is not None:
         return number
-    raise line.refused(
-        f'"{as_text(field)}" is no client type; write x86PC, BC_EFI, x86-64_EFI, IA32_EFI,'
+    raise line.error(
+        f'"{as_text(field)}" is not a client type; write x86PC, BC_EFI, x86-64_EFI, IA32_EFI,'
         " ARM64_EFI or the number of an architecture"
     )
 
 
-def pxe_prompt(line: Written, draft: Draft) -> None:
-    tags, value = _tags_and_value(line, "write the prompt after the tags: tag:TAG,TEXT,SECONDS")
+def pxe_prompt(line: SourceLine, builder: ConfigBuilder) -> None:
+    tags, value = _tags_and_value(line, "write tag:TAG,TEXT,SECONDS")
     prompt, timeout = split(value)
     seconds = whole_number(timeout) if timeout is not None else None
-    draft.vendor_options.append(
+    builder.vendor_options.append(
         VendorOption(
             where=line.where,
             text=line.text,
             tags=tags,
             vendor_class=None,
-            code=PROMPT,
-            value=bytes([WAIT if seconds is None else seconds & 0xFF]) + as_bytes(prompt),
+            code=SubOption.MENU_PROMPT,
+            value=bytes([WAIT_FOREVER if seconds is None else seconds & 0xFF]) + as_bytes(prompt),
         )
     )
-    draft.is_pxe_enabled = True
+    builder.is_pxe_enabled = True
 
 
-def dhcp_option(line: Written, draft: Draft) -> None:
-    """Only what is inside option 43 gets into a proxy's reply."""
+def dhcp_option(line: SourceLine, builder: ConfigBuilder) -> None:
+    """A proxy reply has only options that are inside option 43."""
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
     if name.vendor_class is None or name.is_ipv6:
-        draft.note(line, "a proxy sends no options but those of vendor:PXEClient,…")
+        builder.note(line, "a proxy reply has no options other than vendor:PXEClient,…")
         return
-    draft.vendor_options.append(
+    builder.vendor_options.append(
         VendorOption(
             where=line.where,
             text=line.text,
@@ -142,12 +138,12 @@ def dhcp_option(line: Written, draft: Draft) -> None:
     )
 
 
-def dhcp_option_pxe(line: Written, draft: Draft) -> None:
+def dhcp_option_pxe(line: SourceLine, builder: ConfigBuilder) -> None:
     name, rest = read_name(line, line.value or "", is_match=False)
     value = read_value(line, name, rest)
     if name.is_inside or name.is_ipv6:
-        raise line.refused("vendor:, encap: and IPv6 can't stand here; use dhcp-option for those")
-    draft.pxe_options.append(
+        raise line.error("vendor:, encap: and IPv6 are not allowed here; use dhcp-option for them")
+    builder.pxe_options.append(
         PxeOption(
             where=line.where,
             text=line.text,
@@ -159,24 +155,24 @@ def dhcp_option_pxe(line: Written, draft: Draft) -> None:
     )
 
 
-def dhcp_pxe_vendor(line: Written, draft: Draft) -> None:
-    draft.pxe_vendors += [as_text(field) for field in fields(line.value or "")]
+def dhcp_pxe_vendor(line: SourceLine, builder: ConfigBuilder) -> None:
+    builder.pxe_vendors += [as_text(field) for field in split_all(line.value or "")]
 
 
-def dhcp_reply_delay(line: Written, draft: Draft) -> None:
-    tags, value = _tags_and_value(line, "write the seconds after the tags: tag:TAG,2")
+def dhcp_reply_delay(line: SourceLine, builder: ConfigBuilder) -> None:
+    tags, value = _tags_and_value(line, "write tag:TAG,2")
     seconds = whole_number(value)
     if seconds is None:
-        raise line.refused(f'"{as_text(value)}" is no number of seconds; write 2, or tag:TAG,2')
-    draft.reply_delays.append(
+        raise line.error(f'"{as_text(value)}" is not a number of seconds; write 2, or tag:TAG,2')
+    builder.reply_delays.append(
         ReplyDelay(where=line.where, text=line.text, tags=tags, seconds=seconds)
     )
 
 
-def _tags_and_value(line: Written, advice: str) -> tuple[Tags, str]:
+def _tags_and_value(line: SourceLine, advice: str) -> tuple[Tags, str]:
     tags, value = leading_tags(line.value or "")
     if value is None:
-        raise line.refused(f"there is nothing after the tags; {advice}")
+        raise line.error(f"the value after the tags is missing; {advice}")
     return tags, value
 
 

@@ -1,52 +1,54 @@
-"""A configuration while it is being read: what the directives add to, line by line."""
+"""A configuration while it is read: each directive adds to a ConfigBuilder."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address
+from typing import Any
 
 import msgspec
 
-from fastpxe.dnsmasq.syntax.lines import Written
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
     ClassMatch,
+    DhcpBoot,
+    DhcpHost,
+    DhcpMatch,
+    DhcpRange,
     DnsmasqConfig,
-    Host,
     Ignore,
+    Location,
     MacMatch,
-    Match,
     NameMatch,
     Network,
     Note,
     PxeOption,
-    Range,
+    PxeService,
     RelayMatch,
     ReplyDelay,
-    Service,
     TagIf,
     Tftp,
     VendorOption,
 )
 
 
-class Draft(msgspec.Struct, kw_only=True):
-    """The lists and settings of a DnsmasqConfig, and what is still to be read.
+class ConfigBuilder(msgspec.Struct, kw_only=True):
+    """The lists and settings of a DnsmasqConfig, and the files that are still to be read.
 
-    hosts_files, options_files and names_files are read last of all; so is what /etc/hosts and
-    /etc/ethers hold.
+    hosts_files, options_files, names_files, /etc/hosts and /etc/ethers are read last.
     """
 
     network: Network = Network()
     tftp: Tftp = Tftp()
-    ranges: list[Range] = []
-    matches: list[Match] = []
+    ranges: list[DhcpRange] = []
+    matches: list[DhcpMatch] = []
     class_matches: list[ClassMatch] = []
     mac_matches: list[MacMatch] = []
     relay_matches: list[RelayMatch] = []
     name_matches: list[NameMatch] = []
-    hosts: list[Host] = []
+    hosts: list[DhcpHost] = []
     tag_ifs: list[TagIf] = []
     ignores: list[Ignore] = []
-    boots: list[Boot] = []
-    services: list[Service] = []
+    boots: list[DhcpBoot] = []
+    services: list[PxeService] = []
     vendor_options: list[VendorOption] = []
     pxe_options: list[PxeOption] = []
     reply_delays: list[ReplyDelay] = []
@@ -60,45 +62,33 @@ class Draft(msgspec.Struct, kw_only=True):
     quiet_tftp: bool = False
     notes: list[Note] = []
 
-    hosts_files: list[Written] = []
-    options_files: list[Written] = []
+    hosts_files: list[SourceLine] = []
+    options_files: list[SourceLine] = []
     reads_etc_ethers: bool = False
     has_names: bool = True
     names: list[tuple[str, IPv4Address]] = []
-    names_files: list[Written] = []
+    names_files: list[SourceLine] = []
     reads_etc_hosts: bool = True
     expands_hosts: bool = False
     domain: str = ""
 
-    def note(self, line: Written, why: str) -> None:
+    def note(self, line: SourceLine, why: str) -> None:
         self.notes.append(Note(line.where, line.key, why, line.text))
 
+    def note_skipped(self, where: Location, key: str, why: str) -> None:
+        """Note a line of a further file that can't be read; dnsmasq logs it and continues."""
+        why = f"this line is skipped: {why}"
+        self.notes.append(Note(where, key, why, is_skipped=True))
+
     def finish(self, hosts_names: dict[str, IPv4Address]) -> DnsmasqConfig:
-        return DnsmasqConfig(
-            network=self.network,
-            tftp=self.tftp,
-            ranges=tuple(self.ranges),
-            matches=tuple(self.matches),
-            class_matches=tuple(self.class_matches),
-            mac_matches=tuple(self.mac_matches),
-            relay_matches=tuple(self.relay_matches),
-            name_matches=tuple(self.name_matches),
-            hosts=tuple(self.hosts),
-            tag_ifs=tuple(self.tag_ifs),
-            ignores=tuple(self.ignores),
-            boots=tuple(self.boots),
-            services=tuple(self.services),
-            vendor_options=tuple(self.vendor_options),
-            pxe_options=tuple(self.pxe_options),
-            reply_delays=tuple(self.reply_delays),
-            pxe_vendors=tuple(self.pxe_vendors) or DnsmasqConfig().pxe_vendors,
-            ignore_client_id=self.ignore_client_id,
-            hosts_names=hosts_names,
-            is_pxe_enabled=self.is_pxe_enabled,
-            user=self.user,
-            group=self.group,
-            log_dhcp=self.log_dhcp,
-            quiet_dhcp=self.quiet_dhcp,
-            quiet_tftp=self.quiet_tftp,
-            notes=tuple(self.notes),
-        )
+        """The configuration. Each of its fields, except `hosts_names`, is a field here."""
+        names = (name for name in DnsmasqConfig.__struct_fields__ if name != "hosts_names")
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        values["pxe_vendors"] = self.pxe_vendors or DnsmasqConfig().pxe_vendors
+        for name, value in values.items():
+            values[name] = tuple(value) if isinstance(value, list) else value
+        return DnsmasqConfig(hosts_names=hosts_names, **values)
+
+
+Directive = Callable[[SourceLine, ConfigBuilder], None]
+"""Handles the lines of one keyword. Raises ConfigError."""

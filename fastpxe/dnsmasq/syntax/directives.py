@@ -1,33 +1,25 @@
-"""Every directive that fastpxe acts on, by its keyword.
-
-Sources:
-  the modules named below; keys.py has all keywords, with those that only get a note.
-"""
-
-from collections.abc import Callable
+"""Every directive that fastpxe implements, by its keyword; keywords.py has all keywords."""
 
 from fastpxe.dnsmasq.syntax.boot import BOOT_LINES
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
 from fastpxe.dnsmasq.syntax.host import dhcp_host
-from fastpxe.dnsmasq.syntax.lines import Written
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.match import MATCH_LINES
 from fastpxe.dnsmasq.syntax.names import NAME_LINES
 from fastpxe.dnsmasq.syntax.network import NETWORK_LINES
 from fastpxe.dnsmasq.syntax.range import dhcp_range
 
-Directive = Callable[[Written, Draft], None]
+
+def _hosts_file(line: SourceLine, builder: ConfigBuilder) -> None:
+    builder.hosts_files.append(line)
 
 
-def _hosts_file(line: Written, draft: Draft) -> None:
-    draft.hosts_files.append(line)
+def _options_file(line: SourceLine, builder: ConfigBuilder) -> None:
+    builder.options_files.append(line)
 
 
-def _options_file(line: Written, draft: Draft) -> None:
-    draft.options_files.append(line)
-
-
-def _read_ethers(_: Written, draft: Draft) -> None:
-    draft.reads_etc_ethers = True
+def _read_ethers(_: SourceLine, builder: ConfigBuilder) -> None:
+    builder.reads_etc_ethers = True
 
 
 DIRECTIVES: dict[str, Directive] = {

@@ -1,4 +1,4 @@
-"""The files of a configuration: which of a directory's count, and that each is read once.
+"""Access to the files of a configuration, and the choice of files in a directory.
 
 Sources:
   dnsmasq 2.90, its manual (--conf-dir) and its behaviour.
@@ -9,16 +9,16 @@ from collections.abc import Callable, Hashable, Iterable
 
 import msgspec
 
-# Left by Debian's package manager; its service file makes dnsmasq skip them in /etc/dnsmasq.d.
+# Debian's package manager leaves these; its service has dnsmasq skip them in /etc/dnsmasq.d.
 DEBIAN_LEFTOVERS = (".dpkg-dist", ".dpkg-old", ".dpkg-new")
 
 
 class Disk(msgspec.Struct, frozen=True):
-    """How the files are reached; this package itself opens none.
+    """Functions that access files; this package itself opens none.
 
-    read gives a file's content, or None when there is none that can be read; list_dir the names of
-    the regular files in a directory, None when it is no directory; identity what two names of one
-    file have in common, such as its device and inode.
+    read: the content of a file, None if it can't be read. list_dir: the names of the regular files
+    in a directory, None if it is not a directory. identity: a value that all names of the same file
+    share, such as its device and inode.
     """
 
     read: Callable[[str], bytes | None]
@@ -27,21 +27,21 @@ class Disk(msgspec.Struct, frozen=True):
 
 
 def chosen(names: Iterable[str], suffixes: Iterable[str] = ()) -> list[str]:
-    """The names that dnsmasq reads, in order. `.bak` skips a suffix, `*.conf` asks for it.
+    """The names that dnsmasq reads, in order. `.bak` excludes a suffix, `*.conf` requires one.
 
-    Editors' backups and hidden files are always skipped.
+    Backup files of editors and hidden files are always skipped.
     """
     rules = [suffix for suffix in suffixes if suffix not in ("", "*")]
     wanted = [rule[1:] for rule in rules if rule.startswith("*")]
     unwanted = [rule for rule in rules if not rule.startswith("*")]
-    found = [
+    kept = [
         name
         for name in names
         if not _is_backup(name)
         and (not wanted or _ends_with_any(name, wanted))
         and not _ends_with_any(name, unwanted)
     ]
-    return sorted(found, key=lambda name: name.encode("utf-8", "surrogateescape"))
+    return sorted(kept, key=lambda name: name.encode("utf-8", "surrogateescape"))
 
 
 def _is_backup(name: str) -> bool:
@@ -54,5 +54,5 @@ def _is_backup(name: str) -> bool:
 
 
 def _ends_with_any(name: str, suffixes: list[str]) -> bool:
-    """A name that is nothing but the suffix doesn't end with it."""
+    """A name that is only the suffix doesn't count."""
     return any(name.endswith(suffix) and name != suffix for suffix in suffixes)

@@ -1,7 +1,7 @@
-"""The keywords of dnsmasq: how each is written, and what fastpxe makes of it.
+"""The keywords of dnsmasq: how each is written, and whether fastpxe implements it.
 
 Sources:
-  dnsmasq 2.90 `--help` and `--test`; the keywords that came later are those of 2.91 and 2.92.
+  dnsmasq 2.90 `--help` and `--test`; the newer keywords are those of 2.91 and 2.92.
 """
 
 from typing import Literal
@@ -14,21 +14,24 @@ Part = Literal["implemented", "noted", "not provided"]
 OPTIONAL: Argument = "optional"
 REQUIRED: Argument = "required"
 
+ABOUT_IPV6 = "it concerns IPv6, and proxy DHCP is for IPv4"
+
 
 class Key(msgspec.Struct, frozen=True):
-    """One keyword, or long option of the command line, and its letter there.
+    """A keyword, which is also a long option of the command line, and its short option there.
 
-    An option of one letter takes an argument whenever the long one may, save -1 and -q.
+    The short option takes an argument whenever the long one can, except -1 and -q. `why` is the
+    reason why the keyword is not implemented.
     """
 
     name: str
     short: str = ""
     argument: Argument = "none"
-    is_once: bool = False  # a second one in the files is refused
+    is_once: bool = False  # refused when the files have it twice
     is_number: bool = False
     is_newer: bool = False  # unknown to 2.90
     part: Part = "implemented"
-    why: str = ""  # it changes nothing here
+    why: str = ""
 
     @property
     def short_takes_argument(self) -> bool:
@@ -40,15 +43,15 @@ class _Group(msgspec.Struct, frozen=True):
     why: str
 
 
-_DNS = _Group("noted", "it is about DNS, which fastpxe does not serve")
-_PROXY = _Group("noted", "it is about leases or options that no proxy reply has")
-_IPV6 = _Group("noted", "it is about IPv6; proxy DHCP is for IPv4 alone")
-_PROCESS = _Group("noted", "how fastpxe runs and logs is said by its own options")
+_DNS = _Group("noted", "it concerns DNS, which fastpxe doesn't serve")
+_PROXY = _Group("noted", "it concerns leases, or options that are in no proxy reply")
+_IPV6 = _Group("noted", ABOUT_IPV6)
+_PROCESS = _Group("noted", "fastpxe has its own options for how it runs and logs")
 _COMMAND = _Group("noted", "it is a command of dnsmasq, not a setting")
-_SCRIPT = _Group("not provided", "scripts are called for leases, and a proxy gives none")
+_SCRIPT = _Group("not provided", "scripts run for leases, and a proxy has none")
 _BUS = _Group("not provided", "fastpxe has no bus interface")
 _CONF_SCRIPT = _Group("not provided", "fastpxe runs no program to get its configuration")
-_RELAY = _Group("not provided", "fastpxe does not relay DHCP nor answer lease queries")
+_RELAY = _Group("not provided", "fastpxe neither relays DHCP nor answers lease queries")
 _DUMP = _Group("not provided", "fastpxe writes no packet dumps; use tcpdump")
 
 

@@ -1,7 +1,6 @@
-"""A dnsmasq configuration as data: what the lines said, in the order in which they were read.
+"""A dnsmasq configuration as records, named after the directives of dnsmasq 2.90.
 
-Every tuple is in config order; where dnsmasq prefers the last line, its reader says so. The
-behaviour is that of dnsmasq 2.90; names are those of its directives.
+Every tuple is in the order in which the lines were read.
 """
 
 from ipaddress import IPv4Address, IPv4Interface
@@ -11,8 +10,8 @@ import msgspec
 from fastpxe.dhcp.identity import Pattern
 
 
-class Where(msgspec.Struct, frozen=True):
-    """Where a line stands. `file` is "command line" for options given there."""
+class Location(msgspec.Struct, frozen=True, order=True):
+    """The file and number of a line. `file` is "command line" for options given there."""
 
     file: str
     line: int
@@ -22,14 +21,14 @@ class Where(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """What every directive has. `text` is the line as written, without comment."""
+    """The part that all directives share. `text` is the line as written, without comment."""
 
-    where: Where
+    where: Location
     text: str
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """A tag that must be set, or, negated, must not be. A `wildcard` name is a prefix (tag-if)."""
+    """A test of a tag: it is set, or, negated, not set. A `wildcard` name is a prefix (tag-if)."""
 
     name: str
     negated: bool = False
@@ -39,15 +38,15 @@ class Tag(msgspec.Struct, frozen=True):
 Tags = tuple[Tag, ...]
 
 
-# --- what a client is ---------------------------------------------------------------------------
+# --- tests of a client --------------------------------------------------------------------------
 
 
 class Present(msgspec.Struct, frozen=True, tag=True):
-    """The option is there, with at least one byte."""
+    """The option is present, with at least one byte."""
 
 
 class Prefix(msgspec.Struct, frozen=True, tag=True):
-    """The option starts with these bytes; a zero byte of the mask lets any octet through."""
+    """The option starts with these bytes; where the mask is zero, any octet matches."""
 
     pattern: Pattern
 
@@ -59,7 +58,7 @@ class Elements(msgspec.Struct, frozen=True, tag=True):
 
 
 class Substring(msgspec.Struct, frozen=True, tag=True):
-    """The bytes occur anywhere."""
+    """The option has these bytes anywhere."""
 
     text: bytes
 
@@ -67,7 +66,7 @@ class Substring(msgspec.Struct, frozen=True, tag=True):
 Value = Present | Prefix | Elements | Substring
 
 
-class Match(Line, frozen=True, kw_only=True):
+class DhcpMatch(Line, frozen=True, kw_only=True):
     """dhcp-match. `enterprise` is set for vi-encap: (an item of option 124), else None."""
 
     sets: str
@@ -116,8 +115,8 @@ class HostMac(msgspec.Struct, frozen=True):
     is_exact: bool
 
 
-class Host(Line, frozen=True, kw_only=True):
-    """dhcp-host, as far as it decides tags. `client_id` is b"*" for `id:*` (ignore the id)."""
+class DhcpHost(Line, frozen=True, kw_only=True):
+    """dhcp-host, as far as it sets tags. A client id of b"*" is `id:*` (ignore the id)."""
 
     macs: tuple[HostMac, ...]
     client_ids: tuple[bytes, ...]
@@ -133,11 +132,11 @@ class TagIf(Line, frozen=True, kw_only=True):
     tags: Tags
 
 
-# --- what it gets -------------------------------------------------------------------------------
+# --- parts of the reply -------------------------------------------------------------------------
 
 
-class Range(Line, frozen=True, kw_only=True):
-    """dhcp-range. `netmask` is None when it is to be guessed from an interface's address.
+class DhcpRange(Line, frozen=True, kw_only=True):
+    """dhcp-range. Without `netmask`, that of an interface with an address in the range is used.
 
     `end` is None for a proxy or static range.
     """
@@ -150,26 +149,26 @@ class Range(Line, frozen=True, kw_only=True):
     tags: Tags
 
 
-class Server(msgspec.Struct, frozen=True):
-    """A server given as address, as a name to be looked up at reply time, or not at all."""
+class BootServer(msgspec.Struct, frozen=True):
+    """A server by its address, by a name that is looked up for each reply, or none."""
 
     address: IPv4Address | None = None
     name: str = ""
 
 
-class Boot(Line, frozen=True, kw_only=True):
+class DhcpBoot(Line, frozen=True, kw_only=True):
     """dhcp-boot. `file` and `sname` may be empty."""
 
     tags: Tags
     file: str
     sname: str
-    server: Server
+    server: BootServer
 
 
-class Service(Line, frozen=True, kw_only=True):
+class PxeService(Line, frozen=True, kw_only=True):
     """pxe-service. A service has a basename, or is of a `type` (0 = local boot).
 
-    For one with a basename `type` is the number allotted to it: 32768 and up, in file order.
+    The type of one with a basename is assigned: 32768 and up, in file order.
     """
 
     tags: Tags
@@ -177,13 +176,13 @@ class Service(Line, frozen=True, kw_only=True):
     menu: str
     basename: str | None
     type: int
-    server: Server
+    server: BootServer
 
 
 class VendorOption(Line, frozen=True, kw_only=True):
     """A sub-option for option 43: dhcp-option=vendor:CLASS,…, or pxe-prompt (code 10).
 
-    For a prompt `vendor_class` is None: any configured PXE class; else a substring of option 60.
+    vendor_class: a substring of option 60; None, of a prompt, for any configured PXE class.
     """
 
     tags: Tags
@@ -214,11 +213,11 @@ class ReplyDelay(Line, frozen=True, kw_only=True):
     seconds: int
 
 
-# --- the machine --------------------------------------------------------------------------------
+# --- the server ---------------------------------------------------------------------------------
 
 
 class TftpRoot(Line, frozen=True, kw_only=True):
-    """tftp-root; `interface` is None for the one of all others."""
+    """tftp-root; `interface` is None for all interfaces without a root."""
 
     path: str
     interface: str | None
@@ -242,7 +241,7 @@ class Tftp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """Where dnsmasq listens, and on which ports."""
+    """The interfaces, addresses and ports on which dnsmasq listens."""
 
     interfaces: tuple[str, ...] = ()
     except_interfaces: tuple[str, ...] = ()
@@ -257,42 +256,45 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A directive that was accepted and changes nothing here, and why; its line, if it has one."""
+    """A line that is accepted and has no effect here, and why.
 
-    where: Where
+    is_skipped: the line is wrong, and in a file of which dnsmasq skips wrong lines.
+    """
+
+    where: Location
     key: str
     why: str
     text: str = ""
+    is_skipped: bool = False
 
 
 class DnsmasqConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a configuration says about proxy DHCP, PXE and TFTP.
+    """The configuration of proxy DHCP, PXE and TFTP.
 
-    `matches` holds dhcp-match; `class_matches` dhcp-vendorclass and dhcp-userclass together, since
-    they are read in that order. `hosts_names` is what names in dhcp-boot and pxe-service resolve
-    to (/etc/hosts, addn-hosts, host-record): empty with port=0.
+    class_matches: dhcp-vendorclass and dhcp-userclass, in one order. hosts_names: the addresses of
+    names in dhcp-boot and pxe-service (/etc/hosts, addn-hosts, host-record), empty with port=0.
     """
 
     network: Network = Network()
     tftp: Tftp = Tftp()
-    ranges: tuple[Range, ...] = ()
-    matches: tuple[Match, ...] = ()
+    ranges: tuple[DhcpRange, ...] = ()
+    matches: tuple[DhcpMatch, ...] = ()
     class_matches: tuple[ClassMatch, ...] = ()
     mac_matches: tuple[MacMatch, ...] = ()
     relay_matches: tuple[RelayMatch, ...] = ()
     name_matches: tuple[NameMatch, ...] = ()
-    hosts: tuple[Host, ...] = ()
+    hosts: tuple[DhcpHost, ...] = ()
     tag_ifs: tuple[TagIf, ...] = ()
     ignores: tuple[Ignore, ...] = ()
-    boots: tuple[Boot, ...] = ()
-    services: tuple[Service, ...] = ()
+    boots: tuple[DhcpBoot, ...] = ()
+    services: tuple[PxeService, ...] = ()
     vendor_options: tuple[VendorOption, ...] = ()
     pxe_options: tuple[PxeOption, ...] = ()
     reply_delays: tuple[ReplyDelay, ...] = ()
     pxe_vendors: tuple[str, ...] = ("PXEClient",)
     ignore_client_id: bool = False
     hosts_names: dict[str, IPv4Address] = {}
-    is_pxe_enabled: bool = False  # a pxe-prompt or pxe-service was there
+    is_pxe_enabled: bool = False  # it has a pxe-prompt or a pxe-service
     user: str = "nobody"  # root for `user=` without a name
     group: str | None = None
     log_dhcp: bool = False
@@ -301,8 +303,8 @@ class DnsmasqConfig(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """What decisions need of a network interface: its addresses, in the kernel's order."""
+class InterfaceAddresses(msgspec.Struct, frozen=True, kw_only=True):
+    """A network interface and its addresses, in the kernel's order."""
 
     name: str
     networks: tuple[IPv4Interface, ...]

@@ -1,60 +1,58 @@
-"""The directives that give names of hosts, which dhcp-boot and pxe-service may use for servers.
+"""The directives of host names, by which dhcp-boot and pxe-service can name servers.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour; hosts(5).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.builder import Draft
-from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, split
-
-Directive = Callable[[Written, Draft], None]
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
+from fastpxe.dnsmasq.syntax.fields import as_text, read_ipv4, read_ipv6, split, split_all
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 
 ETC_HOSTS = "/etc/hosts"
 
 
-def host_record(line: Written, draft: Draft) -> None:
+def host_record(line: SourceLine, builder: ConfigBuilder) -> None:
     """NAMES, then an IPv4 and an IPv6 address; digits alone are a time to live."""
     if split(line.value or "")[1] is None:
-        raise line.refused("it needs a name and an address; write NAME,192.0.2.1")
+        raise line.error("a name and an address are required; write NAME,192.0.2.1")
     names: list[str] = []
     address: IPv4Address | None = None
-    for field in fields(line.value or ""):
-        if (found := read_ipv4(field)) is not None:
-            address = found
+    for field in split_all(line.value or ""):
+        if (parsed := read_ipv4(field)) is not None:
+            address = parsed
         elif read_ipv6(field) is None and not re.fullmatch("[0-9]*", field):
             names.append(as_text(field))
     if address is not None:
-        draft.names += [(name, address) for name in names]
+        builder.names += [(name, address) for name in names]
 
 
-def addn_hosts(line: Written, draft: Draft) -> None:
-    draft.names_files.append(line)
+def addn_hosts(line: SourceLine, builder: ConfigBuilder) -> None:
+    builder.names_files.append(line)
 
 
-def no_hosts(_: Written, draft: Draft) -> None:
-    draft.reads_etc_hosts = False
+def no_hosts(_: SourceLine, builder: ConfigBuilder) -> None:
+    builder.reads_etc_hosts = False
 
 
-def expand_hosts(_: Written, draft: Draft) -> None:
-    draft.expands_hosts = True
+def expand_hosts(_: SourceLine, builder: ConfigBuilder) -> None:
+    builder.expands_hosts = True
 
 
-def domain(line: Written, draft: Draft) -> None:
-    """The domain that expand-hosts appends; one with a range is for those addresses alone."""
+def domain(line: SourceLine, builder: ConfigBuilder) -> None:
+    """The domain that expand-hosts appends. A domain with a range is for its addresses only."""
     name, subnet = split(line.value or "")
     if subnet is None and name != "#":
-        draft.domain = as_text(name)
+        builder.domain = as_text(name)
     else:
-        draft.note(line, "only a domain for all hosts is appended to the names in hosts files")
+        builder.note(line, "only a domain for all hosts is appended to the names in hosts files")
 
 
 def hosts_file_names(content: bytes, domain: str = "") -> Iterator[tuple[str, IPv4Address]]:
-    """The names of a hosts file. With a domain, one without a dot is there with it, too."""
+    """The names of a hosts file. With a domain, a name without a dot is also added with it."""
     for line in content.decode("utf-8", "surrogateescape").split("\n"):
         words = line.partition("#")[0].split()
         address = read_ipv4(words[0]) if words else None
@@ -67,9 +65,9 @@ def hosts_file_names(content: bytes, domain: str = "") -> Iterator[tuple[str, IP
 
 
 def resolve(names: Iterable[tuple[str, IPv4Address]]) -> dict[str, IPv4Address]:
-    """What each name, in lower case, stands for: the first line that has it decides.
+    """The address of each name, in lower case: that of the first line with the name.
 
-    dnsmasq takes a name's addresses in turn, one for each reply, unless no-round-robin is there.
+    dnsmasq without no-round-robin uses all addresses of a name in turn, one for each reply.
     """
     table: dict[str, IPv4Address] = {}
     for name, address in names:

@@ -1,21 +1,27 @@
-"""The directives about the machine: interfaces, ports, users and TFTP.
+"""The directives of the server itself: interfaces, ports, user and TFTP.
 
 Sources:
   dnsmasq 2.90, its manual and its behaviour.
 """
 
-from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any
 
 from msgspec.structs import replace
 
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.builder import Draft
-from fastpxe.dnsmasq.syntax.lines import Written, as_text, fields, plain, split, whole_number
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder, Directive
+from fastpxe.dnsmasq.syntax.fields import (
+    as_text,
+    plain,
+    read_ipv4,
+    read_ipv6,
+    split,
+    split_all,
+    whole_number,
+)
+from fastpxe.dnsmasq.syntax.keywords import ABOUT_IPV6
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.model import TftpRoot
-
-Directive = Callable[[Written, Draft], None]
 
 ALTERNATE_SERVER_PORT = 1067
 INTERFACE_NAME_MAX = 15
@@ -25,62 +31,55 @@ PORT_MAX = 65535
 # --- interfaces ---------------------------------------------------------------------------------
 
 
-def interface(line: Written, draft: Draft) -> None:
-    """`interface=` with nothing listens nowhere: an interface of no name is never there."""
-    draft.network = replace(draft.network, interfaces=draft.network.interfaces + _names(line))
+def _names_in(field: str) -> Directive:
+    """A keyword with names of interfaces. `interface=` without one listens on no interface."""
+
+    def directive(line: SourceLine, builder: ConfigBuilder) -> None:
+        names: dict[str, Any] = {field: getattr(builder.network, field) + _names(line)}
+        builder.network = replace(builder.network, **names)
+
+    return directive
 
 
-def except_interface(line: Written, draft: Draft) -> None:
-    draft.network = replace(
-        draft.network, except_interfaces=draft.network.except_interfaces + _names(line)
-    )
-
-
-def no_dhcp_interface(line: Written, draft: Draft) -> None:
-    draft.network = replace(
-        draft.network, no_dhcp_interfaces=draft.network.no_dhcp_interfaces + _names(line)
-    )
-
-
-def listen_address(line: Written, draft: Draft) -> None:
-    found: list[IPv4Address] = []
-    for field in fields(line.value or ""):
+def listen_address(line: SourceLine, builder: ConfigBuilder) -> None:
+    addresses: list[IPv4Address] = []
+    for field in split_all(line.value or ""):
         if (address := read_ipv4(plain(field))) is not None:
-            found.append(address)
+            addresses.append(address)
         elif read_ipv6(plain(field)) is None:
-            raise line.refused(f'"{as_text(field)}" is no address; write 192.0.2.1')
-    draft.network = replace(
-        draft.network, listen_addresses=(*draft.network.listen_addresses, *found)
+            raise line.error(f'"{as_text(field)}" is not an address; write 192.0.2.1')
+    builder.network = replace(
+        builder.network, listen_addresses=(*builder.network.listen_addresses, *addresses)
     )
 
 
-def bridge_interface(line: Written, draft: Draft) -> None:
+def bridge_interface(line: SourceLine, builder: ConfigBuilder) -> None:
     name, rest = split(line.value or "")
     if rest is None or len(name) > INTERFACE_NAME_MAX:
-        raise line.refused("write the interface and its aliases: eth0,vif1,vif2 or eth0,vif*")
-    aliases = tuple(as_text(f) for f in fields(rest) if 0 < len(f) <= INTERFACE_NAME_MAX)
-    draft.network = replace(
-        draft.network,
-        bridge_interfaces=(*draft.network.bridge_interfaces, (as_text(name), aliases)),
+        raise line.error("write the interface and its aliases: eth0,vif1,vif2 or eth0,vif*")
+    aliases = tuple(as_text(f) for f in split_all(rest) if 0 < len(f) <= INTERFACE_NAME_MAX)
+    builder.network = replace(
+        builder.network,
+        bridge_interfaces=(*builder.network.bridge_interfaces, (as_text(name), aliases)),
     )
 
 
-def shared_network(line: Written, draft: Draft) -> None:
-    """An interface's name is taken as it is; dnsmasq refuses one that is not there at start."""
+def shared_network(line: SourceLine, builder: ConfigBuilder) -> None:
+    """Any name of an interface is accepted; dnsmasq refuses one that doesn't exist at start."""
     name, rest = split(line.value or "")
     address = None if rest is None else read_ipv4(rest)
     if address is not None and read_ipv6(name) is None:
-        draft.network = replace(
-            draft.network,
-            shared_networks=(*draft.network.shared_networks, (as_text(name), address)),
+        builder.network = replace(
+            builder.network,
+            shared_networks=(*builder.network.shared_networks, (as_text(name), address)),
         )
     elif rest is not None and read_ipv6(rest) is not None and read_ipv4(name) is None:
-        draft.note(line, "it is about IPv6; proxy DHCP is for IPv4 alone")
+        builder.note(line, ABOUT_IPV6)
     else:
-        raise line.refused("write an interface or address, and an address: eth0,192.0.2.0")
+        raise line.error("write an interface or address, and an address: eth0,192.0.2.0")
 
 
-def dhcp_alternate_port(line: Written, draft: Draft) -> None:
+def dhcp_alternate_port(line: SourceLine, builder: ConfigBuilder) -> None:
     server = client = None
     if line.value is None:
         server = ALTERNATE_SERVER_PORT
@@ -88,48 +87,48 @@ def dhcp_alternate_port(line: Written, draft: Draft) -> None:
         first, rest = split(line.value)
         server = _port(line, first)
         client = None if rest is None else _port(line, rest)
-    draft.network = replace(
-        draft.network,
+    builder.network = replace(
+        builder.network,
         server_port=server,
         client_port=server + 1 if client is None else client,
     )
 
 
-def port(line: Written, draft: Draft) -> None:
-    """The port of DNS; without DNS there are no names for dhcp-boot and pxe-service either."""
-    draft.has_names = _port(line, line.value or "") != 0
+def port(line: SourceLine, builder: ConfigBuilder) -> None:
+    """The port of DNS. Without DNS, dhcp-boot and pxe-service can't use host names."""
+    builder.has_names = _port(line, line.value or "") != 0
 
 
-def _names(line: Written) -> tuple[str, ...]:
-    return tuple(as_text(field) for field in fields(line.value or ""))
+def _names(line: SourceLine) -> tuple[str, ...]:
+    return tuple(as_text(field) for field in split_all(line.value or ""))
 
 
-def _port(line: Written, field: str) -> int:
+def _port(line: SourceLine, field: str) -> int:
     port = whole_number(field)
     if port is None or not 0 <= port <= PORT_MAX:
-        raise line.refused(f'"{as_text(field)}" is no port; write a number up to {PORT_MAX}')
+        raise line.error(f'"{as_text(field)}" is not a port; write a number up to {PORT_MAX}')
     return port
 
 
-def user(line: Written, draft: Draft) -> None:
-    """Without a name, root stays root."""
-    draft.user = as_text(line.value or "") or "root"
+def user(line: SourceLine, builder: ConfigBuilder) -> None:
+    """Without a name, the server stays root."""
+    builder.user = as_text(line.value or "") or "root"
 
 
-def group(line: Written, draft: Draft) -> None:
-    draft.group = as_text(line.value or "") or None
+def group(line: SourceLine, builder: ConfigBuilder) -> None:
+    builder.group = as_text(line.value or "") or None
 
 
 # --- TFTP ---------------------------------------------------------------------------------------
 
 
-def enable_tftp(line: Written, draft: Draft) -> None:
+def enable_tftp(line: SourceLine, builder: ConfigBuilder) -> None:
     names = () if line.value is None else _names(line)
-    draft.tftp = replace(draft.tftp, enabled=True, interfaces=draft.tftp.interfaces + names)
+    builder.tftp = replace(builder.tftp, enabled=True, interfaces=builder.tftp.interfaces + names)
 
 
-def tftp_root(line: Written, draft: Draft) -> None:
-    """Of several without interface the last counts."""
+def tftp_root(line: SourceLine, builder: ConfigBuilder) -> None:
+    """Of several without an interface the last one is used."""
     path, name = split(line.value or "")
     root = TftpRoot(
         where=line.where,
@@ -137,38 +136,38 @@ def tftp_root(line: Written, draft: Draft) -> None:
         path=as_text(path),
         interface=None if name is None else as_text(name),
     )
-    draft.tftp = replace(draft.tftp, roots=(*draft.tftp.roots, root))
+    builder.tftp = replace(builder.tftp, roots=(*builder.tftp.roots, root))
 
 
-def tftp_unique_root(line: Written, draft: Draft) -> None:
+def tftp_unique_root(line: SourceLine, builder: ConfigBuilder) -> None:
     kind = "ip" if line.value is None else as_text(line.value).lower()
     if kind not in ("ip", "mac"):
-        raise line.refused(
-            f'"{as_text(line.value or "")}" is neither ip nor mac; write one of them'
-        )
-    draft.tftp = replace(draft.tftp, unique_root=kind)
+        raise line.error(f'"{as_text(line.value or "")}" is neither ip nor mac; write one of them')
+    builder.tftp = replace(builder.tftp, unique_root=kind)
 
 
-def tftp_port_range(line: Written, draft: Draft) -> None:
+def tftp_port_range(line: SourceLine, builder: ConfigBuilder) -> None:
     first, rest = split(line.value or "")
     if rest is None:
-        raise line.refused("it needs two ports; write 50000,50999")
+        raise line.error("two ports are required; write 50000,50999")
     ports = sorted((_port(line, first), _port(line, rest)))
-    draft.tftp = replace(draft.tftp, port_range=(ports[0], ports[1]))
+    builder.tftp = replace(builder.tftp, port_range=(ports[0], ports[1]))
 
 
-def tftp_max(line: Written, draft: Draft) -> None:
-    draft.tftp = replace(draft.tftp, max_transfers=_count(line))
+def tftp_max(line: SourceLine, builder: ConfigBuilder) -> None:
+    builder.tftp = replace(builder.tftp, max_transfers=_count(line))
 
 
-def tftp_mtu(line: Written, draft: Draft) -> None:
-    draft.tftp = replace(draft.tftp, mtu=_count(line) or None)
+def tftp_mtu(line: SourceLine, builder: ConfigBuilder) -> None:
+    builder.tftp = replace(builder.tftp, mtu=_count(line) or None)
 
 
-def _count(line: Written) -> int:
+def _count(line: SourceLine) -> int:
     count = whole_number(line.value or "")
     if count is None:
-        raise line.refused(f'"{as_text(line.value or "")}" is no number; write one such as 50')
+        raise line.error(
+            f'"{as_text(line.value or "")}" is not a number; write a number such as 50'
+        )
     return max(count, 0)
 
 
@@ -176,14 +175,14 @@ def _count(line: Written) -> int:
 
 
 def _switch(part: str, name: str) -> Directive:
-    """A keyword without argument, which turns one field on."""
+    """A keyword without argument that sets one field to true."""
 
-    def switch(line: Written, draft: Draft) -> None:  # noqa: ARG001 - the shape of a Directive
+    def switch(line: SourceLine, builder: ConfigBuilder) -> None:  # noqa: ARG001 - the shape of a Directive
         if part:
             on: dict[str, Any] = {name: True}
-            setattr(draft, part, replace(getattr(draft, part), **on))
+            setattr(builder, part, replace(getattr(builder, part), **on))
         else:
-            setattr(draft, name, True)
+            setattr(builder, name, True)
 
     return switch
 
@@ -196,12 +195,12 @@ NETWORK_LINES: dict[str, Directive] = {
     "dhcp-ignore-clid": _switch("", "ignore_client_id"),
     "enable-tftp": enable_tftp,
     "group": group,
-    "except-interface": except_interface,
-    "interface": interface,
+    "except-interface": _names_in("except_interfaces"),
+    "interface": _names_in("interfaces"),
     "listen-address": listen_address,
     "log-dhcp": _switch("", "log_dhcp"),
-    "no-dhcp-interface": no_dhcp_interface,
-    "no-dhcpv4-interface": no_dhcp_interface,
+    "no-dhcp-interface": _names_in("no_dhcp_interfaces"),
+    "no-dhcpv4-interface": _names_in("no_dhcp_interfaces"),
     "port": port,
     "quiet-dhcp": _switch("", "quiet_dhcp"),
     "quiet-tftp": _switch("", "quiet_tftp"),

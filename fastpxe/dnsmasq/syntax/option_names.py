@@ -1,7 +1,7 @@
-"""The DHCP options that dnsmasq knows by name, and what it takes as their value.
+"""The DHCP options that dnsmasq knows by name, and the values that it accepts for them.
 
 Sources:
-  dnsmasq 2.90 `--help dhcp` and `--help dhcp6`; which values `--test` takes for each;
+  dnsmasq 2.90 `--help dhcp` and `--help dhcp6`, and `--test` for the values of each;
   RFC 2132 for the sizes of numbers.
 """
 
@@ -13,10 +13,10 @@ Kind = Literal["any", "addresses", "name", "domain", "time", "text list"]
 
 
 class KnownOption(msgspec.Struct, frozen=True):
-    """`size` is the width of a number in bytes, 0 when its value decides.
+    """`size` is the width of a number in bytes; with 0 it depends on the number.
 
-    An internal one is what dnsmasq writes by itself: dhcp-option may not name it. Of those, the
-    ones that hold no addresses take no decimal number.
+    is_internal: dnsmasq writes the option itself, and dhcp-option can't name it. Such an option
+    accepts no decimal number, unless it has addresses.
     """
 
     code: int

@@ -1,7 +1,7 @@
-"""The option of a dhcp-match or dhcp-option line: which one, and its value as bytes.
+"""The option of a dhcp-match or dhcp-option line: its code, and its value as bytes.
 
-dnsmasq guesses the type of a value from its characters. What it takes text for is refused nowhere;
-what it takes for an address and can't read is.
+dnsmasq guesses the type of a value from its characters. A value that looks like an address and is
+not one is refused; text never is.
 
 Sources:
   dnsmasq 2.90, its manual (--dhcp-option) and its behaviour.
@@ -13,17 +13,18 @@ from typing import Literal
 import msgspec
 
 from fastpxe.dhcp.identity import Pattern
-from fastpxe.dnsmasq.syntax.addresses import read_ipv4, read_ipv6
-from fastpxe.dnsmasq.syntax.hexadecimal import read_hex
-from fastpxe.dnsmasq.syntax.lines import (
-    Written,
+from fastpxe.dnsmasq.syntax.fields import (
     as_bytes,
     as_text,
-    fields,
     leading_number,
     plain,
+    read_hex,
+    read_ipv4,
+    read_ipv6,
     split,
+    split_all,
 )
+from fastpxe.dnsmasq.syntax.lines import SourceLine
 from fastpxe.dnsmasq.syntax.option_names import IPV4, IPV6, UNKNOWN, KnownOption, by_code, by_name
 from fastpxe.errors import ConfigError
 
@@ -44,7 +45,7 @@ ENTERPRISE_VALUE_MAX = 250
 
 
 class OptionName(msgspec.Struct, kw_only=True):
-    """The fields in front of a value: tags, and what kind of option it is of."""
+    """The fields before a value: tags, the option, and the option that it is inside."""
 
     is_match: bool
     tags: list[str] = []
@@ -57,12 +58,12 @@ class OptionName(msgspec.Struct, kw_only=True):
 
     @property
     def is_inside(self) -> bool:
-        """Part of another option: what is known of its code doesn't hold."""
+        """Part of another option: the code has another meaning there."""
         return not (self.vendor_class is None and self.encap is None and self.enterprise is None)
 
 
 class OptionValue(msgspec.Struct, frozen=True):
-    """The value, how it was understood, and, for hex with wildcards, as a pattern."""
+    """The value, its form, and, for hexadecimal with wildcards, its pattern."""
 
     form: Form
     data: bytes = b""
@@ -70,8 +71,8 @@ class OptionValue(msgspec.Struct, frozen=True):
     can_be_own_address: bool = False
 
 
-def read_name(line: Written, value: str, *, is_match: bool) -> tuple[OptionName, str | None]:
-    """Read up to the option's number or name; what is left is its value, None if there is none."""
+def read_name(line: SourceLine, value: str, *, is_match: bool) -> tuple[OptionName, str | None]:
+    """Read up to the option's number or name. The rest is its value, None without one."""
     name = OptionName(is_match=is_match)
     rest: str | None = value
     while rest is not None:
@@ -81,15 +82,15 @@ def read_name(line: Written, value: str, *, is_match: bool) -> tuple[OptionName,
     raise _no_option(line)
 
 
-def _no_option(line: Written) -> ConfigError:
-    return line.refused(
-        "it names no option; write a number such as 93, or option:NAME with a name that"
-        " `dnsmasq --help dhcp` lists"
+def _no_option(line: SourceLine) -> ConfigError:
+    return line.error(
+        "the option is missing or unknown; write a number such as 93, or option:NAME with a name"
+        " of `dnsmasq --help dhcp`"
     )
 
 
-def _is_option(line: Written, name: OptionName, field: str) -> bool:
-    """Take one field; yes when it was the option itself, and nothing in front of it."""
+def _is_option(line: SourceLine, name: OptionName, field: str) -> bool:
+    """Take one field; True for the option itself, False for a field before it."""
     if _DIGITS.fullmatch(field):
         _take_number(name, field, IPV4)
     elif field.startswith("option:"):
@@ -105,8 +106,8 @@ def _is_option(line: Written, name: OptionName, field: str) -> bool:
     return True
 
 
-def _take_front(line: Written, name: OptionName, field: str) -> None:
-    """What an option is inside of, or a tag."""
+def _take_front(line: SourceLine, name: OptionName, field: str) -> None:
+    """The option that this one is inside, or a tag."""
     if field.startswith("vendor:"):
         name.vendor_class = field[7:]
     elif field.startswith("encap:"):
@@ -115,7 +116,7 @@ def _take_front(line: Written, name: OptionName, field: str) -> None:
         name.tags.append(re.sub("^(tag|net|set):", "", field))
         return
     if name.is_match or not (name.vendor_class is None or name.encap is None):
-        raise line.refused(f'"{plain(field)}" can\'t stand here; leave it out')
+        raise line.error(f'"{plain(field)}" is not allowed here; remove it')
 
 
 def _take_number(name: OptionName, field: str, table: dict[str, KnownOption]) -> None:
@@ -123,17 +124,17 @@ def _take_number(name: OptionName, field: str, table: dict[str, KnownOption]) ->
     name.known = UNKNOWN if name.is_inside else by_code(table, name.code)
 
 
-def _take_known(line: Written, name: OptionName, known: KnownOption) -> None:
-    """Options that dnsmasq writes by itself can be matched, and not set, by name."""
+def _take_known(line: SourceLine, name: OptionName, known: KnownOption) -> None:
+    """Options that dnsmasq itself writes can be matched by name, and not set."""
     if known is UNKNOWN or (known.is_internal and not name.is_match):
         raise _no_option(line)
     name.code, name.known = known.code, known
 
 
-def _take_ipv6(line: Written, name: OptionName, field: str) -> None:
+def _take_ipv6(line: SourceLine, name: OptionName, field: str) -> None:
     name.is_ipv6 = True
     if name.vendor_class is not None or name.encap is not None:
-        raise line.refused("an IPv6 option can't be inside vendor: or encap:; leave those out")
+        raise line.error("an IPv6 option can't be inside vendor: or encap:; remove those")
     if _DIGITS.fullmatch(field):
         _take_number(name, field, IPV6)
     else:
@@ -143,20 +144,20 @@ def _take_ipv6(line: Written, name: OptionName, field: str) -> None:
 # --- values -------------------------------------------------------------------------------------
 
 
-def read_value(line: Written, name: OptionName, value: str | None) -> OptionValue:
-    """The value's bytes. Raises ConfigError when they are too many, or no address."""
-    found = OptionValue("none") if value is None else _guess(line, name, value)
+def read_value(line: SourceLine, name: OptionName, value: str | None) -> OptionValue:
+    """The value's bytes. Raises ConfigError for too many, or for a wrong address."""
+    parsed = OptionValue("none") if value is None else _guess(line, name, value)
     longest = VALUE_MAX
     if name.vendor_class is not None or name.encap is not None:
         longest = VENDOR_VALUE_MAX
     elif name.enterprise is not None:
         longest = ENTERPRISE_VALUE_MAX
-    if not name.is_ipv6 and len(found.data) > longest:
-        raise line.refused(f"the value has {len(found.data)} bytes; {longest} fit")
-    return found
+    if not name.is_ipv6 and len(parsed.data) > longest:
+        raise line.error(f"the value has {len(parsed.data)} bytes; at most {longest} fit")
+    return parsed
 
 
-def _guess(line: Written, name: OptionName, value: str) -> OptionValue:
+def _guess(line: SourceLine, name: OptionName, value: str) -> OptionValue:
     known = name.known
     value, width = _without_width(value)
     if known.kind == "addresses":
@@ -177,17 +178,17 @@ def _guess(line: Written, name: OptionName, value: str) -> OptionValue:
 
 
 def _without_width(value: str) -> tuple[str, str]:
-    """Cut a final b, s or i after decimal digits. It is cut from text like "5b" and "s" too."""
+    """Remove a final b, s or i after decimal digits; from text such as "5b" and "s", too."""
     if re.fullmatch("[0-9-]*[bsi]", value):
         return value[:-1], value[-1]
     return value, ""
 
 
 def _hex(value: str) -> OptionValue:
-    """As many bytes as there are groups: more digits in a group are lost at the end.
+    """As many bytes as there are groups; the surplus of a group with more digits is lost.
 
-    At a group that mixes digits and `*` dnsmasq gives up: from there on all bytes are 00, and no
-    `*` before it counts. After an empty group, too, the bytes move to the front, not the mask.
+    A group that mixes digits and `*` ends the value: it and the bytes after it are 00, and no `*`
+    before it counts. After an empty group the bytes move to the front, and the mask doesn't.
     """
     size = value.count(":") + 1
     read = read_hex(value, size)
@@ -196,14 +197,14 @@ def _hex(value: str) -> OptionValue:
     return OptionValue("hex", data, Pattern(data, mask.rjust(size, b"\xff")))
 
 
-def _number(line: Written, known: KnownOption, value: str, width: str) -> OptionValue:
+def _number(line: SourceLine, known: KnownOption, value: str, width: str) -> OptionValue:
     numeric = leading_number(value) & 0xFFFFFFFF
     if width:
         size = _WIDTH[width]
     elif known.is_internal:
-        raise line.refused(
-            f"option {known.code} takes no plain number; write its bytes in hex, as in 00:07,"
-            " or say how many they are: 7b, 7s or 7i for 1, 2 or 4"
+        raise line.error(
+            f"option {known.code} doesn't accept a plain number; write its bytes in hexadecimal,"
+            " as in 00:07, or its size: 7b, 7s or 7i for 1, 2 or 4 bytes"
         )
     elif known.size:
         size = known.size
@@ -217,29 +218,29 @@ def _seconds(value: str) -> int:
     return leading_number(value) * unit & 0xFFFFFFFF
 
 
-def _addresses(line: Written, name: OptionName, value: str) -> OptionValue:
+def _addresses(line: SourceLine, name: OptionName, value: str) -> OptionValue:
     if name.is_ipv6:
         return OptionValue("addresses", _read_ipv6_addresses(line, value))
     data = b""
     has_prefix = False
-    for field in fields(value):
+    for field in split_all(value):
         address, prefix = split(field, "/")
         has_prefix |= prefix is not None
         data += _address(line, address, prefix)
     is_sip = name.code == 120 and not name.is_inside
     return OptionValue(
         "addresses",
-        b"\x01" + data if is_sip else data,  # RFC 3361: 1 says that addresses follow
+        b"\x01" + data if is_sip else data,  # RFC 3361: 1 is for addresses
         can_be_own_address=not (has_prefix or is_sip),
     )
 
 
-def _address(line: Written, text: str, prefix: str | None) -> bytes:
+def _address(line: SourceLine, text: str, prefix: str | None) -> bytes:
     """Four bytes; with a prefix length, that and its significant bytes (RFC 3442)."""
     address = read_ipv4(text)
     if address is None:
-        raise line.refused(
-            f'"{plain(text)}" is no IPv4 address; write 192.0.2.1, or put text in quotes'
+        raise line.error(
+            f'"{plain(text)}" is not an IPv4 address; write 192.0.2.1, or put text in quotes'
         )
     if prefix is None:
         return address.packed
@@ -247,13 +248,13 @@ def _address(line: Written, text: str, prefix: str | None) -> bytes:
     return bytes([length & 0xFF]) + address.packed[: min(max(-(-length // 8), 0), 4)]
 
 
-def _read_ipv6_addresses(line: Written, value: str) -> bytes:
-    """The brackets may be left out."""
+def _read_ipv6_addresses(line: SourceLine, value: str) -> bytes:
+    """The brackets are optional."""
     data = b""
-    for field in fields(value):
+    for field in split_all(value):
         address = read_ipv6(field.removeprefix("[").removesuffix("]"))
         if address is None:
-            raise line.refused(f'"{plain(field)}" is no IPv6 address; write [2001:db8::1]')
+            raise line.error(f'"{plain(field)}" is not an IPv6 address; write [2001:db8::1]')
         data += address.packed
     return data
 
@@ -263,7 +264,7 @@ def _text(name: OptionName, value: str) -> OptionValue:
     if name.is_ipv6 or name.is_inside or name.code not in (119, 120):
         return OptionValue("text", as_bytes(value))
     data = b"\0" if name.code == 120 else b""
-    for domain in fields(value):
+    for domain in split_all(value):
         labels = as_text(domain).lower().rstrip(".").encode(errors="surrogateescape").split(b".")
         data += b"".join(bytes([len(label) & 0x3F]) + label for label in labels if label) + b"\0"
     return OptionValue("names", data)

@@ -7,21 +7,21 @@ from dnsmasq_text import read
 
 from fastpxe.dnsmasq.convert.sample_clients import (
     ARCHES,
-    MACHINES_MAX,
+    CLIENTS_MAX,
     OUTSIDE,
-    Machine,
-    machines,
-    marks_of,
+    SampleClient,
+    sample_clients,
+    traits_of,
 )
-from fastpxe.dnsmasq.convert.sample_networks import sites
+from fastpxe.dnsmasq.convert.sample_networks import sample_networks
 from fastpxe.dnsmasq.engine.message import read as read_message
 
 RANGE = "pxe-prompt=x\ndhcp-range=192.0.2.0,proxy\n"
 
 
-def found(text: str) -> list[Machine]:
+def found(text: str) -> list[SampleClient]:
     parsed = read(RANGE + text)
-    return machines(parsed, sites(parsed)[1])
+    return sample_clients(parsed, sample_networks(parsed)[1])
 
 
 def test_every_kind_is_there() -> None:
@@ -31,11 +31,13 @@ def test_every_kind_is_there() -> None:
     assert (16, False, True) not in kinds  # UEFI HTTP Boot asks on port 67 only
 
 
-def test_they_are_at_the_site_and_behind_relays() -> None:
+def test_they_are_in_the_network_and_behind_relays() -> None:
     near = {m.client.giaddr for m in found("")}
     assert near == {IPv4Address(0), IPv4Address("192.0.2.252")}
     bounded = read("pxe-prompt=x\ndhcp-range=192.0.2.0,proxy,255.255.255.0")
-    assert OUTSIDE in {m.client.giaddr for m in machines(bounded, sites(bounded)[1])}
+    assert OUTSIDE in {
+        m.client.giaddr for m in sample_clients(bounded, sample_networks(bounded)[1])
+    }
 
 
 def test_architectures_and_classes_of_the_file_are_among_them() -> None:
@@ -59,17 +61,17 @@ def test_architectures_and_classes_of_the_file_are_among_them() -> None:
 )  # fmt: skip
 def test_a_test_of_the_file_is_true_of_some_and_false_of_others(line: str) -> None:
     parsed = read(f"{RANGE}{line}\ntag-if=set:z,tag:x\ntag-if=set:z,tag:known")
-    engine, places = sites(parsed)
+    engine, places = sample_networks(parsed)
     hits = {
         bool(any(engine.tests.hits(read_message(m.client.discover()))[:6]))
-        for m in machines(parsed, places)
+        for m in sample_clients(parsed, places)
     }
     assert hits == {True, False}
 
 
 def test_two_tests_are_made_true_together() -> None:
     text = "dhcp-mac=set:x,52:54:00:00:00:01\ndhcp-userclass=set:y,lab"
-    assert any(len(machine.lines) == 2 for machine in found(text))
+    assert any(len(sample.lines) == 2 for sample in found(text))
 
 
 @pytest.mark.parametrize(
@@ -81,22 +83,22 @@ def test_two_tests_are_made_true_together() -> None:
         "dhcp-match=set:x,53,01:02",
     ],
 )
-def test_what_follows_from_the_kind_needs_no_mark(line: str) -> None:
+def test_what_follows_from_the_kind_needs_no_trait(line: str) -> None:
     parsed = read(line)
     (test,) = (*parsed.matches, *parsed.class_matches)
-    assert marks_of(test) == []
+    assert traits_of(test) == []
 
 
 def test_there_are_not_too_many() -> None:
     text = "".join(
         f"dhcp-mac=set:x,52:54:00:00:00:{n:02x}\ndhcp-userclass=set:y,u{n}\n" for n in range(99)
     )
-    assert len(found(text)) == MACHINES_MAX
+    assert len(found(text)) == CLIENTS_MAX
 
 
-def test_a_machine_says_what_it_is() -> None:
-    texts = [str(machine) for machine in found("dhcp-mac=set:x,52:54:00:00:00:01")]
+def test_a_sample_describes_itself() -> None:
+    texts = [str(sample) for sample in found("dhcp-mac=set:x,52:54:00:00:00:01")]
     assert "PXEClient arch 7 on 192.0.2.0/24" in texts
     assert "iPXE arch 7 behind 192.0.2.252" in texts
     assert "HTTPClient arch 16 on 192.0.2.0/24, f.conf:3" in texts
-    assert "PXEClient arch 0 on 192.0.2.0/24, asking port 4011 alone" in texts
+    assert "PXEClient arch 0 on 192.0.2.0/24, on port 4011 only" in texts

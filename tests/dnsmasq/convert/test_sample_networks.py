@@ -5,30 +5,30 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from dnsmasq_text import read
 
-from fastpxe.dnsmasq.convert.sample_networks import Site, network_of, sites
+from fastpxe.dnsmasq.convert.sample_networks import SampleNetwork, network_of, sample_networks
 
 
-def found(text: str) -> tuple[Site, ...]:
-    return sites(read("pxe-prompt=x\n" + text))[1]
+def found(text: str) -> tuple[SampleNetwork, ...]:
+    return sample_networks(read("pxe-prompt=x\n" + text))[1]
 
 
 def test_each_range_has_an_interface() -> None:
     one, two = found("dhcp-range=192.0.2.0,proxy\ndhcp-range=10.0.0.0,proxy,255.255.0.0")
-    assert (one.interface, one.network, one.is_guessed) == (
+    assert (one.interface, one.subnet, one.is_guessed) == (
         "eth0", IPv4Network("192.0.2.0/24"), True,
     )  # fmt: skip
-    assert (two.interface, two.network, two.is_guessed) == (
+    assert (two.interface, two.subnet, two.is_guessed) == (
         "eth1", IPv4Network("10.0.0.0/16"), False,
     )  # fmt: skip
 
 
 def test_our_own_address_is_none_that_is_mentioned() -> None:
-    (site,) = found(
+    (network,) = found(
         "dhcp-range=192.0.2.1,proxy\ndhcp-boot=a,,192.0.2.2\npxe-service=7,A,b,192.0.2.3"
     )
-    assert site.own == IPv4Address("192.0.2.4")
-    assert len({site.own, site.client, site.relay}) == 3
-    assert {site.client, site.relay} <= set(site.network.hosts())
+    assert network.own == IPv4Address("192.0.2.4")
+    assert len({network.own, network.client, network.relay}) == 3
+    assert {network.client, network.relay} <= set(network.subnet.hosts())
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,17 @@ def test_our_own_address_is_none_that_is_mentioned() -> None:
 )
 def test_only_where_dnsmasq_would_listen(lines: str, names: list[str]) -> None:
     ranges = "dhcp-range=192.0.2.0,proxy\ndhcp-range=198.51.100.0,proxy\n"
-    assert [site.interface for site in found(ranges + lines)] == names
+    assert [network.interface for network in found(ranges + lines)] == names
 
 
 def test_a_listen_address_is_our_own() -> None:
-    (site,) = found("dhcp-range=192.0.2.0,proxy\nlisten-address=192.0.2.7")
-    assert site.own == IPv4Address("192.0.2.7")
+    (network,) = found("dhcp-range=192.0.2.0,proxy\nlisten-address=192.0.2.7")
+    assert network.own == IPv4Address("192.0.2.7")
 
 
 def test_ranges_of_one_network_share_a_place() -> None:
-    (site,) = found("dhcp-range=192.0.2.0,proxy\ndhcp-range=tag:a,192.0.2.9,proxy")
-    assert len(site.place.candidates) == 2
+    (network,) = found("dhcp-range=192.0.2.0,proxy\ndhcp-range=tag:a,192.0.2.9,proxy")
+    assert len(network.place.candidates) == 2
 
 
 def test_networks_too_small_for_clients_and_no_masks_are_left_out() -> None:

@@ -85,25 +85,25 @@ def test_a_test_becomes_a_condition(line: str, condition: str) -> None:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("dhcp-circuitid=set:x,eth0/1", "what a relay adds (option 82)"),
-        ("dhcp-name-match=set:x,lab*", "the name that the client gives (options 12 and 81)"),
-        ("dhcp-host=lab1,set:x", "the name that the client gives (options 12 and 81)"),
-        ("dhcp-host=id:one,set:x", "the client's identifier (option 61)"),
-        ("dhcp-mac=set:x,06-52:54:00:00:00:01", "a hardware address that is not Ethernet's"),
-        ("dhcp-match=set:x,175,19", "option 175, in a way that a rule can't"),
-        ("dhcp-match=set:x,97,44:45", "option 97, in a way that a rule can't"),
+        ("dhcp-circuitid=set:x,eth0/1", "the option of a relay (82)"),
+        ("dhcp-name-match=set:x,lab*", "the host name of the client (options 12 and 81)"),
+        ("dhcp-host=lab1,set:x", "the host name of the client (options 12 and 81)"),
+        ("dhcp-host=id:one,set:x", "the client identifier (option 61)"),
+        ("dhcp-mac=set:x,06-52:54:00:00:00:01", "a hardware address that is not of Ethernet"),
+        ("dhcp-match=set:x,175,19", "option 175 in this way"),
+        ("dhcp-match=set:x,97,44:45", "option 97 in this way"),
         ("dhcp-match=set:x,vi-encap:4491", "an item of option 124"),
-        ("dhcp-match=set:x,77", "option 77, in a way that a rule can't"),
+        ("dhcp-match=set:x,77", "option 77 in this way"),
         ("dhcp-vendorclass=set:x,a*b", "the text b'a*b' in a class"),
     ],
 )
-def test_a_test_that_no_rule_makes_is_told_and_fails(line: str, what: str) -> None:
+def test_a_test_that_no_rule_can_express_is_reported_and_fails(line: str, what: str) -> None:
     text = f"{RANGE}{line}\ndhcp-boot=tag:x,a\ndhcp-boot=b"
     assert f"f.conf:3: no rule can test {what}" in remarks(text)
     assert rules(f"{line}\ndhcp-boot=tag:x,a\ndhcp-boot=b") == ['file = "b"']
 
 
-def test_a_test_that_nobody_asks_for_is_not_told() -> None:
+def test_a_test_of_an_unused_tag_is_not_reported() -> None:
     assert "no rule can test" not in "".join(remarks(f"{RANGE}dhcp-circuitid=set:x,a\ndhcp-boot=b"))
 
 
@@ -111,7 +111,7 @@ def test_a_text_that_all_have_is_no_condition() -> None:
     assert rules("dhcp-vendorclass=set:x,PXEClient\ndhcp-boot=tag:x,a") == ['file = "a"']
 
 
-def test_ipxe_is_a_user_class_where_the_file_tells_user_classes_apart() -> None:
+def test_ipxe_is_a_user_class_where_the_file_has_several_user_classes() -> None:
     text = (
         "dhcp-userclass=set:x,iPXE\ndhcp-userclass=set:y,gPXE\ndhcp-boot=tag:y,b\ndhcp-boot=tag:x,a"
     )
@@ -199,18 +199,18 @@ def test_ranges_with_tags_become_subnets() -> None:
     assert boots(text) == [("192.0.2.0/24", "a"), ("198.51.100.0/24", "b")]
 
 
-def test_interfaces_are_taken_over_and_what_is_not_is_told() -> None:
+def test_interfaces_are_imported_or_reported() -> None:
     text = f"{RANGE}interface=eth0\ninterface=br0\ndhcp-boot=a"
     assert config.parse(translated(text).text, "f.toml").interfaces == ("eth0", "br0")
-    assert "interface=eth*: not taken over" in "".join(remarks(f"{RANGE}interface=eth*"))
+    assert "interface=eth*: not imported" in "".join(remarks(f"{RANGE}interface=eth*"))
     assert "fastpxe answers on all" in "".join(remarks(RANGE))
 
 
 def test_a_tag_that_no_line_sets_is_an_interface_or_nobody() -> None:
     text = f"{RANGE}dhcp-boot=tag:eth0,a\ndhcp-boot=tag:!typo,b\ndhcp-boot=tag:known,c"
     assert [r for r in remarks(text) if r.startswith("tag:")] == [
-        "tag:eth0: no line sets this tag; it is taken for the interface on 192.0.2.0/24",
-        "tag:typo: no line sets this tag, and fastpxe knows no interface of that name here",
+        "tag:eth0: no line sets this tag; it is read as the interface in 192.0.2.0/24",
+        "tag:typo: no line sets this tag, and no interface has that name",
     ]
 
 
@@ -252,16 +252,16 @@ def test_ipxe_gets_ipxe_again_as_from_dnsmasq() -> None:
     ("line", "why"),
     [
         ("dhcp-boot=caf\u00e9", "printable ASCII"),
-        ("dhcp-boot=a,,127.0.0.1", "127.0.0.1 is no address of a server"),
-        ("pxe-service=16,Boot,a.b", "UEFI HTTP Boot takes a URL"),
-        ("pxe-service=x86PC,Disk,0", "boots from the local disk"),
-        ("pxe-service=x86PC,Far,7", "a boot server of a type"),
+        ("dhcp-boot=a,,127.0.0.1", "127.0.0.1 is not an address of a server"),
+        ("pxe-service=16,Boot,a.b", "UEFI HTTP Boot needs a URL"),
+        ("pxe-service=x86PC,Disk,0", "an entry for the local disk"),
+        ("pxe-service=x86PC,Far,7", "a type of boot server"),
         ("pxe-service=x86PC,A,a.b\npxe-service=x86PC,B,b.c", "a menu of 2 entries"),
         ("dhcp-boot=http://", "a URL without a host"),
-        ("dhcp-match=set:y,93,0", "dnsmasq answers without a boot file"),
+        ("dhcp-match=set:y,93,0", "dnsmasq replies without a boot file"),
     ],
 )
-def test_what_no_rule_gives_is_told(line: str, why: str) -> None:
+def test_an_outcome_without_a_rule_is_reported(line: str, why: str) -> None:
     text = f"{RANGE}{line}\ndhcp-match=set:x,93,0\ndhcp-boot=tag:x,z"
     assert why in "".join(remarks(text))
     config.parse(translated(text).text, "f.toml")
@@ -270,21 +270,21 @@ def test_what_no_rule_gives_is_told(line: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("dhcp-option=vendor:PXEClient,6,2b", "no other options in 43"),
-        ("pxe-prompt=Press F8,3", "this one is shown for 3 s"),
-        ("pxe-prompt=Press F8", "this one waits for a key"),
-        ("dhcp-reply-delay=2", "fastpxe answers at once"),
+        ("dhcp-option=vendor:PXEClient,6,2b", "no other sub-options of option 43"),
+        ("pxe-prompt=Press F8,3", "this prompt is shown for 3 s"),
+        ("pxe-prompt=Press F8", "this prompt waits for a key"),
+        ("dhcp-reply-delay=2", "fastpxe replies without delay"),
         ("dhcp-alternate-port", "fastpxe answers on port 67"),
-        ("tftp-root=/srv/tftp", "without enable-tftp dnsmasq serves no file"),
+        ("tftp-root=/srv/tftp", "without enable-tftp dnsmasq serves no files"),
         ("enable-tftp", "fastpxe refuses every request"),
-        ("shared-network=192.0.2.1,198.51.100.1", "not taken over"),
+        ("shared-network=192.0.2.1,198.51.100.1", "not imported"),
     ],
 )
-def test_what_is_no_boot_file_and_not_taken_over_is_told(line: str, why: str) -> None:
+def test_a_line_that_is_not_imported_is_reported(line: str, why: str) -> None:
     assert why in "".join(remarks(f"{RANGE}{line}"))
 
 
-def test_tftp_is_taken_over() -> None:
+def test_tftp_is_imported() -> None:
     lines = (
         "enable-tftp\ntftp-root=/srv/tftp\ntftp-unique-root=mac\ntftp-lowercase\n"
         "tftp-max=9\ntftp-mtu=1400"

@@ -18,7 +18,7 @@ from fastpxe.dnsmasq.engine.log_labels import rule_of
 from fastpxe.dnsmasq.engine.log_lines import lines
 from fastpxe.dnsmasq.engine.message import read
 from fastpxe.dnsmasq.syntax.disk import Disk
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.events import Decision
 from fastpxe.firmware.requests import Client
@@ -62,6 +62,7 @@ def check(answers: DnsmasqAnswers, engine: Engine, interface: str, asked: Datagr
         assert reply == b""
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("seed", [*range(40), 208, 499])  # those two found faults
 def test_the_cache_says_what_the_engine_says(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a test case, not a secret
@@ -104,7 +105,9 @@ def check_log(answers: DnsmasqAnswers, engine: Engine, asked: Datagram) -> None:
 
 
 TWO_MASKS = (
-    Interface(name="dqs0", networks=tuple(map(IPv4Interface, ("10.88.0.1/24", "10.88.0.3/25")))),
+    InterfaceAddresses(
+        name="dqs0", networks=tuple(map(IPv4Interface, ("10.88.0.1/24", "10.88.0.3/25")))
+    ),
 )
 LINES = (
     "dhcp-circuitid=set:red,aa:bb:cc:dd",
@@ -165,6 +168,7 @@ class Kind:
         return Datagram(source, pick((68, 4011)), IPv4Address("10.88.0.1"), self.port, data)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("seed", range(40))
 def test_a_warm_cache_says_of_related_requests_what_the_engine_says(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a test case, not a secret

@@ -9,7 +9,7 @@ from packets import discover, message, request_4011, tlv
 
 from fastpxe.dnsmasq.engine.choose import Names, build_menu, choose_last, choose_pxe_options
 from fastpxe.dnsmasq.engine.engine import Answer
-from fastpxe.dnsmasq.syntax.model import PxeOption, Server, Tag, Where
+from fastpxe.dnsmasq.syntax.model import BootServer, Location, PxeOption, Tag
 
 SOURCE = "10.77.0.100"
 OWN = IPv4Address("10.77.0.2")
@@ -202,7 +202,7 @@ def test_a_vendor_option_10_is_a_prompt() -> None:
 
 def pxe_option(code: int, value: bytes, *tags: str, is_address_list: bool = False) -> PxeOption:
     return PxeOption(
-        where=Where("f", 1),
+        where=Location("f", 1),
         text="",
         tags=tuple(map(Tag, tags)),
         code=code,
@@ -270,7 +270,7 @@ def test_an_item_may_be_chosen_on_port_67() -> None:
 
 
 def test_a_server_of_no_name_and_no_address_is_unknown() -> None:
-    assert int(Names({}).resolve(Server())) == 0
+    assert int(Names({}).resolve(BootServer())) == 0
 
 
 def test_a_request_may_have_neither_type_nor_arch() -> None:

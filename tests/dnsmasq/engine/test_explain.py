@@ -8,7 +8,7 @@ from dnsmasq_golden import Exchange, config, interfaces, recorded
 from fastpxe.dnsmasq.engine.engine import Answer, Arrival, Engine
 from fastpxe.dnsmasq.engine.explain import explain_boot, explain_packet, place
 from fastpxe.dnsmasq.syntax.disk import Disk
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.dnsmasq.syntax.reader import read_config
 from fastpxe.explanation import Explanation, Step
 from fastpxe.firmware.requests import Client
@@ -91,8 +91,8 @@ def read(text: str) -> Engine:
 
 def test_the_place_is_the_interface_that_a_proxy_range_covers() -> None:
     present = [
-        Interface(name="eth0", networks=(IPv4Interface("10.1.0.1/24"),)),
-        Interface(name="eth1", networks=(IPv4Interface("10.88.0.9/24"),)),
+        InterfaceAddresses(name="eth0", networks=(IPv4Interface("10.1.0.1/24"),)),
+        InterfaceAddresses(name="eth1", networks=(IPv4Interface("10.88.0.9/24"),)),
     ]
     assert place(config(SEED1), present, None) == (present, "eth1")
 

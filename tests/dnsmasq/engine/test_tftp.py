@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from fastpxe.dhcp.constants import TftpError
 from fastpxe.dnsmasq.engine.tftp import error_code, notices, path_below, tftp_settings
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Tftp, TftpRoot, Where
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Location, Tftp, TftpRoot
 from fastpxe.errors import FileForbidden, FileRefused
 from fastpxe.tftp.packets import TftpSettings, default_max_blksize
 
 
 def root(path: str, interface: str | None = None) -> TftpRoot:
-    where = Where("dnsmasq.conf", 7)
+    where = Location("dnsmasq.conf", 7)
     return TftpRoot(where=where, text=f"tftp-root={path}", path=path, interface=interface)
 
 

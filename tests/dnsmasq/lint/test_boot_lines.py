@@ -1,4 +1,4 @@
-"""The traps in lines that say what a client gets: each in a line that has it, and in one not."""
+"""Findings about the lines of the reply: each in a configuration with it, and in one without."""
 
 from ipaddress import IPv4Address
 
@@ -20,8 +20,8 @@ def names(text: str) -> list[str]:
 
 
 def only(text: str, name: str) -> Finding:
-    (found,) = (finding for finding in findings(text) if finding.name == name)
-    return found
+    (finding,) = (finding for finding in findings(text) if finding.name == name)
+    return finding
 
 
 # --- dhcp-boot ----------------------------------------------------------------------------------
@@ -36,10 +36,10 @@ def only(text: str, name: str) -> Finding:
         ("tag:!x,tag:y,a", "tag:!x,b"),
     ],
 )
-def test_a_boot_line_behind_which_another_always_holds_is_dead(earlier: str, later: str) -> None:
-    found = only(f"dhcp-boot={earlier}\ndhcp-boot={later}\n", "dead-boot")
-    assert found.where == "f.conf:1"
-    assert found.effect.startswith("a is never given: f.conf:2 comes later")
+def test_a_boot_line_before_another_that_always_applies_is_dead(earlier: str, later: str) -> None:
+    finding = only(f"dhcp-boot={earlier}\ndhcp-boot={later}\n", "dead-boot")
+    assert finding.where == "f.conf:1"
+    assert finding.effect.startswith("a is never sent: f.conf:2 applies whenever")
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_a_boot_line_that_sometimes_wins_is_alive(earlier: str, later: str) -> N
 
 
 def test_a_blank_for_a_comma_makes_the_address_a_name() -> None:
-    found = only("dhcp-boot=tag:x,intel.efi, 10.88.0.1 10.88.0.1\n", "space-for-comma")
-    assert "no address" in found.effect
-    assert found.advice == "write intel.efi,,10.88.0.1"
+    finding = only("dhcp-boot=tag:x,intel.efi, 10.88.0.1 10.88.0.1\n", "space-for-comma")
+    assert "no address" in finding.effect
+    assert finding.advice == "write intel.efi,,10.88.0.1"
 
 
 def test_an_address_in_the_place_of_the_name_is_none() -> None:
@@ -71,17 +71,17 @@ def test_an_address_in_its_place_is_no_trap(fields: str) -> None:
 
 @pytest.mark.parametrize("line", ["dhcp-boot=a,,fog.lab", "pxe-service=x86PC,Boot,a,fog.lab"])
 def test_a_server_s_name_must_be_known(line: str) -> None:
-    found = only(f"{line}\nport=0\nenable-tftp\n", "server-unknown")
-    assert found.where == "f.conf:1"
-    assert "with port=0 there are none" in found.effect
-    assert found.effect.endswith("clients are told of server 0.0.0.0")
+    finding = only(f"{line}\nport=0\nenable-tftp\n", "server-unknown")
+    assert finding.where == "f.conf:1"
+    assert "with port=0 there are none" in finding.effect
+    assert finding.effect.endswith("clients get 0.0.0.0 as the server")
     known = f"{line}\nhost-record=fog.lab,10.88.0.1\n"
     assert "server-unknown" not in names(known)
 
 
 def test_a_field_too_many_is_part_of_the_server_s_name() -> None:
-    found = only("dhcp-boot=a,,10.88.0.1,10.88.0.2\n", "server-unknown")
-    assert "everything from the server on is one name" in found.effect
+    finding = only("dhcp-boot=a,,10.88.0.1,10.88.0.2\n", "server-unknown")
+    assert "the rest of the line is one name" in finding.effect
 
 
 # --- pxe-service --------------------------------------------------------------------------------
@@ -90,19 +90,22 @@ SERVICE = "pxe-service=x86PC,Boot,undionly.kpxe\n"
 
 
 def test_a_service_without_server_needs_tftp_here() -> None:
-    found = only(f"tftp-root=/tftpboot\n{SERVICE}", "service-without-server")
-    assert found.where == "f.conf:2"
-    assert found.effect.startswith("bios (0) asks this machine itself for undionly.kpxe")
-    assert "PXEBS or TFTP times out" in found.effect
-    assert found.advice.endswith("…,undionly.kpxe,ADDRESS, or add enable-tftp if this machine has "
-                                 "the files")  # fmt: skip
+    finding = only(f"tftp-root=/tftpboot\n{SERVICE}", "service-without-server")
+    assert finding.where == "f.conf:2"
+    assert finding.effect.startswith("bios (0) requests undionly.kpxe from this machine")
+    assert "PXEBS or TFTP times out" in finding.effect
+    assert finding.advice.endswith(
+        "…,undionly.kpxe,ADDRESS, or add enable-tftp if this machine has the files"
+    )
 
 
 def test_a_service_without_server_goes_wrong_where_the_files_are_elsewhere() -> None:
     text = f"enable-tftp\ntftp-root=/t\ndhcp-boot=a,,10.88.0.9\n{SERVICE}"
-    found = only(text, "service-without-server")
-    assert "though f.conf:3 says that the files are on 10.88.0.9:" in found.effect
-    assert found.advice == "end the line with the TFTP server's address: …,undionly.kpxe,10.88.0.9"
+    finding = only(text, "service-without-server")
+    assert "although by f.conf:3 the files are on 10.88.0.9:" in finding.effect
+    assert (
+        finding.advice == "end the line with the TFTP server's address: …,undionly.kpxe,10.88.0.9"
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,15 +132,15 @@ def test_an_empty_text_in_the_menu_is_a_trap() -> None:
 
 
 def test_a_delay_holds_everybody_up_in_dnsmasq() -> None:
-    found = only("dhcp-reply-delay=2\n", "reply-delay")
-    assert found.effect.startswith("each answer comes 2 s late, and iPXE has given up by then")
+    finding = only("dhcp-reply-delay=2\n", "reply-delay")
+    assert finding.effect.startswith("each reply is sent 2 s late, after iPXE has given up")
     assert "given up" not in only("dhcp-reply-delay=1\n", "reply-delay").effect
     assert names("dhcp-reply-delay=0\n") == []
 
 
 def test_ignore_in_a_host_has_no_effect() -> None:
-    found = only("dhcp-host=52:54:00:12:34:56,ignore\n", "host-ignore")
-    assert "dhcp-ignore=tag:never" in found.advice
+    finding = only("dhcp-host=52:54:00:12:34:56,ignore\n", "host-ignore")
+    assert "dhcp-ignore=tag:never" in finding.advice
     assert names("dhcp-host=52:54:00:12:34:56,set:never\ndhcp-ignore=tag:never\n") == []
 
 
@@ -153,9 +156,9 @@ def test_ignore_in_a_host_has_no_effect() -> None:
     ],
 )
 def test_options_are_never_sent(line: str, advice: str) -> None:
-    found = only(f"{line}\n", "option-never-sent")
-    assert found.effect.startswith(line)
-    assert found.advice.startswith(advice)
+    finding = only(f"{line}\n", "option-never-sent")
+    assert finding.effect.startswith(line)
+    assert finding.advice.startswith(advice)
 
 
 def test_options_inside_option_43_are_sent() -> None:
@@ -166,9 +169,9 @@ def test_dhcp_no_override_changes_nothing() -> None:
     assert only("dhcp-no-override\n", "no-override").where == "f.conf:1"
 
 
-def test_lines_that_are_left_out_are_told() -> None:
-    (found,) = findings("dhcp-optsfile=opts.txt\n", opts_txt="nonsense\n")
-    assert (found.name, found.where) == ("line-left-out", "opts.txt:1")
+def test_skipped_lines_are_reported() -> None:
+    (finding,) = findings("dhcp-optsfile=opts.txt\n", opts_txt="nonsense\n")
+    assert (finding.name, finding.where) == ("line-skipped", "opts.txt:1")
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -187,9 +190,9 @@ HERE = "enable-tftp\ntftp-root=/t\n"
 )
 def test_a_file_that_is_not_here_is_missing(line: str, file: str) -> None:
     parsed = read(f"{HERE}{line}\n")
-    (found,) = missing_files(parsed, OWN, lambda _: False)
-    assert (found.name, found.where) == ("missing-file", "f.conf:3")
-    assert found.effect.startswith(f"{file} is not under the TFTP root")
+    (finding,) = missing_files(parsed, OWN, lambda _: False)
+    assert (finding.name, finding.where) == ("missing-file", "f.conf:3")
+    assert finding.effect.startswith(f"{file} is not under the TFTP root")
     assert list(missing_files(parsed, OWN, file.__eq__)) == []
 
 

@@ -1,4 +1,4 @@
-"""The traps that show in what clients get: each in a configuration that has it, and in one not."""
+"""Findings about the replies: each in a configuration with it, and in one without."""
 
 import pytest
 from dnsmasq_text import read
@@ -20,8 +20,8 @@ def names(text: str) -> list[str]:
 
 
 def only(text: str, name: str) -> Finding:
-    (found,) = (finding for finding in findings(text) if finding.name == name)
-    return found
+    (finding,) = (finding for finding in findings(text) if finding.name == name)
+    return finding
 
 
 X64 = "dhcp-match=set:x64,93,7\n"
@@ -32,10 +32,10 @@ SERVICE = "pxe-service=x86-64_EFI,Boot,a.efi,10.88.0.9\n"
 
 
 def test_a_lone_service_hides_the_boot_line_of_a_uefi_architecture() -> None:
-    found = only(f"{X64}dhcp-boot=tag:x64,b.efi,,10.88.0.9\n{SERVICE}", "hidden-boot")
-    assert found.where == "f.conf:4"
-    assert found.effect.startswith("uefi-x64 (7) never sees this line")
-    assert found.effect.endswith("f.conf:5 gives a.efi")
+    finding = only(f"{X64}dhcp-boot=tag:x64,b.efi,,10.88.0.9\n{SERVICE}", "hidden-boot")
+    assert finding.where == "f.conf:4"
+    assert finding.effect.startswith("uefi-x64 (7) never gets this file")
+    assert finding.effect.endswith("f.conf:5 has a.efi")
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_a_boot_line_of_one_machine_is_hidden_as_well() -> None:
 
 
 def test_a_line_without_tags_in_the_last_place_replaces_nothing() -> None:
-    found = only(f"{X64}dhcp-boot=tag:x64,a.efi\ndhcp-boot=b.efi\n", "untagged-boot-last")
-    assert found.where == "f.conf:5"
-    assert "uefi-x64 (7) can get f.conf:4" in found.effect
+    finding = only(f"{X64}dhcp-boot=tag:x64,a.efi\ndhcp-boot=b.efi\n", "untagged-boot-last")
+    assert finding.where == "f.conf:5"
+    assert "uefi-x64 (7) can get f.conf:4" in finding.effect
 
 
 @pytest.mark.parametrize(
@@ -84,22 +84,23 @@ def test_a_line_without_tags_elsewhere_is_no_trap(text: str) -> None:
 
 
 def test_the_fallback_of_bios_reaches_other_architectures() -> None:
-    found = only(f"{X64}dhcp-boot=pxelinux.0\ndhcp-boot=tag:x64,a.efi\n", "bios-file-for-uefi")
-    assert found.where == "f.conf:4"
-    assert found.effect.startswith(
+    finding = only(f"{X64}dhcp-boot=pxelinux.0\ndhcp-boot=tag:x64,a.efi\n", "bios-file-for-uefi")
+    assert finding.where == "f.conf:4"
+    assert finding.effect.startswith(
         "uefi-ia32 (6), uefi-ebc (9), uefi-arm32 (10), uefi-arm64 (11) gets pxelinux.0"
     )
 
 
 def test_a_service_can_have_the_wrong_file() -> None:
-    found = only("pxe-service=11,Boot,undionly.kpxe\n", "bios-file-for-uefi")
-    assert found.advice == "name a file for UEFI in this line"
+    finding = only("pxe-service=11,Boot,undionly.kpxe\n", "bios-file-for-uefi")
+    assert finding.advice == "write a file for UEFI in this line"
 
 
 def test_bios_can_get_a_file_of_uefi() -> None:
-    found = only("dhcp-boot=snponly.efi\n", "uefi-file-for-bios")
+    finding = only("dhcp-boot=snponly.efi\n", "uefi-file-for-bios")
     assert (
-        found.effect == "bios (0) gets snponly.efi, which is for UEFI: it downloads it, and hangs"
+        finding.effect
+        == "bios (0) gets snponly.efi, which is for UEFI: it downloads the file and hangs"
     )
 
 
@@ -122,15 +123,15 @@ def test_a_file_for_the_right_machines_is_none(text: str) -> None:
 
 @pytest.mark.parametrize("csa", ["x86-64_EFI", "BC_EFI", "7", "9"])
 def test_one_of_the_two_numbers_of_x64_is_not_enough(csa: str) -> None:
-    found = only(f"pxe-service={csa},Boot,a.efi\n", "x64-has-two-numbers")
-    assert found.where == "f.conf:3"
-    assert "no file" in found.effect
-    assert "before dnsmasq 2.76" in found.effect
+    finding = only(f"pxe-service={csa},Boot,a.efi\n", "x64-has-two-numbers")
+    assert finding.where == "f.conf:3"
+    assert "no file" in finding.effect
+    assert "before dnsmasq 2.76" in finding.effect
 
 
 def test_both_numbers_of_x64_may_not_differ() -> None:
     text = "pxe-service=7,Boot,a.efi\npxe-service=9,Boot,b.efi\n"
-    assert "the one gets a.efi, the other b.efi" in only(text, "x64-has-two-numbers").effect
+    assert "with 7 it gets a.efi, with 9 b.efi" in only(text, "x64-has-two-numbers").effect
 
 
 @pytest.mark.parametrize(
@@ -150,10 +151,10 @@ def test_x64_machines_that_get_the_same_are_no_trap(text: str) -> None:
 
 
 def test_ipxe_that_gets_itself_goes_round() -> None:
-    found = only("pxe-service=x86PC,Boot,undionly.kpxe\ndhcp-boot=ipxe.efi\n", "ipxe-loop")
-    assert found.where == "f.conf:3"
-    assert "undionly.kpxe to bios (0)" in found.effect
-    assert "ipxe.efi to uefi-ia32 (6), uefi-x64 (7)" in found.effect
+    finding = only("pxe-service=x86PC,Boot,undionly.kpxe\ndhcp-boot=ipxe.efi\n", "ipxe-loop")
+    assert finding.where == "f.conf:3"
+    assert "undionly.kpxe to bios (0)" in finding.effect
+    assert "ipxe.efi to uefi-ia32 (6), uefi-x64 (7)" in finding.effect
 
 
 @pytest.mark.parametrize(
@@ -183,9 +184,9 @@ def test_ipxe_that_gets_something_else_does_not(text: str) -> None:
     ],
 )
 def test_http_boot_that_is_hinted_at_is_never_answered(hint: str) -> None:
-    found = only(f"{hint}\n", "http-unanswered")
-    assert found.where == "f.conf:3"
-    assert "uefi-x64-http (16)" in found.effect
+    finding = only(f"{hint}\n", "http-unanswered")
+    assert finding.where == "f.conf:3"
+    assert "uefi-x64-http (16)" in finding.effect
     assert names(f"{hint}\ndhcp-pxe-vendor=PXEClient,HTTPClient\n").count("http-unanswered") == 0
 
 
@@ -209,8 +210,8 @@ def test_http_boot_needs_a_url_in_the_offer() -> None:
 
 
 def test_dhcp_pxe_vendor_replaces_pxeclient() -> None:
-    found = only("dhcp-pxe-vendor=HTTPClient\ndhcp-boot=a.efi\n", "pxe-clients-left-out")
-    assert found.advice == "dhcp-pxe-vendor=PXEClient,HTTPClient"
+    finding = only("dhcp-pxe-vendor=HTTPClient\ndhcp-boot=a.efi\n", "pxe-clients-left-out")
+    assert finding.advice == "write dhcp-pxe-vendor=PXEClient,HTTPClient"
     assert "pxe-clients-left-out" not in names(VENDORS)
 
 
@@ -219,9 +220,9 @@ def test_dhcp_pxe_vendor_replaces_pxeclient() -> None:
 
 def test_a_menu_that_is_too_large_is_left_out() -> None:
     text = f"pxe-service=x86PC,{'m' * 120},a\n" * 3
-    found = only(text, "menu-too-large")
-    assert found.where == "f.conf:5"
-    assert found.effect.startswith('bios (0) gets no menu at all: "PXE menu too large"')
+    finding = only(text, "menu-too-large")
+    assert finding.where == "f.conf:5"
+    assert finding.effect.startswith('bios (0) gets no menu: "PXE menu too large"')
     assert "menu-too-large" not in names(text.replace("m" * 120, "m" * 60))
 
 
@@ -231,10 +232,10 @@ def test_a_menu_that_the_packet_has_no_room_for_is_left_out() -> None:
 
 
 def test_two_prompts_for_one_client_are_a_trap() -> None:
-    found = only("pxe-prompt=second\n", "several-prompts")
-    assert found.where == "f.conf:3"
-    assert found.effect.startswith("bios (0), uefi-ia32 (6)")
-    assert "uefi-x64-http" not in found.effect
+    finding = only("pxe-prompt=second\n", "several-prompts")
+    assert finding.where == "f.conf:3"
+    assert finding.effect.startswith("bios (0), uefi-ia32 (6)")
+    assert "uefi-x64-http" not in finding.effect
 
 
 def test_two_prompts_for_different_clients_are_none() -> None:

@@ -16,14 +16,14 @@ from project import DOCS
 from fastpxe.dnsmasq.lint import lint as check_module
 from fastpxe.dnsmasq.lint.lint import check
 from fastpxe.dnsmasq.syntax.directives import DIRECTIVES
-from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Interface
+from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, InterfaceAddresses
 from fastpxe.errors import ConfigError
 from fastpxe.findings import Finding
 
-ETH0 = (Interface(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
+ETH0 = (InterfaceAddresses(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
 
 
-def told(parsed: DnsmasqConfig) -> list[tuple[int, str]]:
+def found(parsed: DnsmasqConfig) -> list[tuple[int, str]]:
     """Line and name of each finding."""
     return [(int(f.where.rpartition(":")[2]), f.name) for f in check(parsed, None, None)]
 
@@ -55,19 +55,21 @@ SEED2 = [
 
 
 @pytest.mark.parametrize(("name", "expected"), [("seed1", SEED1), ("seed2", SEED2)])
-def test_the_old_guides_of_fog_have_these_traps(name: str, expected: list[tuple[int, str]]) -> None:
-    assert told(config(f"configs/{name}.conf")) == expected
+def test_the_old_guides_of_fog_have_these_findings(
+    name: str, expected: list[tuple[int, str]]
+) -> None:
+    assert found(config(f"configs/{name}.conf")) == expected
 
 
-def test_the_traps_of_the_first_guide_say_who_gets_what() -> None:
+def test_the_findings_of_the_first_guide_name_clients_and_files() -> None:
     seed = config("configs/seed1.conf")
     assert find(seed, "bios-file-for-uefi").effect == (
-        "uefi-arm32 (10), uefi-arm64 (11) gets undionly.kpxe, which is for BIOS: it downloads it, "
-        "refuses it and stops"
+        "uefi-arm32 (10), uefi-arm64 (11) gets undionly.kpxe, which is for BIOS: the firmware "
+        "downloads it, refuses it and stops"
     )
     assert find(seed, "hidden-boot").effect == (
-        "uefi-x64 (7) never sees this line: a pxe-service that is alone for a UEFI architecture "
-        "hides every dhcp-boot, and configs/seed1.conf:36 gives ipxe.efi"
+        "uefi-x64 (7) never gets this file: the only pxe-service of a UEFI architecture replaces "
+        "every dhcp-boot, and configs/seed1.conf:36 has ipxe.efi"
     )
     assert find(seed, "service-without-server").advice == (
         "end the line with the TFTP server's address: …,undionly.kpxe,10.88.0.1, or add "
@@ -96,7 +98,7 @@ dhcp-range=10.88.0.1,proxy
 
 
 def test_the_present_guide_of_fog_has_few() -> None:
-    assert told(read(FOG_NOW)) == [
+    assert found(read(FOG_NOW)) == [
         (2, "tftp-off"),
         (3, "bios-file-for-uefi"),
         (3, "ipxe-loop"),
@@ -124,8 +126,8 @@ def test_a_sound_configuration_has_no_finding() -> None:
     assert check(read(SOUND), ETH0, {"undionly.kpxe", "snponly.efi"}.__contains__) == []
 
 
-def test_findings_stand_in_the_order_of_the_lines() -> None:
-    lines = [line for line, _ in told(read(FOG_NOW + "dhcp-option=66,x\n"))]
+def test_findings_are_in_the_order_of_the_lines() -> None:
+    lines = [line for line, _ in found(read(FOG_NOW + "dhcp-option=66,x\n"))]
     assert lines == sorted(lines)
 
 

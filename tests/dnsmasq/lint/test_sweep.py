@@ -5,30 +5,32 @@ from ipaddress import IPv4Address, IPv4Interface
 import pytest
 from dnsmasq_text import read
 
-from fastpxe.dnsmasq.lint.sweep import ARCHES, Seen, sweep
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.lint.sweep import ARCHES, ClientResult, sweep
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 
 HEAD = "dhcp-range=10.88.0.1,proxy\npxe-prompt=p\n"
-ETH9 = Interface(name="eth9", networks=(IPv4Interface("10.88.0.7/24"),))
-LO = Interface(name="lo", networks=(IPv4Interface("127.0.0.1/8"),))
+ETH9 = InterfaceAddresses(name="eth9", networks=(IPv4Interface("10.88.0.7/24"),))
+LO = InterfaceAddresses(name="lo", networks=(IPv4Interface("127.0.0.1/8"),))
 
 
-def seen(text: str) -> tuple[Seen, ...]:
-    return sweep(read(HEAD + text), None).seen
+def results(text: str) -> tuple[ClientResult, ...]:
+    return sweep(read(HEAD + text), None).results
 
 
 def files(text: str, arch: int, *, is_ipxe: bool = False) -> list[str]:
-    (one,) = (s for s in seen(text) if (s.arch, s.is_ipxe, s.is_ordinary) == (arch, is_ipxe, True))
-    return [file for _, file in one.files()]
+    (result,) = (
+        s for s in results(text) if (s.arch, s.is_ipxe, s.is_ordinary) == (arch, is_ipxe, True)
+    )
+    return [file for _, file in result.files()]
 
 
 def test_every_architecture_is_asked_for_as_firmware_and_as_ipxe() -> None:
-    kinds = {(one.arch, one.is_ipxe) for one in seen("")}
+    kinds = {(result.arch, result.is_ipxe) for result in results("")}
     assert kinds == {(arch, ipxe) for arch in ARCHES for ipxe in (False, True)} - {(16, True)}
 
 
 def test_an_architecture_that_a_service_names_is_asked_for_too() -> None:
-    assert {one.arch for one in seen("pxe-service=39,x,y\npxe-service=70000,x,y\n")} == {
+    assert {result.arch for result in results("pxe-service=39,x,y\npxe-service=70000,x,y\n")} == {
         *ARCHES,
         39,
     }
@@ -38,9 +40,9 @@ def test_an_architecture_that_a_service_names_is_asked_for_too() -> None:
 
 
 def test_the_machine_s_own_interfaces_count_where_a_proxy_range_covers_them() -> None:
-    found = sweep(read(HEAD), [LO, ETH9])
-    assert {one.offer.interface for one in found.seen} == {"eth9"}
-    assert IPv4Address("10.88.0.7") in found.own
+    swept = sweep(read(HEAD), [LO, ETH9])
+    assert {result.offer.interface for result in swept.results} == {"eth9"}
+    assert IPv4Address("10.88.0.7") in swept.own
 
 
 @pytest.mark.parametrize(
@@ -54,18 +56,20 @@ def test_the_machine_s_own_interfaces_count_where_a_proxy_range_covers_them() ->
     ],
 )
 def test_elsewhere_a_place_is_made_up_for_each_range(text: str, own: str) -> None:
-    found = sweep(read(HEAD + text), [LO])
-    assert IPv4Address(own) in found.own
-    owns = {str(one.offer.chosen.own) for one in found.seen if one.offer.chosen is not None}
+    swept = sweep(read(HEAD + text), [LO])
+    assert IPv4Address(own) in swept.own
+    owns = {
+        str(result.offer.chosen.own) for result in swept.results if result.offer.chosen is not None
+    }
     assert own in owns
 
 
 def test_a_made_up_place_has_the_name_of_the_interface_that_is_served() -> None:
-    assert {one.offer.interface for one in seen("interface=br*\n")} == {"br"}
+    assert {result.offer.interface for result in results("interface=br*\n")} == {"br"}
 
 
 def test_without_a_proxy_range_there_is_nobody_to_ask() -> None:
-    assert sweep(read("dhcp-range=10.0.0.1,10.0.0.9\n"), None).seen == ()
+    assert sweep(read("dhcp-range=10.0.0.1,10.0.0.9\n"), None).results == ()
 
 
 # --- special machines ---------------------------------------------------------------------------
@@ -85,9 +89,9 @@ def test_without_a_proxy_range_there_is_nobody_to_ask() -> None:
     ],
 )
 def test_there_is_a_machine_for_each_tag_of_single_machines(line: str) -> None:
-    special = [one for one in seen(f"{line}\n") if not one.is_ordinary]
+    special = [result for result in results(f"{line}\n") if not result.is_ordinary]
     assert special
-    assert all("t" in {tag.name for tag in one.offer.tags} for one in special)
+    assert all("t" in {tag.name for tag in result.offer.tags} for result in special)
 
 
 @pytest.mark.parametrize(
@@ -101,12 +105,12 @@ def test_there_is_a_machine_for_each_tag_of_single_machines(line: str) -> None:
     ],
 )
 def test_there_is_none_for_what_the_kind_of_client_decides(line: str) -> None:
-    assert all(one.is_ordinary for one in seen(f"{line}\n"))
+    assert all(result.is_ordinary for result in results(f"{line}\n"))
 
 
 def test_there_is_one_machine_for_several_lines_with_one_tag() -> None:
     lines = "".join(f"dhcp-mac=set:t,52:54:00:00:00:{n:02x}\n" for n in range(50))
-    assert len(seen(lines)) == 2 * len(seen(""))
+    assert len(results(lines)) == 2 * len(results(""))
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The traps in tags: each in a configuration that has it, and in one that hasn't."""
+"""Findings about tags: each in a configuration with it, and in one without."""
 
 from ipaddress import IPv4Interface
 
@@ -6,10 +6,10 @@ import pytest
 from dnsmasq_text import read
 
 from fastpxe.dnsmasq.lint.tags import check_tags
-from fastpxe.dnsmasq.syntax.model import Interface
+from fastpxe.dnsmasq.syntax.model import InterfaceAddresses
 from fastpxe.findings import Finding
 
-ETH0 = (Interface(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
+ETH0 = (InterfaceAddresses(name="eth0", networks=(IPv4Interface("10.88.0.7/24"),)),)
 
 
 def findings(text: str) -> list[Finding]:
@@ -34,10 +34,10 @@ def names(text: str) -> list[str]:
     ],
 )
 def test_a_prefix_that_is_kept_makes_another_tag(line: str) -> None:
-    (found,) = findings(f"{line}\ndhcp-boot=tag:x,a\n")
-    assert found.name == "prefix-in-tag"
-    assert found.where == "f.conf:1"
-    assert found.advice == "write set:x"
+    (finding,) = findings(f"{line}\ndhcp-boot=tag:x,a\n")
+    assert finding.name == "prefix-in-tag"
+    assert finding.where == "f.conf:1"
+    assert finding.advice == "write set:x"
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_a_tag_that_is_set_and_tested_is_no_trap(line: str) -> None:
      "dhcp-host=52:54:00:00:00:01,set:x", "tag-if=set:x", "dhcp-range=set:x,10.0.0.1,proxy",
      "dhcp-name-match=set:x,lab", "dhcp-remoteid=set:x,r"],
 )  # fmt: skip
-def test_a_tag_that_nobody_tests_is_told_once(line: str) -> None:
-    (found,) = findings(f"{line}\ndhcp-match=set:x,93,7\n")
-    assert found.name == "tag-never-tested"
-    assert found.where in ("f.conf:1", "f.conf:2")
-    assert found.effect.startswith("tag x is set")
+def test_a_tag_that_nobody_tests_is_reported_once(line: str) -> None:
+    (finding,) = findings(f"{line}\ndhcp-match=set:x,93,7\n")
+    assert finding.name == "tag-never-tested"
+    assert finding.where in ("f.conf:1", "f.conf:2")
+    assert finding.effect.startswith("tag x is set")
 
 
 @pytest.mark.parametrize(
@@ -86,24 +86,24 @@ def test_an_option_that_no_proxy_sends_tests_nothing() -> None:
 # --- never set ----------------------------------------------------------------------------------
 
 
-def test_a_tag_that_nobody_sets_is_told_once() -> None:
-    (found,) = findings("dhcp-boot=tag:x,a\ndhcp-boot=tag:x,b\n")
-    assert found.name == "tag-never-set"
-    assert found.where == "f.conf:1"
-    assert found.effect.endswith("this line never counts")
-    assert "dhcp-match=set:x,OPTION,VALUE" in found.advice
+def test_a_tag_that_nobody_sets_is_reported_once() -> None:
+    (finding,) = findings("dhcp-boot=tag:x,a\ndhcp-boot=tag:x,b\n")
+    assert finding.name == "tag-never-set"
+    assert finding.where == "f.conf:1"
+    assert finding.effect.endswith("this line never applies")
+    assert "dhcp-match=set:x,OPTION,VALUE" in finding.advice
 
 
-def test_a_not_of_a_tag_that_nobody_sets_holds_for_everybody() -> None:
-    (found,) = findings("dhcp-boot=tag:!x,a\n")
-    assert found.effect.endswith("this line holds for everybody")
+def test_a_not_of_a_tag_that_nobody_sets_applies_to_every_client() -> None:
+    (finding,) = findings("dhcp-boot=tag:!x,a\n")
+    assert finding.effect.endswith("this line applies to every client")
 
 
 @pytest.mark.parametrize("tag", ["UEFI", "uefi64", " efi64"])
 def test_the_tag_that_is_meant_is_named(tag: str) -> None:
-    found = findings(f"dhcp-match=set:efi64,93,7\ndhcp-boot=tag:efi64,b\ndhcp-boot=tag:{tag},a\n")
-    advice = found[0].advice
-    assert ("is tag:efi64 meant?" in advice) == (tag != "UEFI")
+    finding = findings(f"dhcp-match=set:efi64,93,7\ndhcp-boot=tag:efi64,b\ndhcp-boot=tag:{tag},a\n")
+    advice = finding[0].advice
+    assert ("did you mean tag:efi64?" in advice) == (tag != "UEFI")
 
 
 @pytest.mark.parametrize(

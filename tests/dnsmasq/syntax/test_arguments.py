@@ -11,6 +11,7 @@ def pairs(*arguments: str) -> list[tuple[str, str | None]]:
     return [(line.key, line.value) for line in read_arguments(arguments)]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -36,21 +37,22 @@ def test_options_are_lines(arguments: list[str], expected: list[tuple[str, str |
     assert "--help" not in dnsmasq(b"", *arguments).message
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--nosuch"], "no option of dnsmasq"),
+        (["--nosuch"], "not an option of dnsmasq"),
         (["--dhcp-r=x"], "write one of --dhcp-range, --dhcp-remoteid, --dhcp-reply-delay"),
-        (["--port"], "needs a value after it"),
-        (["-p"], "needs a value after it"),
-        (["-u"], "needs a value after it"),
-        (["--no-hosts=1"], "write --no-hosts alone"),
-        (["-qx"], "needs a value after it"),  # -q takes none, and -x is pid-file
-        (["-dJ"], "needs a value after it"),
+        (["--port"], "requires a value"),
+        (["-p"], "requires a value"),
+        (["-u"], "requires a value"),
+        (["--no-hosts=1"], "takes no value; write --no-hosts"),
+        (["-qx"], "requires a value"),  # -q takes none, and -x is pid-file
+        (["-dJ"], "requires a value"),
         (["-d%"], "there is no -%"),
-        (["junk"], "is no option; write --KEY"),
-        (["-"], "is no option; write --KEY"),
-        (["--", "--port=0"], "is no option; write --KEY"),
+        (["junk"], "is not an option; write --KEY"),
+        (["-"], "is not an option; write --KEY"),
+        (["--", "--port=0"], "is not an option; write --KEY"),
     ],
 )
 def test_what_is_no_option_is_refused(arguments: list[str], message: str) -> None:

@@ -6,27 +6,27 @@ import pytest
 from dnsmasq_text import read, refused
 
 from fastpxe.dnsmasq.syntax.model import (
-    Boot,
+    BootServer,
+    DhcpBoot,
+    Location,
     PxeOption,
+    PxeService,
     ReplyDelay,
-    Server,
-    Service,
     Tag,
     Tags,
     VendorOption,
-    Where,
 )
 
-HERE = Where("f.conf", 2)
-FOG = Server(IPv4Address("10.88.0.9"))
+HERE = Location("f.conf", 2)
+FOG = BootServer(IPv4Address("10.88.0.9"))
 
 
-def boot(line: str) -> Boot:
+def boot(line: str) -> DhcpBoot:
     (found,) = read(f"dhcp-boot={line}").boots
     return found
 
 
-def service(line: str) -> Service:
+def service(line: str) -> PxeService:
     (found,) = read(f"pxe-service={line}").services
     return found
 
@@ -36,7 +36,7 @@ def service(line: str) -> Service:
 
 def test_a_boot_line_has_tags_file_names_and_server() -> None:
     assert read("\ndhcp-boot=tag:a,net:!b,f,sn,10.88.0.9").boots == (
-        Boot(
+        DhcpBoot(
             where=HERE,
             text="dhcp-boot=tag:a,net:!b,f,sn,10.88.0.9",
             tags=(Tag("a"), Tag("b", negated=True)),
@@ -50,25 +50,25 @@ def test_a_boot_line_has_tags_file_names_and_server() -> None:
 @pytest.mark.parametrize(
     ("line", "file", "sname", "server"),
     [
-        ("", "", "", Server()),
+        ("", "", "", BootServer()),
         ('"",x,10.88.0.9', "", "x", FOG),
-        ("tag:x,", "", "", Server()),
-        ("f,,tftp.lab", "f", "", Server(None, "tftp.lab")),
+        ("tag:x,", "", "", BootServer()),
+        ("f,,tftp.lab", "f", "", BootServer(None, "tftp.lab")),
         ('f,,"10.88.0.9"', "f", "", FOG),
-        ("f,,10.88.0.9,10.88.0.8", "f", "", Server(None, "10.88.0.9,10.88.0.8")),
-        ("intel.efi,10.88.0.9 10.88.0.9", "intel.efi", "10.88.0.9 10.88.0.9", Server()),
+        ("f,,10.88.0.9,10.88.0.8", "f", "", BootServer(None, "10.88.0.9,10.88.0.8")),
+        ("intel.efi,10.88.0.9 10.88.0.9", "intel.efi", "10.88.0.9 10.88.0.9", BootServer()),
         ("f,tag:x,10.88.0.9", "f", "tag:x", FOG),
-        ("set:x,f", "set:x", "f", Server()),
-        ("http://10.88.0.9/a.php?b=c", "http://10.88.0.9/a.php?b=c", "", Server()),
+        ("set:x,f", "set:x", "f", BootServer()),
+        ("http://10.88.0.9/a.php?b=c", "http://10.88.0.9/a.php?b=c", "", BootServer()),
     ],
 )
-def test_the_fields_of_a_boot_line(line: str, file: str, sname: str, server: Server) -> None:
+def test_the_fields_of_a_boot_line(line: str, file: str, sname: str, server: BootServer) -> None:
     found = boot(line)
     assert (found.file, found.sname, found.server) == (file, sname, server)
 
 
 def test_a_boot_line_of_tags_alone_is_refused() -> None:
-    assert "nothing after the tags" in refused("dhcp-boot=tag:x").message
+    assert "value after the tags is missing" in refused("dhcp-boot=tag:x").message
 
 
 # --- pxe-service ---------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_a_boot_line_of_tags_alone_is_refused() -> None:
 def test_a_service_has_tags_type_text_file_and_server() -> None:
     config = read("\npxe-service=tag:x,X86PC, Boot it ,undionly.kpxe,10.88.0.9")
     assert config.services == (
-        Service(
+        PxeService(
             where=HERE,
             text="pxe-service=tag:x,X86PC, Boot it ,undionly.kpxe,10.88.0.9",
             tags=(Tag("x"),),
@@ -123,7 +123,7 @@ def test_a_client_type_is_a_name_in_any_case_or_a_number(name: str, csa: int) ->
 
 @pytest.mark.parametrize("name", ["foo", "-1", '"x86PC"', "set:x"])
 def test_another_client_type_is_refused(name: str) -> None:
-    assert "is no client type; write x86PC" in refused(f"pxe-service={name},t").message
+    assert "is not a client type; write x86PC" in refused(f"pxe-service={name},t").message
 
 
 @pytest.mark.parametrize("line", ["", "x86PC", "tag:x", "tag:x,x86PC"])
@@ -134,19 +134,19 @@ def test_a_service_needs_a_text(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "basename", "number", "server"),
     [
-        ("0,t,", None, 0, Server()),
+        ("0,t,", None, 0, BootServer()),
         ("0,t,,10.88.0.9", None, 0, FOG),
-        ("0,t,00012", None, 12, Server()),
-        ('0,t,"7"', None, 7, Server()),
-        ("0,t,70000", None, 4464, Server()),
-        ("0,t,0x", "0x", 32768, Server()),
-        ('0,t,"ba,se"', "ba,se", 32768, Server()),
-        ("0,t,b,10.88.0.9,x", "b", 32768, Server(None, "10.88.0.9,x")),
-        ('0,t,b,"10.88.0.9"', "b", 32768, Server(None, "10.88.0.9")),
+        ("0,t,00012", None, 12, BootServer()),
+        ('0,t,"7"', None, 7, BootServer()),
+        ("0,t,70000", None, 4464, BootServer()),
+        ("0,t,0x", "0x", 32768, BootServer()),
+        ('0,t,"ba,se"', "ba,se", 32768, BootServer()),
+        ("0,t,b,10.88.0.9,x", "b", 32768, BootServer(None, "10.88.0.9,x")),
+        ('0,t,b,"10.88.0.9"', "b", 32768, BootServer(None, "10.88.0.9")),
     ],
 )
 def test_digits_are_a_type_and_anything_else_a_file(
-    line: str, basename: str | None, number: int, server: Server
+    line: str, basename: str | None, number: int, server: BootServer
 ) -> None:
     found = service(line)
     assert (found.basename, found.type, found.server) == (basename, number, server)
@@ -242,7 +242,7 @@ def test_an_option_for_pxe(line: str, value: bytes, *, is_address_list: bool) ->
 
 @pytest.mark.parametrize("line", ["vendor:x,6,1", "encap:1,2,3", "option6:23,[::1]"])
 def test_an_option_for_pxe_is_inside_no_other(line: str) -> None:
-    assert "use dhcp-option for those" in refused(f"dhcp-option-pxe={line}").message
+    assert "use dhcp-option for them" in refused(f"dhcp-option-pxe={line}").message
 
 
 def test_the_pxe_vendors_replace_the_usual_one() -> None:

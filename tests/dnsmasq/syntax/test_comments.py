@@ -1,7 +1,7 @@
 """Comments belong to the line right below them."""
 
 from fastpxe.dnsmasq.syntax.comments import comments
-from fastpxe.dnsmasq.syntax.model import Where
+from fastpxe.dnsmasq.syntax.model import Location
 
 
 def found(text: str) -> dict[int, tuple[str, ...]]:
@@ -24,4 +24,4 @@ def test_an_empty_comment_and_one_with_several_signs_are_kept_in_place() -> None
 
 def test_what_no_toml_comment_may_hold_is_left_out() -> None:
     by_line = comments(b"# a\x01b\xff\r\na=b\r\n", "f.conf")
-    assert by_line == {Where("f.conf", 2): ("ab\ufffd",)}
+    assert by_line == {Location("f.conf", 2): ("ab\ufffd",)}

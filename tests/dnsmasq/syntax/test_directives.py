@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 from dnsmasq_text import read, refusal
 
-from fastpxe.dnsmasq.syntax.builder import Draft
+from fastpxe.dnsmasq.syntax.builder import ConfigBuilder
 from fastpxe.dnsmasq.syntax.directives import DIRECTIVES
 from fastpxe.dnsmasq.syntax.keywords import KEYS
-from fastpxe.dnsmasq.syntax.lines import Written
-from fastpxe.dnsmasq.syntax.model import Where
+from fastpxe.dnsmasq.syntax.lines import SourceLine
+from fastpxe.dnsmasq.syntax.model import Location
 
 VALUES = (
     None,
@@ -27,8 +27,8 @@ VALUES = (
 @pytest.mark.parametrize("key", sorted(DIRECTIVES))
 def test_a_directive_takes_some_value_and_says_where_another_stands(key: str) -> None:
     values = VALUES if KEYS[key].argument != "none" else (None,)
-    lines = [Written(Where("f", 1), key, value, key) for value in values]
-    errors = [refusal(partial(DIRECTIVES[key], line, Draft())) for line in lines]
+    lines = [SourceLine(Location("f", 1), key, value, key) for value in values]
+    errors = [refusal(partial(DIRECTIVES[key], line, ConfigBuilder())) for line in lines]
     assert None in errors
     assert all((error.where, error.key) == ("f:1", key) for error in errors if error)
 

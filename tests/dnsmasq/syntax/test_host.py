@@ -6,13 +6,13 @@ import pytest
 from dnsmasq_text import read, refused
 
 from fastpxe.dhcp.identity import Pattern
-from fastpxe.dnsmasq.syntax.model import Host, HostMac, Tag, Where
+from fastpxe.dnsmasq.syntax.model import DhcpHost, HostMac, Location, Tag
 
 MAC = "52:54:00:12:34:56"
 EXACT = HostMac(None, Pattern(bytes.fromhex("525400123456"), b"\xff" * 6), is_exact=True)
 
 
-def host(line: str) -> Host:
+def host(line: str) -> DhcpHost:
     (found,) = read(f"dhcp-host={line}").hosts
     return found
 
@@ -20,8 +20,8 @@ def host(line: str) -> Host:
 def test_a_host_has_its_fields_in_any_order() -> None:
     line = f"set:a,{MAC},net:b,lab1.example,tag:!c,10.0.0.5,1h,id:01:02,ignore"
     assert read(f"\ndhcp-host={line}").hosts == (
-        Host(
-            where=Where("f.conf", 2),
+        DhcpHost(
+            where=Location("f.conf", 2),
             text=f"dhcp-host={line}",
             macs=(EXACT,),
             client_ids=(b"\1\2",),
@@ -65,7 +65,7 @@ def test_anything_else_is_a_name(field: str, name: str) -> None:
 
 @pytest.mark.parametrize("field", ["-a", "a b", "_a", "a/b", "x" * 64, "é"])
 def test_a_wrong_name_is_refused(field: str) -> None:
-    assert "is no host name" in refused(f"dhcp-host={field}").message
+    assert "is not a host name" in refused(f"dhcp-host={field}").message
 
 
 @pytest.mark.parametrize("field", ["52:5g", "1*:2", "option:x", '"52:54":00'])
@@ -80,24 +80,24 @@ def test_a_wrong_client_id_is_refused() -> None:
 def test_an_ipv6_address_does_not_matter_if_it_is_one() -> None:
     assert host(f"{MAC},[fd00::1]").address is None
     assert host(f"{MAC},[fd00::/64]").address is None
-    assert "is no IPv6 address" in refused("dhcp-host=[fd00:x]").message
+    assert "is not an IPv6 address" in refused("dhcp-host=[fd00:x]").message
 
 
 def test_an_address_is_given_to_one_host() -> None:
     error = refused("dhcp-host=a,10.0.0.5\ndhcp-host=b,10.0.0.5")
     assert error.where == "f.conf:2"
-    assert error.message == "10.0.0.5 is already given to another host, at f.conf:1"
+    assert error.message == "10.0.0.5 is already the address of another host, at f.conf:1"
     assert host("10.0.0.5,10.0.0.5").address == IPv4Address("10.0.0.5")
 
 
 # --- /etc/ethers ---------------------------------------------------------------------------------
 
 
-def ethers(text: str, config: str = "") -> tuple[Host, ...]:
+def ethers(text: str, config: str = "") -> tuple[DhcpHost, ...]:
     return read_with_ethers(text, config)[0]
 
 
-def read_with_ethers(text: str, config: str = "") -> tuple[tuple[Host, ...], list[str]]:
+def read_with_ethers(text: str, config: str = "") -> tuple[tuple[DhcpHost, ...], list[str]]:
     found = read(f"read-ethers\n{config}", **{"/etc/ethers": text})
     return found.hosts, [f"{note.where}: {note.why}" for note in found.notes]
 
@@ -120,7 +120,7 @@ def test_ethers_give_a_known_host_its_mac(known: str) -> None:
 def test_a_wrong_line_of_ethers_is_left_out(line: str) -> None:
     hosts, notes = read_with_ethers(f"\n{line}\n")
     assert hosts == ()
-    assert notes == ["/etc/ethers:2: this line is left out: it is no MAC address and host"]
+    assert notes == ["/etc/ethers:2: this line is skipped: it is not a MAC address and a host"]
 
 
 def test_without_the_file_there_are_no_ethers() -> None:

@@ -6,20 +6,20 @@ from dnsmasq_text import read, refused
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.dnsmasq.syntax.model import (
     ClassMatch,
+    DhcpMatch,
     Elements,
     Ignore,
+    Location,
     MacMatch,
-    Match,
     NameMatch,
     RelayMatch,
     Substring,
     Tag,
     TagIf,
     Tags,
-    Where,
 )
 
-HERE = Where("f.conf", 2)
+HERE = Location("f.conf", 2)
 
 BY_SUBSTRING = ["dhcp-vendorclass", "dhcp-userclass"]
 BY_RELAY = ["dhcp-circuitid", "dhcp-remoteid", "dhcp-subscrid"]
@@ -27,7 +27,7 @@ BY_RELAY = ["dhcp-circuitid", "dhcp-remoteid", "dhcp-subscrid"]
 
 def test_a_match_says_where_it_stands_and_what_it_compares() -> None:
     assert read("\ndhcp-match = set:a0 , 93 , 0  # BIOS").matches == (
-        Match(
+        DhcpMatch(
             where=HERE,
             text="dhcp-match = set:a0 , 93 , 0",
             sets="a0",
@@ -51,7 +51,7 @@ def test_a_match_may_look_into_the_vendor_options_of_an_enterprise() -> None:
 
 @pytest.mark.parametrize("line", ["60,x", "set:a,set:b,60,x"])
 def test_a_match_sets_one_tag(line: str) -> None:
-    assert "it sets one tag" in refused(f"dhcp-match={line}").message
+    assert "one tag is required" in refused(f"dhcp-match={line}").message
 
 
 def test_a_match_for_ipv6_is_noted() -> None:
@@ -66,7 +66,7 @@ def test_the_classes_are_substrings_in_the_order_of_the_lines() -> None:
     config = read("dhcp-userclass=set:ipxe,iPXE\ndhcp-vendorclass=BIOS,  PXEClient:Arch:00000 ")
     assert config.class_matches == (
         ClassMatch(
-            where=Where("f.conf", 1),
+            where=Location("f.conf", 1),
             text="dhcp-userclass=set:ipxe,iPXE",
             sets="ipxe",
             code=77,
@@ -99,12 +99,12 @@ def test_the_enterprise_of_a_vendor_class_does_not_count() -> None:
 
 @pytest.mark.parametrize("key", [*BY_SUBSTRING, *BY_RELAY])
 def test_a_comma_in_a_class_or_relay_id_is_refused(key: str) -> None:
-    assert 'write the value in "quotes"' in refused(f"{key}=set:x,a,b").message
+    assert 'put the value in "quotes"' in refused(f"{key}=set:x,a,b").message
 
 
 @pytest.mark.parametrize("key", [*BY_SUBSTRING, *BY_RELAY, "dhcp-mac", "dhcp-name-match"])
 def test_a_tag_and_a_value_are_needed(key: str) -> None:
-    assert refused(f"{key}=set:x").message == "it needs a tag and a value; write set:TAG,VALUE"
+    assert refused(f"{key}=set:x").message == "a tag and a value are required; write set:TAG,VALUE"
 
 
 @pytest.mark.parametrize("key", [*BY_SUBSTRING, *BY_RELAY])
@@ -159,7 +159,7 @@ def test_a_mac_address(value: str, htype: int | None, octets: str, mask: str) ->
 
 @pytest.mark.parametrize("value", ["zz", "1*:2", "52:54:00:12:34:56,more"])
 def test_what_is_no_mac_address_is_refused(value: str) -> None:
-    assert "is no MAC address; write 52:54:00:12:34:56" in refused(f"dhcp-mac=x,{value}").message
+    assert "is not a MAC address; write 52:54:00:12:34:56" in refused(f"dhcp-mac=x,{value}").message
 
 
 @pytest.mark.parametrize(

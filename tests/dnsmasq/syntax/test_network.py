@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 from dnsmasq_text import read, refused
 
-from fastpxe.dnsmasq.syntax.model import Network, Tftp, TftpRoot, Where
+from fastpxe.dnsmasq.syntax.model import Location, Network, Tftp, TftpRoot
 
 A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
 
@@ -50,7 +50,7 @@ def test_listen_addresses_add_up_and_those_of_ipv6_do_not_count() -> None:
 
 @pytest.mark.parametrize("value", ["", "x", "10.0.0.1,"])
 def test_a_listen_address_is_one(value: str) -> None:
-    assert "is no address" in refused(f"listen-address={value}").message
+    assert "is not an address" in refused(f"listen-address={value}").message
 
 
 def test_bridged_interfaces() -> None:
@@ -143,12 +143,12 @@ def test_a_root_alone_turns_nothing_on() -> None:
 def test_roots() -> None:
     assert tftp("tftp-root=/a b,eth0\ntftp-root=/t").roots == (
         TftpRoot(
-            where=Where("f.conf", 1),
+            where=Location("f.conf", 1),
             text="tftp-root=/a b,eth0",
             path="/a b",
             interface="eth0",
         ),
-        TftpRoot(where=Where("f.conf", 2), text="tftp-root=/t", path="/t", interface=None),
+        TftpRoot(where=Location("f.conf", 2), text="tftp-root=/t", path="/t", interface=None),
     )
 
 
@@ -186,11 +186,11 @@ def test_the_other_settings_of_tftp(line: str, expected: Tftp) -> None:
 
 @pytest.mark.parametrize("key", ["tftp-max", "tftp-mtu"])
 def test_a_count_is_a_number(key: str) -> None:
-    assert "is no number" in refused(f"{key}=x").message
+    assert "is not a number" in refused(f"{key}=x").message
 
 
 def test_a_port_range_has_two_ends() -> None:
-    assert "it needs two ports" in refused("tftp-port-range=1").message
+    assert "two ports are required" in refused("tftp-port-range=1").message
 
 
 # --- switches ------------------------------------------------------------------------------------

@@ -5,18 +5,18 @@ from ipaddress import IPv4Address
 import pytest
 from dnsmasq_text import read, refused
 
-from fastpxe.dnsmasq.syntax.model import Range, Tag, Where
+from fastpxe.dnsmasq.syntax.model import DhcpRange, Location, Tag
 
 
-def only(line: str) -> Range:
+def only(line: str) -> DhcpRange:
     (found,) = read(f"dhcp-range={line}").ranges
     return found
 
 
 def test_a_proxy_range() -> None:
     assert read("\ndhcp-range=tag:!a,set:b,10.88.0.1,proxy,255.255.255.0").ranges == (
-        Range(
-            where=Where("f.conf", 2),
+        DhcpRange(
+            where=Location("f.conf", 2),
             text="dhcp-range=tag:!a,set:b,10.88.0.1,proxy,255.255.255.0",
             address=IPv4Address("10.88.0.1"),
             end=None,
@@ -78,18 +78,18 @@ def test_netmask_broadcast_and_lease_time_may_follow(fields: str, netmask: str |
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("10.0.0.0", "needs an address and what to do with it"),
-        ("bad,10.0.0.0,proxy", '"bad" is no IPv4 address'),
-        ('"10.0.0.0",proxy', "needs an address and what to do with it"),
+        ("10.0.0.0", "an address and a mode are required"),
+        ("bad,10.0.0.0,proxy", '"bad" is not an IPv4 address'),
+        ('"10.0.0.0",proxy', "an address and a mode are required"),
         ("10.0.0.0,PROXY", '"PROXY" is neither `proxy` nor an address'),
-        ("10.0.0.0,proxy,x", '"x" is not understood here'),
-        ("10.0.0.0,proxy,1h,2h", '"1h, 2h" is not understood here'),
-        ("10.0.0.0,proxy,255.0.0.0,10.0.0.1,1h,x", "is not understood here"),
-        ("10.0.0.1,10.1.0.1,255.255.0.0", "not in one network of mask 255.255.0.0"),
-        ("set:x,set:y,10.0.0.0,proxy", "a range sets one tag"),
+        ("10.0.0.0,proxy,x", '"x" is not valid here'),
+        ("10.0.0.0,proxy,1h,2h", '"1h, 2h" is not valid here'),
+        ("10.0.0.0,proxy,255.0.0.0,10.0.0.1,1h,x", "is not valid here"),
+        ("10.0.0.1,10.1.0.1,255.255.0.0", "not in the same network with netmask 255.255.0.0"),
+        ("set:x,set:y,10.0.0.0,proxy", "a range sets only one tag"),
         ("fd00::,", "at least 64 bits"),
         ("fd00::,7", "at least 64 bits"),
-        ("fd00::,x", '"x" is not understood here'),
+        ("fd00::,x", '"x" is not valid here'),
     ],
 )
 def test_what_is_refused(line: str, message: str) -> None:

@@ -104,11 +104,11 @@ def test_including_nothing_is_taken(line: str) -> None:
     assert read(line) == DnsmasqConfig()
 
 
-def test_a_file_that_is_not_there_is_told_with_the_line_that_names_it() -> None:
+def test_a_missing_file_is_reported_at_the_line_that_includes_it() -> None:
     error = refused("\nconf-file=nosuch")
     assert error.where == "f.conf:2"
-    assert error.message == '"nosuch" can\'t be read; is it there, and readable?'
-    assert refused("conf-dir=nosuch").message == '"nosuch" is no directory that can be read'
+    assert error.message == '"nosuch" can\'t be read; does it exist, and is it readable?'
+    assert refused("conf-dir=nosuch").message == '"nosuch" is not a directory that can be read'
 
 
 def test_a_directory_is_read_in_order_and_by_suffix() -> None:
@@ -139,7 +139,7 @@ def test_a_bad_line_in_a_file_of_hosts_is_left_out_and_noted() -> None:
         ("a.hosts:3", "dhcp-host"),
         ("a.hosts:4", "dhcp-host"),
     ]
-    assert config.notes[0].why.startswith('this line is left out: "-bad" is no host name')
+    assert config.notes[0].why.startswith('this line is skipped: "-bad" is not a host name')
 
 
 @pytest.mark.parametrize("key", ["dhcp-hostsfile", "dhcp-hostsdir"])
@@ -159,11 +159,11 @@ def test_a_file_of_hosts_or_options_that_is_not_there_is_noted(key: str) -> None
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS.values() if key.is_once], ids=lambda k: k.name)
-def test_some_keys_stand_once_in_the_files_and_once_in_the_arguments(key: object) -> None:
+def test_some_keys_are_allowed_once_in_the_files_and_once_in_the_arguments(key: object) -> None:
     name = getattr(key, "name", "")
     value = "1,2" if name == "tftp-port-range" else "1"
     assert read(f"{name}={value}", f"--{name}={value}")
-    assert "remove one" in refused(f"{name}={value}\n{name}={value}").message
+    assert "remove the other line" in refused(f"{name}={value}\n{name}={value}").message
     error = refused("", f"--{name}={value}", f"--{name}={value}")
     assert (error.where, error.key) == ("command line:2", name)
 
@@ -187,25 +187,25 @@ def test_of_the_files_of_the_command_line_the_first_is_read_after_the_arguments(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("DHCP-Boot=x", "f.conf:1: DHCP-Boot: keywords are in small letters; write dhcp-boot"),
-        ("--port=0", "f.conf:1: --port: a keyword has no dashes in front here; write port"),
-        ("dhcp-bot=x", "f.conf:1: dhcp-bot: no such keyword; is dhcp-boot meant?"),
-        ("%=x", "f.conf:1: %: no such keyword"),
-        ("=x", "f.conf:1: no such keyword"),
-        ("dhcp-boot", "f.conf:1: dhcp-boot: its value is missing; write dhcp-boot=VALUE"),
+        ("DHCP-Boot=x", "f.conf:1: DHCP-Boot: keywords are in lower case; write dhcp-boot"),
+        ("--port=0", "f.conf:1: --port: a keyword in a file has no leading dashes; write port"),
+        ("dhcp-bot=x", "f.conf:1: dhcp-bot: unknown keyword; did you mean dhcp-boot?"),
+        ("%=x", "f.conf:1: %: unknown keyword"),
+        ("=x", "f.conf:1: unknown keyword"),
+        ("dhcp-boot", "f.conf:1: dhcp-boot: the value is missing; write dhcp-boot=VALUE"),
         (
             "log-dhcp=1",
-            "f.conf:1: log-dhcp: it takes no value; leave out the `=` and what follows",
+            "f.conf:1: log-dhcp: the keyword takes no value; remove the `=` and the text after it",
         ),
-        ("port=x", 'f.conf:1: port: "x" is no port; write a number up to 65535'),
-        ("cache-size=x", 'f.conf:1: cache-size: "x" is no number'),
+        ("port=x", 'f.conf:1: port: "x" is not a port; write a number up to 65535'),
+        ("cache-size=x", 'f.conf:1: cache-size: "x" is not a number'),
         (
             "\ndhcp-fqdn",
-            "f.conf:2: dhcp-fqdn: it needs a domain for all hosts; write domain=NAME, too",
+            "f.conf:2: dhcp-fqdn: a domain for all hosts is required; add domain=NAME",
         ),
     ],
 )
-def test_an_error_says_where_and_what_to_write(text: str, message: str) -> None:
+def test_an_error_has_the_line_and_a_correct_form(text: str, message: str) -> None:
     assert str(refused(text)) == message
 
 
