@@ -31,8 +31,8 @@ cdef enum:
 cdef class HostBootTable:
     """The boots of hosts, by MAC address or machine UUID.
 
-    memory: a writable buffer of `HostBootTable.size_for(capacity)` zero bytes; shared by processes, it has
-    what the last `replace` in any of them put there. ValueError when it is too small.
+    memory: a writable buffer of `HostBootTable.size_for(capacity)` zero bytes. If processes share
+    it, all read what the last `replace` has written. Raises ValueError when it is too small.
     """
 
     def __init__(self, memory, uint32_t capacity):
