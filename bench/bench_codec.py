@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from fastpxe._codec import Matcher
+from fastpxe._codec import Matcher, MatchKind
+from fastpxe.dhcp.match_rule import MatchRule, MatchTest
 from fastpxe.policy import compiler, config
 from fastpxe.policy._respond import Policy
 
@@ -55,8 +56,12 @@ def hosts(request: pytest.FixtureRequest) -> tuple[int, Policy, Matcher]:
     number: int = request.param
     built = compiled(number)
     rules = [
-        ((), -1, 0, ((0, 0, host_mac(n), b"\xff" * 6),), (0,) * 5, 0, False) for n in range(number)
-    ] + [((7, 9), -1, 0, (), (0,) * 5, 0, False)]  # fmt: skip
+        MatchRule(
+            tests=(MatchTest(MatchKind.TEST_MAC, host_mac(n), b"\xff" * 6),), replies=(0,) * 5
+        )
+        for n in range(number)
+    ]
+    rules.append(MatchRule(arches=(7, 9), replies=(0,) * 5))
     return number, built.native, Matcher(rules, 1)
 
 
@@ -65,7 +70,7 @@ STRANGER = discover(b"\xaa\xbb\xcc\xdd\xee\xff", bytes(range(16)))
 
 def test_call(benchmark: Benchmark) -> None:
     """The floor: a call that refuses at once."""
-    matcher = Matcher([((7,), -1, 0, (), (0,) * 5, 0, False)], 1)
+    matcher = Matcher([MatchRule(arches=(7,), replies=(0,) * 5)], 1)
 
     def refused() -> None:
         try:
@@ -77,7 +82,7 @@ def test_call(benchmark: Benchmark) -> None:
 
 
 def test_parse(benchmark: Benchmark) -> None:
-    matcher = Matcher([((7,), -1, 0, (), (0,) * 5, 0, False)], 1)
+    matcher = Matcher([MatchRule(arches=(7,), replies=(0,) * 5)], 1)
     benchmark(matcher.find_in, STRANGER, 0)
 
 

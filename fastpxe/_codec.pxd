@@ -50,15 +50,27 @@ cpdef enum Reason:            # why a datagram got no answer; its words are REAS
 cdef enum:
     REASON_COUNT = RELAY_LIMIT + 1
 
-cdef enum Family:             # of option 60
+cpdef enum Family:            # of option 60
     FAMILY_NONE, FAMILY_PXE, FAMILY_HTTP
 
-cdef enum Kind:               # what a client can use; a rule has one reply for each
-    KIND_BIOS, KIND_UEFI, KIND_IPXE, KIND_HTTP, KIND_RPI, KIND_COUNT
+cpdef enum Kind:              # what a client can use; a rule has one reply for each
+    KIND_BIOS, KIND_UEFI, KIND_IPXE, KIND_HTTP, KIND_RPI
 
-cdef enum:                    # instead of a reply
+cdef enum:
+    KIND_COUNT = KIND_RPI + 1
+
+cpdef enum NoReply:           # instead of a reply
     NOT_SERVED = -1           # the rule has nothing for this kind of client: look further
     NO_REPLY = -2             # the rule says: no answer
+
+cpdef enum MatchKind:          # what a Test compares; those of one rule are sorted by kind
+    TEST_MAC, TEST_UUID, TEST_SUBNET, TEST_VENDOR_CLASS, TEST_USER_CLASS
+
+cpdef enum MatchHow:           # how it compares a text
+    HOW_EXACT, HOW_PREFIX, HOW_CONTAINS
+
+cdef enum:
+    FIRST_IPXE_FEATURE = 0x10  # the sub-option of option 175 that is bit 0 of ipxe_features
 
 cdef struct Message:
     const uint8_t *at         # the datagram
@@ -68,7 +80,7 @@ cdef struct Message:
     bint truncated            # an option overran its area; those before it stand
     bint relay_is_valid       # option 82 is a well-formed list
     bint is_ipxe
-    uint32_t ipxe_features    # option 175: bit n = sub-option 0x10 + n
+    uint32_t ipxe_features    # option 175: bit n = sub-option FIRST_IPXE_FEATURE + n
     uint32_t arch_count
     uint16_t arches[ARCH_LIST_MAX]
     const uint8_t *uuid       # 16 bytes in the wire's order, or NULL

@@ -1,7 +1,8 @@
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TypeAlias, final
+from typing import final
 
+from fastpxe.dhcp.match_rule import MatchRule
 from fastpxe.policy._host_table import HostBootTable
 
 REASONS: tuple[str, ...]
@@ -40,12 +41,40 @@ class Reason(IntEnum):
 
 __pyx_capi__: dict[str, object]  # what other Cython modules cimport
 
-_Test: TypeAlias = tuple[int, int, bytes, bytes]
-_Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int], int, bool]
+class Family(IntEnum):
+    FAMILY_NONE = 0
+    FAMILY_PXE = 1
+    FAMILY_HTTP = 2
+
+class Kind(IntEnum):
+    KIND_BIOS = 0
+    KIND_UEFI = 1
+    KIND_IPXE = 2
+    KIND_HTTP = 3
+    KIND_RPI = 4
+
+class NoReply(IntEnum):
+    NOT_SERVED = -1
+    NO_REPLY = -2
+
+class MatchKind(IntEnum):
+    TEST_MAC = 0
+    TEST_UUID = 1
+    TEST_SUBNET = 2
+    TEST_VENDOR_CLASS = 3
+    TEST_USER_CLASS = 4
+
+class MatchHow(IntEnum):
+    HOW_EXACT = 0
+    HOW_PREFIX = 1
+    HOW_CONTAINS = 2
+
+KINDS: tuple[str, ...]
+FIRST_FEATURE: int
 
 @final
 class Matcher:
     def __init__(
-        self, rules: Sequence[_Rule], reply_count: int, hosts: HostBootTable | None = None
+        self, rules: Sequence[MatchRule], reply_count: int, hosts: HostBootTable | None = None
     ) -> None: ...
     def find_in(self, datagram: bytes, rounds: int = 1) -> int: ...

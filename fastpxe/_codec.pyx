@@ -20,11 +20,9 @@ from fastpxe.errors import MalformedPacket
 REASONS = tuple(reason.name.lower() for reason in Reason)
 assert [int(reason) for reason in Reason] == list(range(REASON_COUNT))
 
-cdef enum:                    # kinds of Test; those of one rule come sorted by kind
-    TEST_MAC, TEST_UUID, TEST_SUBNET, TEST_VENDOR_CLASS, TEST_USER_CLASS
-
-cdef enum:                    # how a text Test compares
-    HOW_EXACT, HOW_PREFIX, HOW_CONTAINS
+# Words for Kind, by number.
+KINDS = tuple(kind.name.removeprefix("KIND_").lower() for kind in Kind)
+FIRST_FEATURE = <int>FIRST_IPXE_FEATURE
 
 cdef enum:
     JOINED_MAX = 4096         # bytes of one option joined by RFC 3396; more is an attack
@@ -308,8 +306,8 @@ cdef void read_ipxe(Message *message) noexcept nogil:
     cdef Tlv tlv = tlv_over(value, size)
     message.ipxe_features = 0
     while size and next_tlv(&tlv) == STEP_VALUE:
-        if 0x10 <= tlv.code <= 0x2F:
-            message.ipxe_features |= <uint32_t>1 << (tlv.code - 0x10)
+        if FIRST_IPXE_FEATURE <= tlv.code < FIRST_IPXE_FEATURE + 32:
+            message.ipxe_features |= <uint32_t>1 << (tlv.code - FIRST_IPXE_FEATURE)
     message.is_ipxe = message.ipxe_features != 0 or has_user_class(
         message, IPXE_CLASS, 4, HOW_EXACT)
 
@@ -533,12 +531,8 @@ cdef void insert(Index *index, uint32_t entry, const uint8_t *key, uint32_t size
 cdef class Matcher:
     """Rules compiled for matching; never changed once built.
 
-    rules: for each, in file order, (arches, ipxe, features, tests, replies, boot, hosts_only):
-      option 93 numbers (none = any), -1 / 0 / 1, bits of Message.ipxe_features, tests as (kind,
-      how, value, mask) sorted by kind, for each Kind of client an index of a reply, or NOT_SERVED,
-      or NO_REPLY; the number of the boot that it belongs to (0 = none), and whether it is for hosts
-      alone that are to get that boot.
-    reply_count: what those indexes stay below.
+    rules: dhcp.match_rule.MatchRule, in file order.
+    reply_count: what the indexes of their replies stay below.
     hosts: who is to get which boot: the rules of that one come first for them.
 
     fastpxe.policy.compiler builds these from a Config. ValueError for what can't be compiled.
@@ -573,17 +567,17 @@ cdef class Matcher:
         cdef Rule *rule
         self.rule_count = len(rules)
         self.rules = <Rule *>allocate(self.rule_count, sizeof(Rule))
-        self.tests = <Test *>allocate(sum(len(rule[3]) for rule in rules), sizeof(Test))
+        self.tests = <Test *>allocate(sum(len(source.tests) for source in rules), sizeof(Test))
         self.arch_slots = <uint8_t *>allocate(65536, 1)
-        for i, (arches, ipxe, features, tests, replies, boot, hosts_only) in enumerate(rules):
+        for i, source in enumerate(rules):
             rule = &self.rules[i]
-            rule.ipxe = ipxe
-            rule.ipxe_features = features
-            rule.boot = boot
-            rule.hosts_only = hosts_only
+            rule.ipxe = source.ipxe
+            rule.ipxe_features = source.ipxe_features
+            rule.boot = source.boot
+            rule.hosts_only = source.hosts_only
             self.boot_count = max(self.boot_count, rule.boot)
-            self.takes_any_arch |= not arches and ipxe != 1 and not hosts_only
-            for arch in arches:
+            self.takes_any_arch |= not source.arches and rule.ipxe != 1 and not rule.hosts_only
+            for arch in source.arches:
                 if not self.arch_slots[<uint16_t>arch]:
                     slots += 1
                     if slots > 63:
@@ -591,13 +585,14 @@ cdef class Matcher:
                     self.arch_slots[<uint16_t>arch] = slots
                 rule.arches |= <uint64_t>1 << self.arch_slots[<uint16_t>arch]
             rule.first_test = test_at
-            rule.test_count = len(tests)
-            for kind, how, value, mask in tests:
-                self.tests[test_at].kind = kind
-                self.tests[test_at].how = how
-                self.tests[test_at].value = pooled(pool, value)
-                self.tests[test_at].mask = pooled(pool, mask)
+            rule.test_count = len(source.tests)
+            for test in source.tests:
+                self.tests[test_at].kind = test.kind
+                self.tests[test_at].how = test.how
+                self.tests[test_at].value = pooled(pool, test.value)
+                self.tests[test_at].mask = pooled(pool, test.mask)
                 test_at += 1
+            replies = source.replies
             for kind in range(KIND_COUNT):
                 if replies[kind] >= reply_count or replies[kind] < NO_REPLY:
                     raise ValueError(f"rule {i}: no reply {replies[kind]}")

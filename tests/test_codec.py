@@ -30,6 +30,7 @@ from fastpxe._codec import REASONS, Matcher
 from fastpxe.dhcp._request import Request
 from fastpxe.dhcp.constants import MAGIC_COOKIE
 from fastpxe.dhcp.identity import format_uuid, microsoft_order
+from fastpxe.dhcp.match_rule import MatchRule
 from fastpxe.errors import MalformedPacket
 
 EVERY = Responder(EVERY_KIND)
@@ -627,9 +628,9 @@ def test_every_reason_has_one_name() -> None:
 
 def test_a_matcher_finds_the_first_rule_that_holds() -> None:
     rules = [
-        ((0,), -1, 0, (), (0,) * 5, 0, False),
-        ((7,), -1, 0, (), (0,) * 5, 0, False),
-        ((), -1, 0, (), (0,) * 5, 0, False),
+        MatchRule(arches=(0,), replies=(0,) * 5),
+        MatchRule(arches=(7,), replies=(0,) * 5),
+        MatchRule(replies=(0,) * 5),
     ]
     assert [Matcher(rules, 1).find_in(discover(arch)) for arch in (0, 7, 11)] == [0, 1, 2]
 
@@ -644,7 +645,7 @@ def test_a_matcher_refuses_what_is_no_request() -> None:
     ("has", "rule"), [([], -1), ([0x10], -1), ([0x10, 0x13, 0x2F], 0), ([0x10, 0x2F], 0)]
 )
 def test_a_rule_wants_all_its_ipxe_features(has: list[int], rule: int) -> None:
-    matcher = Matcher([((), -1, 1 << 0 | 1 << 31, (), (0,) * 5, 0, False)], 1)
+    matcher = Matcher([MatchRule(ipxe_features=1 << 0 | 1 << 31, replies=(0,) * 5)], 1)
     value = b"".join(tlv(code, b"\1") for code in has)
     assert matcher.find_in(discover(options={77: b"iPXE", 175: value})) == rule
 
@@ -652,11 +653,11 @@ def test_a_rule_wants_all_its_ipxe_features(has: list[int], rule: int) -> None:
 @pytest.mark.parametrize("reply", [1, 7, -3])
 def test_a_matcher_refuses_replies_that_are_not_there(reply: int) -> None:
     with pytest.raises(ValueError, match=f"no reply {reply}"):
-        Matcher([((), -1, 0, (), (reply,) * 5, 0, False)], 1)
+        Matcher([MatchRule(replies=(reply,) * 5)], 1)
 
 
 def test_a_matcher_knows_63_architectures() -> None:
-    rules = [((arch,), -1, 0, (), (0,) * 5, 0, False) for arch in range(1000, 1063)]
+    rules = [MatchRule(arches=(arch,), replies=(0,) * 5) for arch in range(1000, 1063)]
     assert Matcher(rules, 1).find_in(discover(1062)) == 62
     with pytest.raises(ValueError, match="63"):
-        Matcher([*rules, ((2000,), -1, 0, (), (0,) * 5, 0, False)], 1)
+        Matcher([*rules, MatchRule(arches=(2000,), replies=(0,) * 5)], 1)

@@ -1,18 +1,16 @@
 from collections.abc import Sequence
-from typing import TypeAlias, final
+from typing import final
 
 from fastpxe.dhcp._responder import Responder
+from fastpxe.dhcp.match_rule import MatchRule
 from fastpxe.policy._host_table import HostBootTable
 from fastpxe.policy.replies import ReplyRow
-
-_Test: TypeAlias = tuple[int, int, bytes, bytes]
-_Rule: TypeAlias = tuple[Sequence[int], int, int, Sequence[_Test], Sequence[int], int, bool]
 
 @final
 class Policy(Responder):
     def __init__(
         self,
-        rules: Sequence[_Rule],
+        rules: Sequence[MatchRule],
         replies: Sequence[ReplyRow],
         *,
         own: Sequence[int] = (),

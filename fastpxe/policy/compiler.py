@@ -8,8 +8,10 @@ from functools import cache
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from fastpxe._codec import FIRST_FEATURE, KINDS, MatchHow, MatchKind, NoReply
 from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.identity import Pattern
+from fastpxe.dhcp.match_rule import MatchRule, MatchTest
 from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.menu import Menu, vendor_options
 from fastpxe.policy._host_table import HostBootTable
@@ -20,9 +22,7 @@ from fastpxe.policy.replies import FILE_MAX, HTTP, PXE, Reply, rows
 from fastpxe.policy.rules import Boot, Match, Rule, Text
 from fastpxe.policy.schema import HttpSettings
 
-KINDS = ("bios", "uefi", "ipxe", "http", "rpi")  # as in _codec.pxd
-NOT_SERVED, NO_REPLY = -1, -2
-FIRST_FEATURE = 0x10  # the sub-option of option 175 that is bit 0, as in _codec.pxd
+NOT_SERVED, NO_REPLY = NoReply.NOT_SERVED, NoReply.NO_REPLY
 
 SERVER = b"{server}"
 """Stands in a URL for the address by which the client reaches us."""
@@ -39,10 +39,11 @@ RPI = (
     + bytes([len(_PI_TEXT)]) + _PI_TEXT + b"\xff"
 )  # fmt: skip
 
-_KIND_ORDER = {"mac": 0, "uuid": 1, "subnet": 2, "vendor_class": 3, "user_class": 4}
-_HOW = {"exact": 0, "prefix": 1, "contains": 2}
-
-Test = tuple[int, int, bytes, bytes]
+_HOW = {
+    "exact": MatchHow.HOW_EXACT,
+    "prefix": MatchHow.HOW_PREFIX,
+    "contains": MatchHow.HOW_CONTAINS,
+}
 
 
 class Compiled(NamedTuple):
@@ -89,11 +90,16 @@ def build(
         ipxe = -1 if rule.match.ipxe is None else int(rule.match.ipxe)
         features = sum(1 << code - FIRST_FEATURE for code in set(rule.match.ipxe_features))
         matched.append(
-            (
-                rule.match.arches, ipxe, features, _tests(rule.match), indexes,
-                boots[rule.name], rule.hosts_only,
+            MatchRule(
+                arches=rule.match.arches,
+                ipxe=ipxe,
+                ipxe_features=features,
+                tests=_tests(rule.match),
+                replies=indexes,
+                boot=boots[rule.name],
+                hosts_only=rule.hosts_only,
             )
-        )  # fmt: skip
+        )
 
     def policy_of(filled: Iterable[Reply]) -> Policy:
         return Policy(
@@ -118,7 +124,7 @@ def build(
         reply.menu or SERVER in reply.file + reply.bootfile for reply in replies
     )
     native_for = _always(native) if is_same_everywhere else filled_for
-    kinds = tuple(rule[4] for rule in matched)
+    kinds = tuple(rule.replies for rule in matched)
     named = (*replies, *(item for reply in replies for item in reply.items))
     return Compiled(native, native_for, config.rules, named, kinds, boots, hosts)
 
@@ -251,24 +257,24 @@ def _loads_itself(rule: Rule) -> bool:
     return is_ipxe_binary(rule.boot.file)
 
 
-def _tests(match: Match) -> tuple[Test, ...]:
+def _tests(match: Match) -> tuple[MatchTest, ...]:
     """The conditions of a rule, sorted by kind: alternatives of one kind stand together."""
     tests = [
-        *_masked("mac", match.macs),
-        *_masked("uuid", match.uuids),
+        *_masked(MatchKind.TEST_MAC, match.macs),
+        *_masked(MatchKind.TEST_UUID, match.uuids),
         *_masked(
-            "subnet",
+            MatchKind.TEST_SUBNET,
             (Pattern(n.network_address.packed, n.netmask.packed) for n in match.subnets),
         ),
-        *_texts("vendor_class", match.vendor_classes),
-        *_texts("user_class", match.user_classes),
+        *_texts(MatchKind.TEST_VENDOR_CLASS, match.vendor_classes),
+        *_texts(MatchKind.TEST_USER_CLASS, match.user_classes),
     ]
     return tuple(tests)
 
 
-def _masked(kind: str, patterns: Iterable[Pattern]) -> list[Test]:
-    return [(_KIND_ORDER[kind], 0, pattern.value, pattern.mask) for pattern in patterns]
+def _masked(kind: MatchKind, patterns: Iterable[Pattern]) -> list[MatchTest]:
+    return [MatchTest(kind, pattern.value, pattern.mask) for pattern in patterns]
 
 
-def _texts(kind: str, texts: Iterable[Text]) -> list[Test]:
-    return [(_KIND_ORDER[kind], _HOW[text.how], text.text, b"") for text in texts]
+def _texts(kind: MatchKind, texts: Iterable[Text]) -> list[MatchTest]:
+    return [MatchTest(kind, text.text, how=_HOW[text.how]) for text in texts]

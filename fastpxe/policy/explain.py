@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import msgspec
 
-from fastpxe._codec import REASONS
+from fastpxe._codec import KINDS, REASONS
 from fastpxe.dhcp._request import Request
 from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.decode import Decoded, arch_name, decode, feature_name
@@ -28,7 +28,7 @@ from fastpxe.explanation import (
 from fastpxe.firmware.binaries import is_ipxe_binary
 from fastpxe.firmware.next_step import menu_of, next_step
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.compiler import KINDS, NOT_SERVED, Compiled
+from fastpxe.policy.compiler import NOT_SERVED, Compiled
 from fastpxe.policy.rules import Match, Text
 
 _NOBODY = IPv4Address(0)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import TypeVar
 
+from fastpxe._codec import KINDS
 from fastpxe.dhcp.constants import Arch
 from fastpxe.dhcp.identity import Pattern
 from fastpxe.findings import Finding
 from fastpxe.firmware.binaries import is_bios_file, is_ipxe_binary
-from fastpxe.policy.compiler import KINDS, NO_REPLY, NOT_SERVED, Compiled
+from fastpxe.policy.compiler import NO_REPLY, NOT_SERVED, Compiled
 from fastpxe.policy.config import Config
 from fastpxe.policy.rules import Match, Rule, Text
 

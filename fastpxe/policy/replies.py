@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from fastpxe._codec import Family
 from fastpxe.dhcp._template import Tail
 from fastpxe.dhcp.constants import MessageType, Option
 from fastpxe.dhcp.template import Template
 from fastpxe.firmware.menu import Menu
 
-PXE, HTTP = 1, 2  # families of replies, as in _codec.pxd
-CLASSES = {PXE: b"PXEClient", HTTP: b"HTTPClient"}
+PXE, HTTP = Family.FAMILY_PXE, Family.FAMILY_HTTP
+CLASSES: dict[int, bytes] = {PXE: b"PXEClient", HTTP: b"HTTPClient"}
 
 BASE_MAX = 548  # bytes of UDP payload that every client takes (RFC 2131 section 2)
 FILE_MAX = 127  # the header field has 128 bytes with its NUL

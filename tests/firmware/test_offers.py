@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from packets import CLIENT, NOWHERE, OTHER_OWN_ADDRESS, OUR_ADDRESS, Header, message, tlv, u16
 
+from fastpxe._codec import KINDS
 from fastpxe.dhcp._request import Request
 from fastpxe.dhcp.constants import Arch
 from fastpxe.firmware.next_step import menu_of, next_step
@@ -21,7 +22,6 @@ from fastpxe.firmware.offers import (
     read_offer,
 )
 from fastpxe.firmware.requests import Client
-from fastpxe.policy.compiler import KINDS
 
 FIRMWARE: tuple[Firmware, ...] = ("bios", "uefi", "ipxe", "http", "rpi")
 PXE = (60, b"PXEClient")

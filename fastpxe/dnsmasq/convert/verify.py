@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 
 import msgspec
 
+from fastpxe._codec import KINDS
 from fastpxe.dhcp._request import Request
 from fastpxe.dhcp.constants import DHCP_SERVER_PORT
 from fastpxe.dnsmasq.convert.caveats import place
@@ -29,7 +30,7 @@ from fastpxe.dnsmasq.syntax.model import DnsmasqConfig, Line, PxeService
 from fastpxe.firmware.boot import Outcome, boot
 from fastpxe.firmware.requests import Client
 from fastpxe.policy import compiler
-from fastpxe.policy.compiler import KINDS, Compiled
+from fastpxe.policy.compiler import Compiled
 from fastpxe.policy.config import Config
 
 FAMILIES = "PXEClient", "HTTPClient"
