@@ -1,5 +1,6 @@
 """Hypothesis strategies for DHCP: any bytes, soups of options, requests that make sense."""
 
+from functools import cache
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
@@ -51,10 +52,12 @@ UUIDS = st.one_of(
 RELAYS = st.binary(min_size=1, max_size=255)
 
 
+@cache
 def short(max_size: int = 12) -> st.SearchStrategy[bytes]:
     return st.binary(max_size=max_size)
 
 
+@cache  # to make a strategy takes hypothesis longer than to draw from it
 def values(code: int) -> st.SearchStrategy[bytes]:
     """What may stand in an option: mostly what belongs there, else anything."""
     known: dict[int, st.SearchStrategy[bytes]] = {
@@ -75,6 +78,7 @@ def values(code: int) -> st.SearchStrategy[bytes]:
     return known.get(code, short()) | short(40)
 
 
+@cache
 def options() -> st.SearchStrategy[list[Option]]:
     codes = st.sampled_from(CODES) | st.integers(0, 255)
     return st.lists(codes.flatmap(lambda code: st.tuples(st.just(code), values(code))), max_size=14)
