@@ -3,8 +3,9 @@
 import asyncio
 import queue
 import socket
-import struct
+import sys
 import threading
+from array import array
 from collections.abc import Callable
 from concurrent.futures import Future
 from ipaddress import IPv4Interface
@@ -98,4 +99,7 @@ class Served:
 
 def pattern(size: int) -> bytes:
     """Bytes in which no two blocks are alike."""
-    return b"".join(struct.pack(">I", i) for i in range(size // 4 + 1))[:size]
+    numbers = array("I", range(size // 4 + 1))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers.tobytes()[:size]
