@@ -68,7 +68,9 @@ def run(
     *,
     header: int = 0,
 ) -> None:
-    """Mutate and check for as many seconds as asked; a finding goes to the corpus, and ends it.
+    """Mutate and check for as many seconds of processor time as asked.
+
+    A finding goes to the corpus, and ends the run.
 
     header: bytes at the start that are seldom changed.
     """
@@ -76,10 +78,10 @@ def run(
     rng = random.Random(arguments.seed)
     inputs = [*seeds, *corpus(name)]
     assert inputs, f"no seeds for {name}"
-    began = time.monotonic()
+    began = time.process_time()
     count, data = 0, b""
     try:
-        while time.monotonic() < began + arguments.seconds:
+        while time.process_time() < began + arguments.seconds:
             for _ in range(BATCH):
                 data = mutated(rng, inputs, tokens, header)
                 check(data)
@@ -87,11 +89,11 @@ def run(
     except BaseException:
         print(f"{name}: seed {arguments.seed}, input {count}: {keep(name, data)}")
         raise
-    print(f"{name}: {count} inputs, {time.monotonic() - began:.0f} s, no finding")
+    print(f"{name}: {count} inputs, {time.process_time() - began:.0f} s, no finding")
 
 
 def arguments_of(description: str) -> tuple[str, argparse.Namespace]:
-    """The target's name, and for how many seconds it is to run, from which seed."""
+    """The target's name, and how many seconds of processor time it is to use, from which seed."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
