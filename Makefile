@@ -1,4 +1,5 @@
 # make serve    build what is needed and run the responder (ARGS="-c my.toml" passes arguments)
+# make check    lint, types and the tests that need no root, in under 90 seconds on two cores
 # make test     every check that a change must pass: lint, types, unit, sanitizers, fuzz, real boots
 # make test-e2e-full    every boot of real firmware there is, of which make test does a part
 # make test-machine     under a real systemd in a virtual machine, and in a container by podman
@@ -14,7 +15,11 @@ BIN    := $(VENV)/bin
 CYTHON := $(shell find fastpxe -name "*.py[x]" -o -name "*.pxd")
 SOURCES := $(CYTHON) setup.py pyproject.toml
 
-.PHONY: serve build pages deb test lint unit test-e2e-part test-e2e-full test-machine clean-machine \
+# The environment may forbid bytecode files. Then pytest rewrites every test module in each process, and
+# each of the thousand starts of fastpxe compiles all its modules.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: serve build pages deb check test lint ruff types cython-lint stubs quick unit unit-and-part sanitizers test-e2e-part test-e2e-full test-machine clean-machine \
 	asan fuzz fuzz-long bench bench-compare report clean check-build check-test
 
 serve: build
@@ -58,7 +63,18 @@ $(VENV)/test-tools: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --group test
 	@touch $@
 
-test: check-test build $(VENV)/test-tools lint unit test-e2e-part asan fuzz
+# Most tests wait for sockets and for firmware's timers: a process for each core runs them side by side.
+# tests/conftest.py has the order, and what must not run at the same time.
+PYTEST := $(BIN)/python -m pytest
+SIDE_BY_SIDE := -n $(shell nproc) --dist loadgroup --no-loadscope-reorder
+
+check: build $(VENV)/test-tools
+	@$(MAKE) --no-print-directory -j2 quick lint
+
+# The sanitizers wait for nothing: they get what the tests leave of the processor.
+test: check-test build $(VENV)/test-tools
+	@$(MAKE) --no-print-directory -j2 lint
+	@$(MAKE) --no-print-directory -j2 unit-and-part sanitizers
 
 # The end-to-end tests boot real firmware in network namespaces: they need root and these packages.
 check-test:
@@ -66,27 +82,48 @@ check-test:
 	test -z "$$missing" || { echo "make test needs:  sudo apt-get install -y $$missing" >&2; exit 1; }
 	@test "$$(id -u)" = 0 || { echo "make test boots machines in network namespaces: sudo make test" >&2; exit 1; }
 
-lint: build $(VENV)/test-tools
+lint: types ruff cython-lint stubs
+
+ruff: build $(VENV)/test-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+
+types: build $(VENV)/test-tools
 	$(BIN)/mypy fastpxe
+
+cython-lint: build $(VENV)/test-tools
 	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint --max-line-length=100 $(CYTHON)
+
+stubs: build $(VENV)/test-tools
 	$(BIN)/stubtest $(subst /,.,$(basename $(filter %.pyx,$(CYTHON))))
 
+quick: build $(VENV)/test-tools
+	$(PYTEST) -q $(SIDE_BY_SIDE) --hypothesis-profile=quick \
+	  -m "not (netns or qemu or gate or matrix or machine)"
+
 unit: build $(VENV)/test-tools
-	$(BIN)/python -m pytest
+	$(PYTEST) $(SIDE_BY_SIDE)
 
 # Of the boots that `unit` leaves out, a part that takes about two minutes: another each day.
 PARTS := 24
 PART ?= $(shell expr $$(date -u +%-j) % $(PARTS))
+SLICE := --slice $(PART)/$(PARTS)
 
 test-e2e-part: check-test build $(VENV)/test-tools
 	@echo "boots of the matrix: part $(PART) of $(PARTS); once more: sudo make test-e2e-part PART=$(PART)"
-	$(BIN)/python -m pytest tests/e2e -m matrix --slice $(PART)/$(PARTS)
+	$(PYTEST) $(SIDE_BY_SIDE) tests/e2e -m matrix $(SLICE)
+
+unit-and-part: check-test build $(VENV)/test-tools
+	@echo "boots of the matrix: part $(PART) of $(PARTS); once more: sudo make test-e2e-part PART=$(PART)"
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not machine" $(SLICE)
+
+sanitizers:
+	@$(MAKE) --no-print-directory asan
+	@$(MAKE) --no-print-directory fuzz
 
 # Every boot there is: the better part of an hour.
 test-e2e-full: check-test build $(VENV)/test-tools
-	$(BIN)/python -m pytest tests/e2e tests/tftp_real -m qemu
+	$(PYTEST) $(SIDE_BY_SIDE) tests/e2e tests/tftp_real -m qemu
 
 # Each makes a Debian by debootstrap first, of the release and from the archive that apt has here.
 test-machine: build $(VENV)/test-tools
@@ -102,12 +139,12 @@ clean-machine: build
 
 # The Cython core once more under the address and undefined-behaviour sanitizers, in a build of its own.
 asan: $(VENV)/test-tools
-	fuzz/asan $(BIN)/python -m pytest -q tests/test_codec.py tests/policy/test_hosts.py tests/policy/test_respond.py tests/policy/test_compiler.py \
+	nice -n 19 fuzz/asan $(PYTEST) -q tests/test_codec.py tests/policy/test_hosts.py tests/policy/test_respond.py tests/policy/test_compiler.py \
 	  tests/tftp/test_transfer.py tests/serve/tftp/test_block_sender.py tests/serve/tftp/test_transfers.py
 
-# Every target gets its share of the time.
+# Every target gets its share of the time, which is that of the processor.
 fuzz: $(VENV)/test-tools
-	fuzz/asan $(BIN)/python fuzz/every.py --seconds $(or $(FUZZ_SECONDS),60)
+	nice -n 19 fuzz/asan $(BIN)/python fuzz/every.py --seconds $(or $(FUZZ_SECONDS),60)
 
 # Guided by coverage, each target this long; those that keep what they heard by mutation alone.
 FUZZ_LONG_SECONDS ?= 1800

@@ -1,12 +1,21 @@
-"""The options of a test run, and the Debian package, which takes a while to build."""
+"""The options of a test run, which tests run side by side, and the Debian package."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from overlay import build_package
 from wire_rig import Wire
+
+# The duration of an example depends on the load of the machine: it is no property of the code.
+UNTIMED = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("gate", UNTIMED)
+hypothesis.settings.register_profile("quick", UNTIMED, max_examples=20)
+hypothesis.settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,7 +27,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-pictures", action="store_true", help="write the pictures of docs/pictures anew"
     )
-    parser.addoption("--slice", metavar="N/M", help="run only the Nth of M parts, counted from 0")
+    parser.addoption(
+        "--slice", metavar="N/M", help="of the matrix, run only the Nth of M parts, counted from 0"
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if group := group_of(item):
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Start the long tests first, so that no process waits for another at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=rank)  # stable: the tests of a module stay together, and share its fixtures
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the name of the group whose tests run in one process, one after the other.
+
+    Two tests under load would take each other's processor time. Two processes would both build
+    the package. The tests of a file stay together if they are short.
+    """
+    if item.get_closest_marker("load"):
+        return "load"
+    if "package" in getattr(item, "fixturenames", ()):
+        return "package"
+    return "" if item.get_closest_marker("netns") else item.nodeid.partition("::")[0]
+
+
+def rank(item: pytest.Item) -> int:
+    """Load runs beside builds, which have no timers; then come boots, and short tests last."""
+    group = group_of(item)
+    if group == "load":
+        return 0
+    if group == "package":
+        return 1
+    if item.get_closest_marker("build"):
+        return 2
+    if item.get_closest_marker("qemu"):
+        return 3
+    return 4 if group else 5
 
 
 @pytest.fixture(scope="session")

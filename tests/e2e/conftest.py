@@ -14,12 +14,13 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(trylast=True)  # after those that -m leaves out are gone
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep every Mth: neighbours are alike, and so get into different slices."""
+    """Of the matrix, keep every Mth: neighbours are alike, and so get into different slices."""
     if wanted := config.getoption("slice"):
         number, parts = map(int, wanted.split("/"))
-        kept = items[number::parts]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+        matrix = [item for item in items if item.get_closest_marker("matrix")]
+        dropped = {*matrix} - {*matrix[number::parts]}
+        config.hook.pytest_deselected(items=list(dropped))
+        items[:] = [item for item in items if item not in dropped]
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from fastpxe.probe.storm import rehearse
 from fastpxe.storm.plan import Plan, parse_mix
 from fastpxe.storm.report import Result
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.load]
 
 WARM_UP_S, OVERLOAD_S, CLIENTS_EACH = 20, 60, 60_000
 GROWTH_MAX = 4 << 20  # bytes of a process

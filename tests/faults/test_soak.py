@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from project import TOP
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.load]
 
 SOAK = TOP / "bench" / "soak.py"
 GROWTH_MAX = 8 << 20  # bytes: the journal learns of two thousand machines

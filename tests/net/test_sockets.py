@@ -25,6 +25,7 @@ def free_port() -> int:
         return port
 
 
+@pytest.mark.gate
 def test_the_buffer_asked_for_is_had_whatever_rmem_max_says(loopback: Interface) -> None:
     limit = int(Path("/proc/sys/net/core/rmem_max").read_text())
     with open_port(loopback, free_port(), receive_buffer=2 * limit) as sock:

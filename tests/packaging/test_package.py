@@ -10,6 +10,8 @@ from project import TOP
 
 from fastpxe import __version__
 
+pytestmark = [pytest.mark.build, pytest.mark.gate]
+
 CARRIED = (
     "py.typed",
     "profiles/fog-1.6.toml",

@@ -15,6 +15,8 @@ from project import CONTRIB
 
 from fastpxe import cli
 
+pytestmark = pytest.mark.gate
+
 SCRIPT = CONTRIB / "pages.py"
 BASH = "share/bash-completion/completions/fastpxe"
 ZSH = "share/zsh/vendor-completions"

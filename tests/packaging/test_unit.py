@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import unit
 
 HOW_TO = (Path(unit.FILE).parents[2] / "docs" / "how-to" / "run-as-service.md").read_text()
@@ -19,6 +20,7 @@ def analyze(*arguments: str | Path) -> str:
     return ran.stdout
 
 
+@pytest.mark.gate
 def test_systemd_takes_every_line(tmp_path: Path) -> None:
     """With a program that is there: another than this the unit's own text is not."""
     copy = tmp_path / "fastpxe.service"
@@ -26,6 +28,7 @@ def test_systemd_takes_every_line(tmp_path: Path) -> None:
     analyze("--man=no", "verify", copy)
 
 
+@pytest.mark.gate
 def test_its_exposure_is_the_one_that_is_documented() -> None:
     verdict = analyze("security", "--offline=true", "--no-pager", unit.FILE)
     exposure = re.search(r"exposure level for fastpxe.service: (\d\.\d) OK", verdict)
@@ -38,6 +41,7 @@ def test_it_has_two_capabilities_and_no_other() -> None:
     assert unit.setting("CapabilityBoundingSet") == unit.setting("AmbientCapabilities") == wanted
 
 
+@pytest.mark.gate
 def test_its_system_calls_are_fewer_than_those_of_any_service() -> None:
     allowed = unit.system_calls()
     assert {"recvmmsg", "sendmmsg", "openat2", "capset"} <= allowed

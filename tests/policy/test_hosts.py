@@ -116,6 +116,7 @@ def test_the_table_finds_what_a_dictionary_finds(
         assert found == boots.get(key, 0)
 
 
+@pytest.mark.gate
 def test_other_processes_see_a_change_at_once_and_never_half_of_one() -> None:
     """Readers find a host in the first boot, or in the second, while the table changes.
 

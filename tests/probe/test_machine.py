@@ -34,6 +34,7 @@ def test_a_listening_tcp_port_has_a_holder() -> None:
     assert holder.pid == os.getpid()
 
 
+@pytest.mark.gate
 def test_root_has_all_privileges() -> None:
     assert (privileges().user, privileges().lacks) == (0, frozenset())
 

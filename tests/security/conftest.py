@@ -6,6 +6,11 @@ import pytest
 from security_rig import Victim
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if {"victim", "quick"} & {*getattr(item, "fixturenames", ())}:
+        item.add_marker(pytest.mark.netns)
+
+
 @pytest.fixture(scope="module")
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     running = Victim(tmp_path_factory.mktemp("victim"), arguments=("--log-level", "debug"))

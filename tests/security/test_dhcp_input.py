@@ -91,6 +91,7 @@ def test_S03_a_server_survives_a_datagram_of_a_byte(victim: Victim, port: int, s
     victim.assert_well()
 
 
+@pytest.mark.gate
 def test_S04_every_architecture_is_answered_or_ignored_and_told() -> None:
     reasons = set()
     for arch in range(65536):

@@ -19,6 +19,8 @@ from wire_rig import SERVER, workers_of
 
 from fastpxe.tftp.packets import Rrq
 
+pytestmark = pytest.mark.load
+
 MIB = 1 << 20
 FLOOD_S = 3
 CLIENTS = [f"10.99.1.{n}" for n in range(1, 251)] + [f"10.99.2.{n}" for n in range(1, 101)]

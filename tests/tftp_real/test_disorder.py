@@ -17,6 +17,8 @@ from fastpxe.tftp.packets import Ack, Data, Oack, Packet
 from tests.tftp_real.forwarder import Forwarder, Wire
 from tests.tftp_real.patient import LIMIT_S, Echo, PatientClient
 
+pytestmark = pytest.mark.gate
+
 AT_ONCE = 4
 WIRES = {
     "copies": Wire(copy=0.3),

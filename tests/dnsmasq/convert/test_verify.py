@@ -70,6 +70,7 @@ def test_every_recorded_configuration_is_the_same_or_says_why(name: str) -> None
     assert UNTOLD not in {d.why for d in proof.differences}
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("seed", range(40))
 def test_of_a_random_configuration_every_difference_is_named(seed: int) -> None:
     parsed = read(RandomConfig(Random(seed)).file)  # noqa: S311 - it is to repeat itself

@@ -62,6 +62,7 @@ def check(answers: DnsmasqAnswers, engine: Engine, interface: str, asked: Datagr
         assert reply == b""
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("seed", [*range(40), 208, 499])  # those two found faults
 def test_the_cache_says_what_the_engine_says(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a test case, not a secret
@@ -165,6 +166,7 @@ class Kind:
         return Datagram(source, pick((68, 4011)), IPv4Address("10.88.0.1"), self.port, data)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("seed", range(40))
 def test_a_warm_cache_says_of_related_requests_what_the_engine_says(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a test case, not a secret

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from dnsmasq_text import FILE, Verdict, dnsmasq, read, refusal
 
+pytestmark = pytest.mark.gate
+
 LINES = (
     "dhcp-boot=",
     "dhcp-boot= ",

@@ -11,6 +11,7 @@ def pairs(*arguments: str) -> list[tuple[str, str | None]]:
     return [(line.key, line.value) for line in read_arguments(arguments)]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -36,6 +37,7 @@ def test_options_are_lines(arguments: list[str], expected: list[tuple[str, str |
     assert "--help" not in dnsmasq(b"", *arguments).message
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

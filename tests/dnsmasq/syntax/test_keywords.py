@@ -38,6 +38,7 @@ def test_a_letter_stands_for_one_argument_form() -> None:
         assert len({k.short_takes_argument for k in KEYS.values() if k.short == letter}) == 1
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("key", KNOWN_TO_2_90, ids=ids)
 def test_a_key_alone_is_taken_as_dnsmasq_takes_it(key: Key) -> None:
     verdict = dnsmasq(f"{key.name}\n".encode())
@@ -47,12 +48,14 @@ def test_a_key_alone_is_taken_as_dnsmasq_takes_it(key: Key) -> None:
     assert is_missing == (key.argument == "required")
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("key", KNOWN_TO_2_90, ids=ids)
 def test_a_key_without_argument_takes_none(key: Key) -> None:
     verdict = dnsmasq(f"{key.name}=\n".encode())
     assert ("extraneous parameter" in verdict.message) == (key.argument == "none")
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("key", [k for k in KNOWN_TO_2_90 if k.argument != "none"], ids=ids)
 def test_a_key_stands_once_or_often_as_in_dnsmasq(key: Key) -> None:
     for value in ("1", "x", "1,2", "tag:x,1.2.3.4", "255,0"):
@@ -72,6 +75,7 @@ def test_what_changes_nothing_is_noted(key: Key) -> None:
     assert re.fullmatch(r"[a-z][^.]*[a-zA-Z46]", key.why, re.IGNORECASE)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("key", [k for k in KEYS.values() if k.is_number], ids=ids)
 def test_a_number_is_one(key: Key) -> None:
     assert not dnsmasq(f"{key.name}=x\n".encode()).is_accepted

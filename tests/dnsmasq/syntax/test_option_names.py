@@ -17,6 +17,7 @@ def listed(topic: str) -> dict[str, int]:
     return {name: int(code) for code, name in re.findall(r"^ *(\d+) (\S+)$", text, re.MULTILINE)}
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(("topic", "table"), [("dhcp", IPV4), ("dhcp6", IPV6)])
 def test_the_names_are_those_that_dnsmasq_lists(topic: str, table: dict[str, KnownOption]) -> None:
     assert listed(topic) == {
@@ -35,6 +36,7 @@ def test_an_option_is_found_by_its_number() -> None:
     assert by_code(IPV4, 175) is UNKNOWN
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", sorted(IPV4))
 def test_an_internal_option_can_be_matched_and_not_set_by_name(name: str) -> None:
     value = "1.2.3.4" if IPV4[name].kind == "addresses" else "text"
@@ -43,6 +45,7 @@ def test_an_internal_option_can_be_matched_and_not_set_by_name(name: str) -> Non
     assert is_set == (not IPV4[name].is_internal)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("value", ["7", "7b", "text", "1.2.3.4", "00:11", '"7"', "1.2.3.4/8"])
 def test_each_number_takes_the_values_that_dnsmasq_takes(value: str) -> None:
     """All of one value in a file would stop at the first: each is asked for alone."""

@@ -400,6 +400,7 @@ def test_root_may_be_told_to_serve_what_everybody_may_read(
     open_for(root, TftpSettings(world_readable=True), b"a").close()
 
 
+@pytest.mark.gate
 def test_owners_are_nothing_to_root(root: Root, tmp_path: Path) -> None:
     os.chown(tmp_path / "root" / "a", 65534, 65534)
     open_for(root, TftpSettings(secure=True), b"a").close()

@@ -84,6 +84,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_its_name(tmp_path: Path) -> N
         HostStore(str(tmp_path / "file" / "state")).set(ONE, "a", once=False)
 
 
+@pytest.mark.gate
 def test_what_root_makes_belongs_to_whom_the_folder_belongs_to(tmp_path: Path) -> None:
     os.chown(tmp_path, 65534, 65534)
     store = HostStore(str(tmp_path))
@@ -95,12 +96,14 @@ def owners(folder: Path) -> list[int]:
     return [path.stat().st_uid for path in (folder, *folder.iterdir())]
 
 
+@pytest.mark.gate
 def test_a_folder_is_made_for_whom_root_becomes(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     make_folder(str(folder), 65534, 65534)
     assert owners(folder) == [65534]
 
 
+@pytest.mark.gate
 def test_fastpxe_s_own_folder_is_given_to_whom_root_becomes_and_no_other(tmp_path: Path) -> None:
     HostStore(str(tmp_path)).set(ONE, "a", once=True)
     make_folder(str(tmp_path), 65534, 65534)

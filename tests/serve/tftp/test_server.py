@@ -170,6 +170,7 @@ def test_T13_an_ack_with_a_fifth_byte_counts(served: Served, client: Client) -> 
     assert client.receive_blocks(1) == [2]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("windowsize", [1, 16])
 def test_T15_more_than_65535_blocks_arrive(served: Served, windowsize: int) -> None:
     content = served.file("a", pattern(8 * 65_560 + 3))
