@@ -19,7 +19,7 @@ SOURCES := $(CYTHON) setup.py pyproject.toml
 # each of the thousand starts of fastpxe compiles all its modules.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: serve build pages deb check test lint ruff types cython-lint stubs quick unit unit-and-part sanitizers test-e2e-part test-e2e-full test-machine clean-machine \
+.PHONY: serve build pages deb check test lint ruff types cython-lint stubs quick unit load unit-and-part sanitizers test-e2e-part test-e2e-full test-machine clean-machine \
 	asan fuzz fuzz-long bench bench-compare report clean check-build check-test
 
 serve: build
@@ -66,7 +66,8 @@ $(VENV)/test-tools: pyproject.toml | $(VENV)/bin/pip
 # Most tests wait for sockets and for firmware's timers: a process for each core runs them side by side.
 # tests/conftest.py has the order, and what must not run at the same time.
 PYTEST := $(BIN)/python -m pytest
-SIDE_BY_SIDE := -n $(shell nproc) --dist loadgroup --no-loadscope-reorder
+# A file is run by one process.
+SIDE_BY_SIDE := -n $(shell nproc) --dist loadfile --no-loadscope-reorder
 
 check: build $(VENV)/test-tools
 	@$(MAKE) --no-print-directory -j2 quick lint
@@ -75,6 +76,7 @@ check: build $(VENV)/test-tools
 test: check-test build $(VENV)/test-tools
 	@$(MAKE) --no-print-directory -j2 lint
 	@$(MAKE) --no-print-directory -j2 unit-and-part sanitizers
+	@$(MAKE) --no-print-directory load
 
 # The end-to-end tests boot real firmware in network namespaces: they need root and these packages.
 check-test:
@@ -102,7 +104,12 @@ quick: build $(VENV)/test-tools
 	  -m "not (netns or qemu or gate or matrix or machine)"
 
 unit: build $(VENV)/test-tools
-	$(PYTEST) $(SIDE_BY_SIDE)
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not (matrix or machine or load)"
+	$(MAKE) --no-print-directory load
+
+# Tests that need all processor time that they can get: one after the other, beside nothing.
+load: build $(VENV)/test-tools
+	$(PYTEST) -m load
 
 # Of the boots that `unit` leaves out, a part that takes about two minutes: another each day.
 PARTS := 24
@@ -115,7 +122,7 @@ test-e2e-part: check-test build $(VENV)/test-tools
 
 unit-and-part: check-test build $(VENV)/test-tools
 	@echo "boots of the matrix: part $(PART) of $(PARTS); once more: sudo make test-e2e-part PART=$(PART)"
-	$(PYTEST) $(SIDE_BY_SIDE) -m "not machine" $(SLICE)
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not (machine or load)" $(SLICE)
 
 sanitizers:
 	@$(MAKE) --no-print-directory asan

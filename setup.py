@@ -41,6 +41,7 @@ MODULES = {
 }
 
 setup(
+    options={"build_ext": {"parallel": len(os.sched_getaffinity(0))}},
     ext_modules=cythonize(
         [
             Extension(name, [source], extra_compile_args=CFLAGS, extra_link_args=LDFLAGS)

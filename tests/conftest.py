@@ -33,42 +33,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if group := group_of(item):
-        item.add_marker(pytest.mark.xdist_group(group))
+    """What measures a server under load has no patience for a test beside it."""
+    if "faults" in item.path.parts or item.path.name == "test_storm.py":
+        item.add_marker(pytest.mark.load)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Start the long tests first, so that no process waits for another at the end."""
-    if config.getoption("dist", "no") != "no":
+    if hasattr(config, "workerinput"):
         items.sort(key=rank)  # stable: the tests of a module stay together, and share its fixtures
 
 
-def group_of(item: pytest.Item) -> str:
-    """Return the name of the group whose tests run in one process, one after the other.
-
-    Two tests under load would take each other's processor time. Two processes would both build
-    the package. The tests of a file stay together if they are short.
-    """
-    if item.get_closest_marker("load"):
-        return "load"
-    if "package" in getattr(item, "fixturenames", ()):
-        return "package"
-    return "" if item.get_closest_marker("netns") else item.nodeid.partition("::")[0]
-
-
 def rank(item: pytest.Item) -> int:
-    """Load runs beside builds, which have no timers; then come boots, and short tests last."""
-    group = group_of(item)
-    if group == "load":
-        return 0
-    if group == "package":
+    """Builds come first, then boots, then what needs a network, and short tests last."""
+    if "package" in getattr(item, "fixturenames", ()):
         return 1
-    if item.get_closest_marker("build"):
-        return 2
-    if item.get_closest_marker("qemu"):
-        return 3
-    return 4 if group else 5
+    for number, name in enumerate(("build", "qemu", "netns"), start=2):
+        if item.get_closest_marker(name):
+            return number
+    return 5
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -157,6 +158,7 @@ def gets_a_file(name: str, config: str) -> bool:
     return machine.arch in FILES[config]
 
 
+@cache  # a second test finds the folder as the first made it: nobody changes it
 def root(config: str) -> Path:
     """Make the TFTP root of a configuration: its files, and no others."""
     files = {name: arch for arch, name in FILES[config].items()}

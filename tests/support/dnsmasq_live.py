@@ -140,7 +140,7 @@ class Dnsmasq:
         )
 
     def __enter__(self) -> Self:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while READY not in self.process.output():
             assert self.process.is_running(), self.process.output()
             assert time.monotonic() < deadline, self.process.output()

@@ -2,6 +2,7 @@
 
 import errno
 import queue
+import random
 import socket
 import threading
 
@@ -17,8 +18,12 @@ WINDOW = {"blksize": 1024, "windowsize": 4}
 
 
 def free_ports(count: int) -> tuple[int, int]:
-    """Lowest and highest of `count` ports in a row that were free a moment ago."""
-    for low in range(20_000, 30_000, count):
+    """Lowest and highest of `count` ports in a row that were free a moment ago.
+
+    They are chosen at random: another test run on this machine may be looking for some too.
+    """
+    lows = range(20_000, 30_000, count)
+    for low in random.sample(lows, len(lows)):
         taken = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
         try:
             for offset, sock in enumerate(taken):
