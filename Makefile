@@ -63,19 +63,19 @@ $(VENV)/test-tools: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --group test
 	@touch $@
 
-# Most tests wait for sockets and for firmware's timers: a process for each core runs them side by side.
-# tests/conftest.py has the order, and what must not run at the same time.
+# JOBS=2 runs tests in two processes, a file in one of them, and the sanitizers beside them. It takes
+# less than half of the time; under that load a test may fail that waits for a reload.
+JOBS ?= 1
 PYTEST := $(BIN)/python -m pytest
-# A file is run by one process.
-SIDE_BY_SIDE := -n $(shell nproc) --dist loadfile --no-loadscope-reorder
+EACH_FILE := --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := $(if $(filter-out 1,$(JOBS)),-n $(JOBS) $(EACH_FILE))
 
 check: build $(VENV)/test-tools
 	@$(MAKE) --no-print-directory -j2 quick lint
 
-# The sanitizers wait for nothing: they get what the tests leave of the processor.
 test: check-test build $(VENV)/test-tools
 	@$(MAKE) --no-print-directory -j2 lint
-	@$(MAKE) --no-print-directory -j2 unit-and-part sanitizers
+	@$(MAKE) --no-print-directory -j$(JOBS) unit-and-part sanitizers
 	@$(MAKE) --no-print-directory load
 
 # The end-to-end tests boot real firmware in network namespaces: they need root and these packages.
@@ -100,7 +100,7 @@ stubs: build $(VENV)/test-tools
 	$(BIN)/stubtest $(subst /,.,$(basename $(filter %.pyx,$(CYTHON))))
 
 quick: build $(VENV)/test-tools
-	$(PYTEST) -q $(SIDE_BY_SIDE) --hypothesis-profile=quick \
+	$(PYTEST) -q -n $(shell nproc) $(EACH_FILE) --hypothesis-profile=quick \
 	  -m "not (netns or qemu or gate or matrix or machine)"
 
 unit: build $(VENV)/test-tools
